@@ -1,0 +1,47 @@
+"""Exact in-silico saturation mutagenesis of Keras models, compiled into one XLA program."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "CompiledISM": "ismc.compiled",
+    "IsmcError": "ismc.errors",
+    "UnsupportedModelError": "ismc.errors",
+    "InputError": "ismc.errors",
+    "ArtifactError": "ismc.errors",
+    "VerificationError": "ismc.errors",
+    "InternalError": "ismc.errors",
+    "NaiveISM": "ismc.oracle",
+    "Role": "ismc.rules",
+    "Rule": "ismc.rules",
+    "Window": "ismc.window",
+    "compile": "ismc.api",
+    "rule": "ismc.rules",
+}
+__all__ = [*_PUBLIC, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
+
+if TYPE_CHECKING:
+    from ismc.api import compile
+    from ismc.compiled import CompiledISM
+    from ismc.errors import (
+        ArtifactError,
+        InputError,
+        InternalError,
+        IsmcError,
+        UnsupportedModelError,
+        VerificationError,
+    )
+    from ismc.oracle import NaiveISM
+    from ismc.rules import Role, Rule, rule
+    from ismc.window import Window
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported when they are first used, so that ``import ismc`` is light."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'ismc' has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)

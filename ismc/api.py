@@ -1,0 +1,95 @@
+"""`compile`: the straight line from a model to a callable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ismc.codegen.load import load
+from ismc.codegen.render import render
+from ismc.compiled import CompiledISM
+from ismc.debug import observed
+from ismc.errors import InputError
+from ismc.frontend.keras3 import read
+from ismc.inputs import Sites, site_spans
+from ismc.passes import PIPELINE, Program, Request
+from ismc.passes.flatten import flatten
+from ismc.requests import choose_outputs, choose_sequence, choose_stops
+from ismc.verify import verify as compare
+
+MEMORY = 1 << 30
+
+
+def compile(  # noqa: A001  (users write ismc.compile, as they write model.compile)
+    model: Any,
+    *,
+    sites: Sites = None,
+    outputs: Any = None,
+    score: Callable[[Any, Any], Any] | None = None,
+    sequence_input: int | str = 0,
+    stop_at: str | Sequence[str] = (),
+    precision: str = "float32",
+    memory: int | None = None,
+    verify: bool = True,
+) -> CompiledISM:
+    """Compiles a Keras model into exact in-silico mutagenesis.
+
+    Args:
+        model: a built Keras 3 model with an input ``[B, L, C]``.
+        sites: what is mutated, one at a time: positions, or half-open ranges ``(start, stop)``
+            in any number, order, width and overlap. Every position by default.
+        outputs: a name, an index, or a list of them. All outputs by default, nested as the model
+            returns them. Work that no chosen output depends on is not done.
+        score: ``(reference, mutant) -> tensor`` of outputs ``[n, *output]``, compiled into the
+            program, applied to each output.
+        sequence_input: index or name of the input that is mutated; others are context.
+        stop_at: names of layers after which everything is recomputed in full.
+        precision: ``"float32"``.
+        memory: bytes that the working arrays of a tile may take; 1 GiB by default. Weights, the
+            reference and the answer come on top.
+        verify: compare with the naive program on a few random sequences, at the edges and at
+            random sites.
+
+    Returns:
+        A callable; see `CompiledISM`.
+
+    Raises:
+        UnsupportedModelError: when the model has no sequence axis, or is no built Keras model.
+        InputError: when an argument names what the model does not have.
+        VerificationError: when the program disagrees with the naive one.
+    """
+    if precision != "float32":
+        raise InputError(f"precision is {precision!r}, expected 'float32'.")
+    if memory is not None and memory <= 0:
+        raise InputError(f"memory is {memory}, expected a positive number of bytes.")
+    lowered = read(model)
+    sequence, shape = choose_sequence(lowered, sequence_input)
+    chosen, structure = choose_outputs(lowered, outputs)
+    spans = site_spans(sites, shape[0])
+    request = Request(sequence, spans, chosen, scored=score is not None, memory=memory or MEMORY)
+    program = flatten(Program(lowered.graph, request))
+    stops = choose_stops(program.graph, stop_at)
+    program = program.knowing(request=_stopping(program.request, stops))
+    for step in PIPELINE:
+        program = observed(step)(program)
+    plan = program.plan
+    assert plan is not None  # noqa: S101  (schedule is the last pass)
+    source = render(plan)
+    calls = {layer.name: layer.call for layer in program.graph if layer.call is not None}
+    compiled = CompiledISM(
+        plan=plan,
+        source=source,
+        build=load(source, plan),
+        calls=calls,
+        model=lowered,
+        chosen=chosen,
+        structure=structure,
+        score=score,
+    )
+    if verify:
+        compare(compiled, program)
+    return compiled
+
+
+def _stopping(request: Request, stops: tuple[str, ...]) -> Request:
+    return Request(**{**request.__dict__, "stop_at": stops})

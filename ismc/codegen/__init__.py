@@ -1,0 +1,1 @@
+"""Codegen: a plan to Python source, and the source to a compiled function."""

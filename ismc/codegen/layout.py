@@ -1,0 +1,49 @@
+"""Breaks long statements as the project's formatter does."""
+
+from __future__ import annotations
+
+WIDTH = 100
+
+
+def statement(code: str, comment: str, indent: int) -> tuple[str, ...]:
+    """The lines of one assignment, without indentation, with its comment where it fits.
+
+    >>> statement("a = f(b)", "[N, 3]", 4)
+    ('a = f(b)  # [N, 3]',)
+    """
+    room = WIDTH - indent
+    line = f"{code}  # {comment}"
+    if len(line) <= room:
+        return (line,)
+    if len(code) <= room:
+        return (f"# {comment}", code)
+    return (f"# {comment}", *_broken(code, room))
+
+
+def _broken(code: str, room: int) -> tuple[str, ...]:
+    """One statement over several lines: sums at their operators, calls at their arguments."""
+    target, value = code.split(" = ", 1)
+    for operator in (" + ", " - "):
+        parts = _split(value, operator)
+        if len(parts) > 1:
+            inner = [f"    {parts[0]}", *(f"    {operator.strip()} {part}" for part in parts[1:])]
+            return (f"{target} = (", *inner, ")")
+    head, _, rest = value.partition("(")
+    args = rest.removesuffix(")")
+    if len(args) + 4 <= room:
+        return (f"{target} = {head}(", f"    {args}", ")")
+    return (f"{target} = {head}(", *(f"    {part}," for part in _split(args, ", ")), ")")
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """Splits where no bracket is open."""
+    parts, depth, begin, i = [], 0, 0, 0
+    while i < len(text):
+        depth += (text[i] in "([{") - (text[i] in ")]}")
+        if depth == 0 and text.startswith(separator, i):
+            parts.append(text[begin:i])
+            i += len(separator)
+            begin = i
+        else:
+            i += 1
+    return [*parts, text[begin:]]

@@ -1,0 +1,168 @@
+"""The text of every statement of a program, so that the template has nothing left to compute."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from math import inf, isinf
+
+from ismc import __version__
+from ismc.codegen.layout import statement
+from ismc.plan import Apply, Name, Offset, Plan, Size, Step, Term, Weights
+
+OPERATORS = ("+", "-")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Lines of source, and the heading that goes before them, if any."""
+
+    lines: tuple[str, ...]
+    heading: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One output: its name, its statement in a tile, its statement for the reference."""
+
+    name: str
+    tile: str
+    unchanged: str
+    index: int
+
+
+@dataclass(frozen=True)
+class View:
+    """What the template prints."""
+
+    version: str
+    model: str
+    digest: str
+    sequence: str
+    imports: tuple[str, ...]
+    reference: tuple[Statement, ...]
+    tile: tuple[Statement, ...]
+    results: tuple[Result, ...]
+
+
+def view(plan: Plan) -> View:
+    """The view of a plan."""
+    functions = {"scan", "collect", "letters_in_order"} | ({"per_mutant"} if plan.scored else set())
+    for step in (*plan.reference, *plan.tile):
+        functions |= _functions(step.term)
+    contexts = [
+        Statement(statement(f"{_context(plan, i)} = context[{json.dumps(name)}]", _shape(("B", *shape)), 8))
+        for i, (name, shape) in enumerate(plan.inputs)
+        if name != plan.sequence and _context(plan, i)
+    ]
+    length, channels = plan.sequence_shape
+    return View(
+        version=__version__,
+        model=plan.model,
+        digest=plan.digest,
+        sequence=f"[B, {length}, {channels}]",
+        imports=tuple(sorted(functions)),
+        reference=(*contexts, *(Statement(_lines(s, 8)) for s in plan.reference)),
+        tile=_segments(plan),
+        results=tuple(_result(plan, i) for i in range(len(plan.outputs))),
+    )
+
+
+def _result(plan: Plan, index: int) -> Result:
+    value, reference = plan.results[index], plan.references[index]
+    mutant, unchanged = value, reference
+    if plan.scored:
+        mutant = f"score(per_mutant({reference}, n), {value})"
+        unchanged = f"score({reference}, {reference})"
+    name = plan.outputs[index][0]
+    return Result(name, f"y{index} = {mutant}", f"q{index} = {unchanged}", index)
+
+
+def _context(plan: Plan, index: int) -> str:
+    """The reference name of a further input, or nothing where no one takes it."""
+    name = plan.inputs[index][0]
+    numbers = [i for i, line in enumerate(plan.lines) if line.name == name]
+    return f"r{numbers[0]}" if numbers else ""
+
+
+def _segments(plan: Plan) -> tuple[Statement, ...]:
+    """The statements of a tile; the first of each segment carries a heading."""
+    number, titles, before = {}, [[[], []]], "difference"
+    for line in plan.lines:
+        if line.form not in ("difference", "slab") or line.role == "input":
+            continue
+        if before == "slab" and line.form == "difference":
+            titles.append([[], []])
+        before = line.form
+        titles[-1][line.form == "slab"].append(line.name)
+        number[line.name] = len(titles) - 1
+    statements, seen = [], {None}
+    for step in plan.tile:
+        segment = number.get(step.layer)
+        heading = ""
+        if segment not in seen:
+            head, tail = (" > ".join(_few(names)) for names in titles[segment or 0])
+            heading = f"# segment {segment}: {head}{' | ' if tail else ''}{tail}"[:92]
+            seen.add(segment)
+        statements.append(Statement(_lines(step, 12), heading))
+    return tuple(statements)
+
+
+def _few(names: list[str]) -> list[str]:
+    return names if len(names) < 6 else [*names[:2], "..", *names[-2:]]
+
+
+def _lines(step: Step, indent: int) -> tuple[str, ...]:
+    comment = _shape(step.shape)
+    return statement(f"{step.target} = {text(step.term)}", comment, indent)
+
+
+def _shape(shape: tuple[str | int, ...]) -> str:
+    return f"[{', '.join(map(str, shape))}]"
+
+
+def _functions(term: Term) -> set[str]:
+    if not isinstance(term, Apply):
+        return set()
+    own = {term.fn} if term.fn not in (*OPERATORS, "negative", "item", "layer") else set()
+    return own.union(*(_functions(arg) for arg in term.args))
+
+
+def text(term: Term) -> str:
+    """The source of a term."""
+    match term:
+        case Name(name):
+            return name
+        case Offset(key, _):
+            return f'at["{key}"][t]'
+        case Weights(owner):
+            return f"w[{json.dumps(owner)}]"
+        case Size("n"):
+            return "n"
+        case Size(key):
+            return f'sizes["{key}"]'
+        case Apply():
+            return _call(term)
+        case str():
+            return json.dumps(term)
+        case float() if isinf(term):
+            return 'float("-inf")' if term == -inf else 'float("inf")'
+        case tuple() | list():
+            return f"[{', '.join(map(text, term))}]"
+    return repr(term)
+
+
+def _call(term: Apply) -> str:
+    args = [text(arg) for arg in term.args]
+    if term.fn in OPERATORS:
+        return f" {term.fn} ".join(args)
+    if term.fn == "negative":
+        return f"-{args[0]}"
+    if term.fn == "item":
+        return f"{args[0]}[{args[1]}]"
+    if term.fn == "layer":
+        name, weights, *operands = args
+        weights = "{}" if weights == "None" else weights
+        return f"layer[{name}]([{', '.join(operands)}], {weights})"
+    args += [f"{key}={text(value)}" for key, value in term.kwargs]
+    return f"{term.fn}({', '.join(args)})"

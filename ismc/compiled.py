@@ -1,0 +1,308 @@
+"""What a user holds: a callable that answers for every site, letter and sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ismc.arrange import Arrangement, arrange
+from ismc.debug import show
+from ismc.frontend.keras3 import Model
+from ismc.inputs import is_one_hot, named_inputs, replacement
+from ismc.oracle import NaiveISM
+from ismc.plan import Plan
+from ismc.progress import progress
+from ismc.requests import output_labels
+
+Array = np.ndarray
+Inputs = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Letters:
+    """What is written at the sites: ``A`` blocks, or turns of the letter that is there."""
+
+    turn: Array
+    block: Array
+    turned: bool = False
+
+    @property
+    def count(self) -> int:
+        """``A``."""
+        return len(self.turn)
+
+
+@dataclass
+class CompiledISM:
+    """In-silico mutagenesis of one model, compiled.
+
+    Weights are read from the model at every call, so a model that is trained further needs no new
+    compilation. Shapes: ``B`` sequences, ``S`` sites, ``C`` channels.
+
+    Attributes:
+        plan: what the compiler decided.
+        source: the generated program.
+    """
+
+    plan: Plan
+    source: str = field(repr=False)
+    build: Callable[..., Any] = field(repr=False)
+    calls: Mapping[str, Any] = field(repr=False)
+    model: Model = field(repr=False)
+    chosen: tuple[str, ...] = field(repr=False)
+    structure: Any = field(repr=False)
+    score: Any = field(repr=False, default=None)
+    programs: dict[Any, Any] = field(default_factory=dict, repr=False)
+    tile: int = field(default=0, repr=False)
+
+    def __call__(self, x: Any, replace_with: Any = 0) -> Any:
+        """Writes ``replace_with`` at each site.
+
+        Args:
+            x: ``[B, L, C]``, or a list or dict of inputs as the model takes them.
+            replace_with: a number, a letter ``[C]``, or a block ``[width, C]``.
+
+        Returns:
+            ``[B, S, *output]``, nested like the model's outputs.
+
+        Raises:
+            InputError: when an input or the replacement does not fit.
+        """
+        inputs = named_inputs(x, self.model.inputs, self.plan.signature)
+        letters = self._written(replace_with)
+        return self._nest([y[:, :, 0] for y in self._all(inputs, letters)])
+
+    def saturate(self, x: Any) -> Any:
+        """Writes every letter at each site: ``[B, S, C, *output]``.
+
+        The letter that is there gives the reference output. Sequences that are one-hot cost
+        ``C - 1`` mutants per site, others ``C``.
+
+        Raises:
+            InputError: when an input does not fit.
+        """
+        inputs = named_inputs(x, self.model.inputs, self.plan.signature)
+        return self._nest(self._all(inputs, self._every_letter(inputs)))
+
+    def reference(self, x: Any) -> Any:
+        """The model's own answer: ``[B, *output]``."""
+        return self._oracle.reference(x)
+
+    def predict(
+        self,
+        x: Any,
+        replace_with: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+    ) -> Any:
+        """The same in NumPy, batch by batch, with a progress bar.
+
+        Args:
+            x: as for a call.
+            replace_with: as for a call; ``None`` for saturation.
+            batch_size: sequences of one call.
+            verbose: 0 for no bar, 1 for a bar, ``"auto"`` for a bar on a terminal.
+
+        Raises:
+            InputError: when an input or the replacement does not fit.
+        """
+        inputs = named_inputs(x, self.model.inputs, self.plan.signature)
+        count = len(inputs[self.plan.sequence])
+        results: list[Array] = []
+        size = batch_size or max(1, min(32, count))
+        with progress(count, verbose) as advance:
+            for i in range(0, max(count, 1), size):
+                batch = {name: v[i : i + size] for name, v in inputs.items()}
+                letters = (
+                    self._every_letter(batch)
+                    if replace_with is None
+                    else self._written(replace_with)
+                )
+                ys = [y.numpy() for y in self._all(batch, letters)]
+                if not results:
+                    results = [np.empty((count, *y.shape[1:]), np.float32) for y in ys]
+                for result, y in zip(results, ys, strict=True):
+                    result[i : i + size] = y
+                advance(len(batch[self.plan.sequence]))
+        if replace_with is not None:
+            results = [y[:, :, 0] for y in results]
+        return self._nest(results)
+
+    def explain(self) -> str:
+        """One line per layer: role, form, strategy, width, operations against naive."""
+        return str(self.plan)
+
+    @property
+    def sites(self) -> tuple[tuple[int, int], ...]:
+        """The ranges that are mutated."""
+        return self.plan.sites
+
+    @property
+    def input_shape(self) -> tuple[int, int]:
+        """``(L, C)`` of the sequence."""
+        return self.plan.sequence_shape
+
+    @property
+    def output_names(self) -> list[str]:
+        """What the outputs are called, in the order of a flat result."""
+        labels = dict(zip(self.model.graph.outputs, output_labels(self.model), strict=True))
+        return [labels.get(name, name) for name in self.chosen]
+
+    # --- letters ------------------------------------------------------------------------------
+
+    def _written(self, replace_with: Any) -> Letters:
+        block = replacement(replace_with, self.plan.signature)
+        channels = block.shape[1]
+        return Letters(np.zeros((1, channels, channels), np.float32), block[None])
+
+    def _every_letter(self, inputs: Inputs) -> Letters:
+        """Turns of the letter that is there if all sites are one-hot, else every letter."""
+        width, channels = self.plan.width, self.plan.sequence_shape[1]
+        eye = np.eye(channels, dtype=np.float32)
+        starts = [start for start, _ in self.plan.sites]
+        if width == 1 and channels > 1 and is_one_hot(inputs[self.plan.sequence][:, starts]):
+            turns = np.stack([np.roll(eye, j, 1) for j in range(1, channels)])
+            return Letters(turns, np.zeros((channels - 1, 1, channels), np.float32), turned=True)
+        blocks = np.repeat(eye[:, None], width, 1)
+        return Letters(np.zeros((channels, channels, channels), np.float32), blocks)
+
+    # --- running ------------------------------------------------------------------------------
+
+    def _all(self, inputs: Inputs, letters: Letters) -> list[tf.Tensor]:
+        """Every mutant of every sequence, one ``[B, S, A or C, *output]`` per output.
+
+        Sequences with NaN or infinity go to the naive program: a difference cannot undo them.
+        """
+        count = len(inputs[self.plan.sequence])
+        if not count:
+            return self._empty(letters)
+        finite = np.ones(count, bool)
+        for value in inputs.values():
+            finite &= np.isfinite(value).reshape(count, -1).all(1)
+        if finite.all():
+            return self._chunks(inputs, letters)
+        rows = np.argsort(np.concatenate([np.flatnonzero(finite), np.flatnonzero(~finite)]))
+        parts = []
+        if finite.any():
+            parts.append(self._chunks({k: v[finite] for k, v in inputs.items()}, letters))
+        rest = {k: v[~finite] for k, v in inputs.items()}
+        parts.append(self._naive(rest, letters))
+        return [tf.gather(tf.concat(ys, 0), rows) for ys in zip(*parts, strict=True)]
+
+    def _naive(self, inputs: Inputs, letters: Letters) -> list[tf.Tensor]:
+        nest = keras.tree.map_structure(lambda name: inputs[name], self.model.inputs)
+        channels = letters.block.shape[2]
+        if letters.turned:
+            return list(self._flat(self._oracle.saturate(nest)))
+        blocks = letters.block if letters.count == 1 else None
+        if blocks is not None:
+            y = self._oracle(nest, blocks[0])
+            return [value[:, :, None] for value in self._flat(y)]
+        assert letters.count == channels  # noqa: S101  (every letter)
+        return list(self._flat(self._oracle.saturate(nest)))
+
+    def _flat(self, nest: Any) -> list[tf.Tensor]:
+        flat, names = keras.tree.flatten(nest), keras.tree.flatten(self.structure)
+        return [flat[names.index(name)] for name in self.chosen]
+
+    def _empty(self, letters: Letters) -> list[tf.Tensor]:
+        shapes = self._shapes(1)
+        width = letters.block.shape[2] if letters.turned else letters.count
+        return [tf.zeros([0, len(self.plan.sites), width, *shape[1:]]) for shape in shapes]
+
+    def _chunks(self, inputs: Inputs, letters: Letters) -> list[tf.Tensor]:
+        """Calls of the program for as many sequences as it is compiled for."""
+        count = len(inputs[self.plan.sequence])
+        weights = {
+            owner: {name: tf.convert_to_tensor(v) for name, v in named.items()}
+            for owner, named in self.model.variables.items()
+        }
+        parts = []
+        for begin, size, batch in self._batches(count, letters.count):
+            chunk = {k: v[begin : begin + size] for k, v in inputs.items()}
+            if size < batch:
+                chunk = {k: v[np.arange(batch) % size] for k, v in chunk.items()}
+            ys = self._call(chunk, letters, weights, batch)
+            parts.append([y[:size] for y in ys] if size < batch else ys)
+        return [ys[0] if len(ys) == 1 else tf.concat(ys, 0) for ys in zip(*parts, strict=True)]
+
+    def _batches(self, count: int, letters: int) -> Iterator[tuple[int, int, int]]:
+        """First sequence, number, and compiled size of each call; sizes are powers of two."""
+        mutants = max(1, len(self.plan.active) * letters)
+        most = 1
+        while most * 2 * mutants <= self.plan.mutants and most < 1024:
+            most *= 2
+        begin = 0
+        while begin < count:
+            size = min(most, count - begin)
+            batch = 1
+            while batch < size:
+                batch *= 2
+            yield begin, size, batch
+            begin += size
+
+    def _call(
+        self, inputs: Inputs, letters: Letters, weights: Any, batch: int
+    ) -> Sequence[tf.Tensor]:
+        program, arrays = self._program(letters.count, letters.turned, batch)
+        context = {k: tf.constant(v) for k, v in inputs.items() if k != self.plan.sequence}
+        x = tf.constant(inputs[self.plan.sequence])
+        turn, block = tf.constant(letters.turn), tf.constant(letters.block)
+        return program(x, context, turn, block, weights, *arrays)
+
+    def _program(self, letters: int, turned: bool, batch: int) -> tuple[Any, tuple]:
+        key = (letters, turned, batch)
+        if key not in self.programs:
+            found = arrange(self.plan, letters, batch, self.tile)
+            mutants = batch * found.sites * letters
+            program = self.build(
+                mutants,
+                found.tiles,
+                self._shapes(mutants),
+                found.sizes,
+                letters,
+                turned,
+                self.calls,
+                self.score,
+            )
+            self.programs[key] = program, self._offsets(found)
+            show("program.py", self.source)
+        return self.programs[key]
+
+    def _offsets(self, found: Arrangement) -> tuple:
+        at = {key: tf.constant(value) for key, value in found.at.items()}
+        starts = tf.constant([start for start, _ in self.plan.sites], tf.int32)
+        return at, tf.constant(found.order), starts
+
+    def _shapes(self, mutants: int) -> list[list[int]]:
+        """Shapes of the results of a tile, after the score."""
+        shapes = [[mutants, *shape] for _, shape in self.plan.outputs]
+        if self.score is None:
+            return shapes
+        found = []
+        for shape in shapes:
+            spec = tf.TensorSpec([max(shape[0], 1), *shape[1:]], tf.float32)
+            traced = tf.function(self.score).get_concrete_function(spec, spec)
+            found.append([mutants, *traced.output_shapes[1:]])
+        return found
+
+    @property
+    def _oracle(self) -> NaiveISM:
+        if "oracle" not in self.programs:
+            self.programs["oracle"] = NaiveISM(
+                self.model.model,
+                sites=self.plan.sites,
+                outputs=None,
+                score=self.score,
+                sequence_input=self.plan.sequence,
+            ).only(self.chosen, self.structure)
+        return self.programs["oracle"]
+
+    def _nest(self, flat: Sequence[Any]) -> Any:
+        by_name = dict(zip(self.chosen, flat, strict=True))
+        return keras.tree.map_structure(lambda name: by_name[name], self.structure)

@@ -1,0 +1,41 @@
+"""``ISMC_DUMP=dir`` writes what each stage made, ``ISMC_DEBUG=1`` prints it; both only look."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from ismc.errors import InternalError, IsmcError
+from ismc.passes import PIPELINE, Pass, Program
+
+
+def observed(step: Pass) -> Pass:
+    """A pass that is verified, and shown to whoever looks."""
+
+    def run(program: Program) -> Program:
+        try:
+            after = step(program)
+        except IsmcError:
+            raise
+        except Exception as error:
+            raise InternalError(
+                f"The pass {step.__name__} failed with {type(error).__name__}: {error}.\n{program}",
+                hint="This is a fault of ismc; please report it with the text above.",
+            ) from error
+        show(f"{PIPELINE.index(step) + 1}-{step.__name__}.txt", str(after))
+        if after.plan is not None:
+            show("plan.txt", str(after.plan))
+        return after
+
+    return run
+
+
+def show(name: str, text: str) -> None:
+    """Writes or prints the text of a stage, if asked to."""
+    directory = os.environ.get("ISMC_DUMP")
+    if directory:
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        (Path(directory) / name).write_text(text if text.endswith("\n") else text + "\n")
+    if os.environ.get("ISMC_DEBUG", "0") not in ("", "0"):
+        sys.stderr.write(f"--- {name}\n{text}\n")

@@ -1,0 +1,61 @@
+"""The plan as a table: one line per layer."""
+
+from __future__ import annotations
+
+from ismc.plan import Line, Plan
+
+HEADER = ("layer", "kind", "role", "form", "strategy", "width", "operations", "naive", "note")
+
+
+def table(plan: Plan) -> str:
+    """Role, form, strategy, width of length, operations per mutant against naive."""
+    rows = [HEADER, *(_row(line) for line in plan.lines if line.form != "reference")]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if i in (5, 6, 7) else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    ours, naive = plan.operations
+    gain = naive / ours if ours else float("inf")
+    length, channels = plan.sequence_shape
+    lines += [
+        "",
+        f"model {plan.model}, plan {plan.digest}: {len(plan.sites)} sites of a sequence "
+        f"[{length}, {channels}], {len(plan.active)} of them reach an output",
+        f"operations per mutant: {count(ours)}, naive {count(naive)}: {gain:.1f} times fewer",
+        f"about {plan.mutants} mutants a tile",
+        verdict(plan),
+    ]
+    return "\n".join(lines)
+
+
+def verdict(plan: Plan) -> str:
+    """One sentence on the gain to expect, with the reason when there is none."""
+    ours, naive = plan.seconds
+    stops = [line for line in plan.lines if line.form == "full" and line.reason and line.strategy == "whole"]
+    first = next((s for s in stops if not s.reason.startswith("after")), None)
+    gain = naive / ours if ours else float("inf")
+    if gain >= 1.5:
+        return f"predicted gain: {gain:.1f} times"
+    reason = f": {first.name} ({first.title}): {first.reason}" if first else ""
+    return f"no large gain is expected{reason}"
+
+
+def count(number: int) -> str:
+    """A number with the unit prefix that keeps it short."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return str(number)
+
+
+def _row(line: Line) -> tuple[str, ...]:
+    reason = line.reason
+    return (
+        line.name, line.title, line.role, line.form, line.strategy,
+        f"{line.width} of {line.length}", count(line.operations), count(line.naive), reason,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Frontends: a model object to a `Graph` of layer calls."""

@@ -1,0 +1,274 @@
+"""Keras 3 models to a graph: one node per call, fused activations split off, nothing decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+from ismc.errors import UnsupportedModelError
+from ismc.frontend.probe import is_pointwise
+from ismc.ir import Graph, Layer
+from ismc.rules import kind_of
+
+FUSED = ("keras.Conv1D", "keras.Dense")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as the rest of ismc sees it.
+
+    Attributes:
+        graph: its calls; inputs and outputs in the flat order of ``structure``.
+        inputs: the nest of input names, as the model is called.
+        structure: the nest of output names, as the model returns it.
+        variables: the live weights, by owner and name.
+        model: the Keras model itself.
+    """
+
+    graph: Graph
+    inputs: Any
+    structure: Any
+    variables: Mapping[str, Mapping[str, Any]]
+    model: Any
+
+
+def read(model: keras.Model) -> Model:
+    """Lowers a Keras 3 model.
+
+    Raises:
+        UnsupportedModelError: when it is no Keras model, or has never been built.
+    """
+    if not isinstance(model, keras.Model):
+        raise UnsupportedModelError(
+            f"The model is a {type(model).__module__}.{type(model).__name__}, expected a keras.Model.",
+            hint="Load the file with keras.saving.load_model first.",
+        )
+    model_, outputs = _functional(model)
+    reader = _Reader()
+    graph = reader.graph(model_, model_.name)
+    inputs = keras.tree.map_structure(lambda t: reader.names[id(t)], _input_nest(model_))
+    structure = keras.tree.map_structure(lambda t: reader.names[id(t)], outputs)
+    return Model(graph, inputs, structure, reader.variables, model)
+
+
+def _functional(model: keras.Model) -> tuple[Any, Any]:
+    """The model and the nest of its symbolic outputs; a subclassed one becomes a single call."""
+    try:
+        symbolic = list(model.inputs)
+    except (AttributeError, ValueError, TypeError):
+        symbolic = None
+    if not symbolic:
+        if not getattr(model, "built", False) or getattr(model, "input_shape", None) is None:
+            raise UnsupportedModelError(
+                f"The model {model.name!r} was never built, so its input shape is unknown.",
+                hint="Call it once on data, or give it a keras.Input.",
+            )
+        x = keras.Input(model.input_shape[1:])
+        model = keras.Model(x, model(x))
+    nest = getattr(model, "_outputs_struct", None)
+    return model, nest if nest is not None else model.outputs[0]
+
+
+def _input_nest(model: Any) -> Any:
+    nest = getattr(model, "_inputs_struct", None)
+    return nest if nest is not None else model.inputs[0]
+
+
+@dataclass
+class _Reader:
+    names: dict[int, str] = field(default_factory=dict)
+    variables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    owners: dict[int, str] = field(default_factory=dict)
+    kept: list[Any] = field(default_factory=list)
+
+    def graph(self, model: Any, name: str) -> Graph:
+        """The graph of a functional model; names are unique within it."""
+        layers: dict[str, Layer] = {}
+        for tensor in model.inputs:
+            label = _unique(getattr(_history(tensor)[0], "name", "input"), layers)
+            layers[label] = _input(label, tensor)
+            self.names[id(tensor)] = label
+        inputs = tuple(layers)
+        stack = list(model.outputs)[::-1]
+        while stack:
+            tensor = stack[-1]
+            if id(tensor) in self.names:
+                stack.pop()
+                continue
+            operation, index, _ = _history(tensor)
+            node = operation._inbound_nodes[index]  # noqa: SLF001  (the only record of a call)
+            waiting = [t for t in node.arguments.keras_tensors if id(t) not in self.names]
+            if waiting:
+                stack.extend(reversed(waiting))
+            else:
+                self._call(operation, node, layers)
+        outputs = tuple(self.names[id(t)] for t in model.outputs)
+        return Graph(name, tuple(layers.values()), inputs, outputs)
+
+    def _call(self, operation: Any, node: Any, layers: dict[str, Layer]) -> None:
+        """Adds the nodes of one call: the layer, its activation, its several results."""
+        tensors, results = list(node.arguments.keras_tensors), list(node.outputs)
+        self.kept += results
+        label = _unique(operation.name, layers)
+        body = None
+        if _is_graph(operation) and _plain_call(node, operation):
+            inner = _Reader(variables=self.variables, owners=self.owners, kept=self.kept)
+            body = inner.graph(operation, operation.name)
+            tensors = _matched(operation, node)
+        owner, weights = self._weights(operation) if body is None else ("", {})
+        layer = Layer(
+            name=label,
+            kind=kind_of(type(operation)) if body is None else "ismc.Model",
+            inputs=tuple(self.names[id(t)] for t in tensors),
+            shape=_shape(results[0], label) if len(results) == 1 else (),
+            dtype=str(results[0].dtype),
+            config=_config(operation, node),
+            weights=tuple(weights),
+            owner=owner,
+            call=None if body else _caller(operation, node, tensors, weights),
+            source=operation,
+            body=body,
+        )
+        if layer.config.get("training") is True:
+            layer = _retitled(layer, f"{layer.kind} in training mode")
+        activation = getattr(operation, "activation", None)
+        if layer.kind in FUSED and activation not in (None, keras.activations.linear):
+            self._split(layer, activation, layers)
+        else:
+            layers[label] = layer
+        last = next(reversed(layers))
+        if len(results) == 1:
+            self.names[id(results[0])] = last
+            return
+        for i, result in enumerate(results):
+            item = f"{label}:{i}"
+            layers[item] = Layer(
+                item, "keras.Item", (last,), _shape(result, item), str(result.dtype), {"index": i}
+            )
+            self.names[id(result)] = item
+
+    def _split(self, layer: Layer, activation: Any, layers: dict[str, Layer]) -> None:
+        """Two nodes of a layer with a fused activation; the first computes without it."""
+        layers[layer.name] = layer
+        name = _unique(f"{layer.name}.activation", layers)
+        layers[name] = Layer(
+            name, "keras.Activation", (layer.name,), layer.shape, layer.dtype,
+            _activation(activation, layer.shape), call=lambda xs, _: activation(xs[0]),
+            source=activation,
+        )  # fmt: skip
+
+    def _weights(self, operation: Any) -> tuple[str, dict[str, Any]]:
+        """A key for the operation's weights and the weights by name, shared by all its calls."""
+        variables = list(getattr(operation, "variables", ()))
+        if not variables:
+            return "", {}
+        owner = self.owners.get(id(operation))
+        if owner is None:
+            owner = _unique(operation.name, self.variables)
+            self.owners[id(operation)] = owner
+            named: dict[str, Any] = {}
+            for variable in variables:
+                named[_unique(variable.name, named)] = variable
+            self.variables[owner] = named
+        return owner, self.variables[owner]
+
+
+def _history(tensor: Any) -> tuple[Any, int, int]:
+    return tensor._keras_history  # noqa: SLF001  (Keras has no public way to walk a graph)
+
+
+def _is_graph(operation: Any) -> bool:
+    return type(operation) in (keras.Model, keras.Sequential) or (
+        type(operation).__module__.split(".")[0] == "keras"
+        and type(operation).__name__ in ("Functional", "Sequential")
+    )
+
+
+def _plain_call(node: Any, operation: Any) -> bool:
+    """Whether a nested model is called on tensors alone, so that it may be inlined."""
+    known = {"training": (None, False), "mask": (None,)}
+    extra = {k: v for k, v in node.arguments.kwargs.items() if v not in known.get(k, ())}
+    return len(node.arguments.args) == 1 and not extra and bool(operation.inputs)
+
+
+def _matched(operation: Any, node: Any) -> list[Any]:
+    """The tensors that a nested model is called on, in the order of its inputs."""
+    given, expected = node.arguments.args[0], _input_nest(operation)
+    if isinstance(given, dict) and isinstance(expected, dict):
+        by_input = {id(expected[key]): given[key] for key in expected}
+        return [by_input[id(t)] for t in operation.inputs]
+    if isinstance(given, dict):
+        return [given[_history(t)[0].name] for t in operation.inputs]
+    return keras.tree.flatten(given)
+
+
+def _input(label: str, tensor: Any) -> Layer:
+    return Layer(label, "keras.InputLayer", (), _shape(tensor, label), str(tensor.dtype))
+
+
+def _shape(tensor: Any, label: str) -> tuple[int, ...]:
+    shape = tuple(tensor.shape[1:])
+    if None in shape:
+        raise UnsupportedModelError(
+            f"The value of {label!r} has the shape {tuple(tensor.shape)}, expected fixed lengths.",
+            hint="Call the model on a keras.Input with the length to scan, and compile that model.",
+        )
+    return shape
+
+
+def _config(operation: Any, node: Any) -> dict[str, Any]:
+    try:
+        config = dict(operation.get_config()) if isinstance(operation, keras.Layer) else {}
+    except (NotImplementedError, ValueError, TypeError):
+        config = {}
+    if isinstance(operation, keras.layers.Activation):
+        config |= _activation(operation.activation, tuple(node.outputs[0].shape[1:]))
+    if node.arguments.kwargs.get("training") is True:
+        config["training"] = True
+    policy = getattr(operation, "dtype_policy", None)
+    config["compute_dtype"] = getattr(policy, "compute_dtype", None) or "float32"
+    return config
+
+
+def _activation(function: Callable[[Any], Any], shape: Sequence[int]) -> dict[str, Any]:
+    """The name of one of Keras's functions, or whether another one is pointwise."""
+    module = getattr(function, "__module__", "") or ""
+    name = getattr(function, "__name__", type(function).__name__)
+    if module.split(".")[0] == "keras" and callable(getattr(keras.activations, name, None)):
+        return {"activation": name}
+    return {"activation": f"user's {name}", "pointwise": is_pointwise(function, shape)}
+
+
+def _retitled(layer: Layer, kind: str) -> Layer:
+    return Layer(**{**layer.__dict__, "kind": kind})
+
+
+def _caller(operation: Any, node: Any, tensors: list[Any], weights: Mapping[str, Any]) -> Any:
+    """Runs the operation as it was called, on other tensors and other weights."""
+    places = {id(t): i for i, t in enumerate(tensors)}
+    args, kwargs = node.arguments.args, node.arguments.kwargs
+    order = {id(v): name for name, v in weights.items()}
+
+    def call(values: Sequence[Any], w: Mapping[str, Any]) -> Any:
+        def fill(x: Any) -> Any:
+            return values[places[id(x)]] if id(x) in places else x
+
+        filled, named = keras.tree.map_structure(fill, (tuple(args), dict(kwargs)))
+        if not isinstance(operation, keras.Layer):
+            return operation(*filled, **named)
+        trainable = [w[order[id(v)]] for v in operation.trainable_variables]
+        others = [w[order[id(v)]] for v in operation.non_trainable_variables]
+        result, _ = operation.stateless_call(trainable, others, *filled, **named)
+        return result
+
+    return call
+
+
+def _unique(name: str, taken: Mapping[str, Any]) -> str:
+    label, count = name, 1
+    while label in taken:
+        label, count = f"{name}_{count}", count + 1
+    return label

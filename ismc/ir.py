@@ -1,0 +1,120 @@
+"""The graph that the passes work on: one node per call of a layer, and how it prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import networkx as nx
+
+Shape = tuple[int, ...]
+OpaqueCall = Callable[[Sequence[Any], Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One call of a layer.
+
+    Attributes:
+        name: unique in the graph.
+        kind: ``keras.Conv1D`` for Keras's own classes, ``module.Class`` for others.
+        inputs: the names of the values it takes, in order; the same name may stand twice.
+        shape: the shape of its value without the batch axis, ``[L, C]`` for a sequence.
+        dtype: the dtype of its value.
+        config: the layer's configuration, as plain data.
+        weights: the names of its weights.
+        owner: the key of its weights; calls of one layer share it.
+        call: runs the original layer on tensors and weights, shapes ``[batch, *shape]``.
+        source: the original layer object, for rules written by users.
+        body: the graph of a nested model, until the flatten pass inlines it.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    shape: Shape
+    dtype: str = "float32"
+    config: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    weights: tuple[str, ...] = ()
+    owner: str = ""
+    call: OpaqueCall | None = field(default=None, compare=False, repr=False)
+    source: Any = field(default=None, compare=False, repr=False)
+    body: Graph | None = field(default=None, repr=False)
+
+    @property
+    def length(self) -> int:
+        """The number of positions, axis 1 of the value."""
+        return self.shape[0] if self.shape else 1
+
+    @property
+    def title(self) -> str:
+        """The class name alone."""
+        return self.kind.rsplit(".", 1)[-1]
+
+    def __str__(self) -> str:
+        shape = ", ".join(map(str, self.shape))
+        return f"{self.name} = {self.title}({', '.join(self.inputs)})  # [{shape}]"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """An immutable view on a networkx graph whose ordered ``inputs`` are the truth."""
+
+    name: str
+    layers: tuple[Layer, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    @cached_property
+    def network(self) -> nx.DiGraph:
+        """The networkx form: an edge from every value to every call that takes it."""
+        network = nx.DiGraph()
+        for position, layer in enumerate(self.layers):
+            network.add_node(layer.name, layer=layer, position=position)
+        for layer in self.layers:
+            network.add_edges_from((name, layer.name) for name in layer.inputs)
+        return network
+
+    @cached_property
+    def order(self) -> tuple[Layer, ...]:
+        """The layers so that every input comes first; the same graph gives the same order."""
+        nodes = self.network.nodes
+        names = nx.lexicographical_topological_sort(self.network, lambda n: nodes[n]["position"])
+        return tuple(nodes[name]["layer"] for name in names)
+
+    def __getitem__(self, name: str) -> Layer:
+        return self.network.nodes[name]["layer"]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.network
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.order)
+
+    def consumers(self, name: str) -> tuple[Layer, ...]:
+        """The calls that take the value ``name``, in order."""
+        users = self.network.successors(name)
+        return tuple(sorted((self[u] for u in users), key=lambda layer: self.rank[layer.name]))
+
+    @cached_property
+    def rank(self) -> Mapping[str, int]:
+        """The place of every layer in ``order``."""
+        return {layer.name: rank for rank, layer in enumerate(self.order)}
+
+    def descendants(self, name: str) -> frozenset[str]:
+        """The values that change when ``name`` changes, itself included."""
+        return frozenset(nx.descendants(self.network, name)) | {name}
+
+    def ancestors(self, names: Sequence[str]) -> frozenset[str]:
+        """The values that ``names`` are computed from, themselves included."""
+        found = set(names)
+        for name in names:
+            found |= nx.ancestors(self.network, name)
+        return frozenset(found)
+
+    def __str__(self) -> str:
+        lines = [f"graph {self.name}({', '.join(self.inputs)})"]
+        lines += [f"  {layer}" for layer in self]
+        return "\n".join([*lines, f"  return {', '.join(self.outputs)}"])

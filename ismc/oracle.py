@@ -1,0 +1,146 @@
+"""The naive program: the model on every mutated sequence. The definition of correct."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ismc.frontend.keras3 import read
+from ismc.inputs import Sites, named_inputs, replacement, site_spans
+from ismc.plan import Signature
+from ismc.requests import choose_outputs, choose_sequence
+
+Array = np.ndarray
+Score = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+class NaiveISM:
+    """In-silico mutagenesis by running the whole model on every mutant.
+
+    The calls are those of a compiled program; `ismc.compile` is held against this. Mutants that
+    equal their sequence are not run: they have the reference output.
+
+    Args:
+        model: a Keras model.
+        sites: ranges ``(start, stop)`` or positions; every position by default.
+        outputs: a name, an index or a list of them; all outputs by default.
+        score: a function ``(reference, mutant) -> tensor`` of outputs ``[n, *output]``.
+        sequence_input: index or name of the input that is mutated.
+        batch_size: mutants of one call of the model.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        sites: Sites = None,
+        outputs: Any = None,
+        score: Score | None = None,
+        sequence_input: int | str = 0,
+        batch_size: int = 64,
+    ) -> None:
+        lowered = read(model)
+        self.input_names = lowered.inputs
+        self.sequence, shape = choose_sequence(lowered, sequence_input)
+        self.sites = tuple((s.start, s.stop) for s in site_spans(sites, shape[0]))
+        self.chosen, self.structure = choose_outputs(lowered, outputs)
+        self._order = [lowered.graph.outputs.index(name) for name in self.chosen]
+        self.batch_size, self.score, self.model = batch_size, score, model
+        graph = lowered.graph
+        inputs = tuple((name, graph[name].shape) for name in graph.inputs)
+        width = max(stop - start for start, stop in self.sites)
+        self.signature = Signature(self.sequence, inputs, width)
+        self._run = tf.function(self._outputs, reduce_retracing=True)
+
+    def only(self, chosen: Sequence[str], structure: Any) -> NaiveISM:
+        """The same for some of the outputs, named as in the graph, nested as in ``structure``."""
+        outputs = read(self.model).graph.outputs
+        self.chosen, self.structure = tuple(chosen), structure
+        self._order = [outputs.index(name) for name in chosen]
+        return self
+
+    def __call__(self, x: Any, replace_with: Any = 0) -> Any:
+        """Writes ``replace_with`` at each site: ``[B, S, *output]``."""
+        inputs = named_inputs(x, self.input_names, self.signature)
+        block = replacement(replace_with, self.signature)
+        return self._nest([y[:, :, 0] for y in self._scan(inputs, block[None])])
+
+    def saturate(self, x: Any) -> Any:
+        """Writes every letter at each site: ``[B, S, C, *output]``."""
+        inputs = named_inputs(x, self.input_names, self.signature)
+        channels = self.signature.shape[1]
+        eye = np.eye(channels, dtype=np.float32)
+        return self._nest(self._scan(inputs, np.repeat(eye[:, None], self.signature.width, 1)))
+
+    def reference(self, x: Any) -> Any:
+        """The model itself: ``[B, *output]``."""
+        inputs = named_inputs(x, self.input_names, self.signature)
+        return self._nest([tf.constant(y) for y in self._batched([inputs])])
+
+    def predict(
+        self, x: Any, replace_with: Any = None, batch_size: int | None = None, verbose: Any = 0
+    ) -> Any:
+        """`saturate`, or with ``replace_with`` a call, as NumPy arrays."""
+        del batch_size, verbose
+        y = self.saturate(x) if replace_with is None else self(x, replace_with)
+        return tf.nest.map_structure(lambda t: t.numpy(), y)
+
+    def _nest(self, flat: Sequence[Any]) -> Any:
+        by_name = dict(zip(self.chosen, flat, strict=True))
+        return keras.tree.map_structure(lambda name: by_name[name], self.structure)
+
+    def _outputs(self, inputs: dict[str, tf.Tensor]) -> list[tf.Tensor]:
+        nest = keras.tree.map_structure(lambda name: inputs[name], self.input_names)
+        flat = keras.tree.flatten(self.model(nest, training=False))
+        return [tf.cast(flat[i], tf.float32) for i in self._order]
+
+    def _scan(self, inputs: dict[str, Array], blocks: Array) -> list[tf.Tensor]:
+        """Every block at every site: one ``[B, S, A, *output]`` per output."""
+        x = inputs[self.sequence]
+        shape = (len(x), len(self.sites), len(blocks))
+        if not len(x):
+            empty = {k: np.zeros((1, *v.shape[1:]), np.float32) for k, v in inputs.items()}
+            reference = self._scored(self._batched([empty]), self._batched([empty]))
+            return [tf.zeros([*shape, *y.shape[1:]]) for y in reference]
+        reference = self._batched([inputs])
+        unchanged = self._scored(reference, reference)
+        results = [np.empty((*shape, *y.shape[1:]), np.float32) for y in unchanged]
+        for b in range(len(x)):
+            places, mutants = [], []
+            for s, (start, stop) in enumerate(self.sites):
+                for a, block in enumerate(blocks):
+                    if np.array_equal(x[b, start:stop], block[: stop - start]):
+                        for result, y in zip(results, unchanged, strict=True):
+                            result[b, s, a] = y[b]
+                    else:
+                        places.append((s, a))
+                        mutants.append((start, stop, block))
+            values = self._batched(self._mutants(inputs, b, mutants)) if places else []
+            own = [np.repeat(y[b : b + 1], len(places), 0) for y in reference]
+            for result, y in zip(results, self._scored(own, values) if places else [], strict=False):
+                for row, (s, a) in enumerate(places):
+                    result[b, s, a] = y[row]
+        return [tf.constant(result) for result in results]
+
+    def _mutants(self, inputs: dict[str, Array], b: int, mutants: list) -> Iterator[dict]:
+        """Batches of the mutants of sequence ``b``, with the other inputs beside them."""
+        for i in range(0, len(mutants), self.batch_size):
+            part = mutants[i : i + self.batch_size]
+            batch = {k: np.repeat(v[b : b + 1], len(part), 0) for k, v in inputs.items()}
+            for row, (start, stop, block) in enumerate(part):
+                batch[self.sequence][row, start:stop] = block[: stop - start]
+            yield batch
+
+    def _batched(self, batches: Any) -> list[Array]:
+        parts = [self._run(batch) for batch in batches]
+        return [np.concatenate([np.asarray(p[i]) for p in parts]) for i in range(len(self.chosen))]
+
+    def _scored(self, reference: list[Array], mutant: list[Array]) -> list[Array]:
+        if self.score is None:
+            return mutant
+        pairs = zip(reference, mutant, strict=True)
+        return [np.asarray(self.score(tf.constant(r), tf.constant(m))) for r, m in pairs]

@@ -1,0 +1,44 @@
+"""Gives up the difference where recomputing everything is cheaper.
+
+Before: ``conv9 ...  {difference}  {width 1000 of 1000}``
+After:  ``conv9 ...  {full}  {stop: cheaper in full from here}``
+Needs:  spans and forms. Sets: ``rules``, ``forms``, ``need``, ``spans``, ``extents``.
+
+Once a value is held in full, all that follows is. So there is one decision, the first layer
+to be recomputed, and every choice is priced. Cutting at the input is the naive program.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import accumulate
+
+from ismc.passes.program import Form, Program
+from ismc.passes.propagate import propagate
+from ismc.passes.schedule import here, naive
+from ismc.passes.segment import segment
+from ismc.rules.base import stop
+
+GAIN = 0.95
+
+
+def balance(program: Program) -> Program:
+    """The program, cut where the rest is predicted to be cheaper in full."""
+    layers = [name for name in program.live if name in program.rules and program.varies(name)]
+    local = list(accumulate((here(program, n)[1].seconds for n in layers), initial=0.0))
+    full = list(accumulate((naive(program, n).seconds for n in layers), initial=0.0))
+    prices = [local[i] + full[-1] - full[i] for i in range(len(layers) + 1)]
+    best = min(range(len(prices)), key=lambda i: (prices[i], -i))
+    if prices[best] > GAIN * prices[-1]:
+        return program
+    cut = set(layers[best:])
+    rules = {
+        name: replace(
+            stop("cheaper in full" if program.forms[name] is not Form.FULL else rule.reason),
+            reference=rule.reference,
+        )
+        if name in cut
+        else rule
+        for name, rule in program.rules.items()
+    }
+    return propagate(segment(program.knowing(rules=rules)))

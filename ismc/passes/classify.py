@@ -1,0 +1,76 @@
+"""Asks the rules what every call does to the changed positions.
+
+Before: ``conv = Conv1D(x)``
+After:  ``conv = Conv1D(x)  {local linear}``
+Needs:  a flat graph. Sets: ``live``, ``rules``.
+
+Layers that no requested output depends on are dead and get no rule. A layer that comes after a
+stop is a stop too, and the reason names the first one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ismc.ir import Graph, Layer
+from ismc.passes.program import Program
+from ismc.rules import Node, Role, Rule, rule_of
+from ismc.rules.base import stop
+
+MASKS = ("keras.Masking", "keras.Embedding")
+
+
+def classify(program: Program) -> Program:
+    """The program with the rule of every live call."""
+    graph, request = program.graph, program.request
+    live = graph.ancestors(request.outputs)
+    varying = graph.descendants(request.sequence)
+    masked = _masked(graph)
+    rules: dict[str, Rule] = {}
+    for layer in graph:
+        if layer.name not in live or not layer.inputs:
+            continue
+        inputs = tuple(graph[name] for name in layer.inputs)
+        rule = rule_of(Node(layer, inputs, tuple(name in varying for name in layer.inputs)))
+        if layer.name in masked and layer.title != "Item":
+            rule = stop(f"a mask reaches it from {masked[layer.name]}")
+        elif layer.config.get("compute_dtype", "float32") != "float32" or any(
+            i.dtype != "float32" for i in (layer, *inputs)
+        ):
+            rule = stop(f"it computes in {layer.config.get('compute_dtype', layer.dtype)}")
+        elif rule.role is not Role.STOP:
+            before = _stopped(layer, rules, request.stop_at, varying)
+            rule = _after(before, rule) if before else rule
+        elif rule.stop:
+            before = _stopped(layer, rules, request.stop_at, varying)
+            rule = _after(before, rule) if before else rule
+        rules[layer.name] = rule
+    return program.knowing(live=tuple(n.name for n in graph if n.name in live), rules=rules)
+
+
+def _stopped(
+    layer: Layer, rules: dict[str, Rule], stop_at: tuple[str, ...], varying: frozenset[str]
+) -> str:
+    """The name of the stop that an input comes from, or nothing."""
+    for name in layer.inputs:
+        if name in stop_at:
+            return name
+        rule = rules.get(name)
+        if name in varying and rule and rule.role is Role.STOP:
+            return name
+    return ""
+
+
+def _after(name: str, rule: Rule) -> Rule:
+    return replace(stop(f"after {name}"), reference=rule.reference)
+
+
+def _masked(graph: Graph) -> dict[str, str]:
+    """The layers that a Keras mask may reach, with the layer that makes it."""
+    found: dict[str, str] = {}
+    for layer in graph:
+        if layer.kind == "keras.Masking" or (
+            layer.kind == "keras.Embedding" and layer.config.get("mask_zero")
+        ):
+            found |= dict.fromkeys(graph.descendants(layer.name), layer.name)
+    return found

@@ -1,0 +1,52 @@
+"""Inlines nested models.
+
+Before: ``y = Model(x)`` with a body ``a -> conv -> b``
+After:  ``y/conv = Conv1D(x)``, and users of ``y`` take ``y/conv``
+Needs:  nothing. Sets: the graph; clears every fact.
+
+A model called inside a model is a node with a graph in it. One level is inlined at a time until
+none is left, so nested, Sequential and functional forms of a network give the same plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ismc.ir import Graph, Layer
+from ismc.passes.program import Program
+
+
+def flatten(program: Program) -> Program:
+    """The program without nested models."""
+    graph = program.graph
+    while any(layer.body for layer in graph.layers):
+        graph = _one_level(graph)
+    if graph is program.graph:
+        return program
+    renamed = dict(zip(program.graph.outputs, graph.outputs, strict=True))
+    outputs = tuple(renamed[name] for name in program.request.outputs)
+    return Program(graph, replace(program.request, outputs=outputs))
+
+
+def _one_level(graph: Graph) -> Graph:
+    layers: list[Layer] = []
+    renamed: dict[str, str] = {}
+    for layer in graph:
+        inputs = tuple(renamed.get(name, name) for name in layer.inputs)
+        if layer.body is None:
+            layers.append(replace(layer, inputs=inputs))
+            continue
+        inner = dict(zip(layer.body.inputs, inputs, strict=True))
+        for step in layer.body:
+            if step.name in inner:
+                continue
+            inner[step.name] = f"{layer.name}/{step.name}"
+            feeds = tuple(inner[name] for name in step.inputs)
+            layers.append(replace(step, name=inner[step.name], inputs=feeds))
+        results = [inner[name] for name in layer.body.outputs]
+        renamed[layer.name] = results[0]
+        for i, result in enumerate(results):
+            renamed[f"{layer.name}:{i}"] = result
+    kept = tuple(layer for layer in layers if layer.name not in renamed)
+    outputs = tuple(renamed.get(name, name) for name in graph.outputs)
+    return Graph(graph.name, kept, graph.inputs, outputs)

@@ -1,0 +1,212 @@
+"""Writes the program down: one assignment per step, in single-assignment form.
+
+Before: ``relu ...  {slab}  {width 19 of 1000}``
+After:  ``s3 = relu(windows(r2, at["s2"]) + place(d2, at["d2"]))``
+Needs:  every fact of the passes before, and the strategy of each product. Sets: nothing; its
+        steps become the plan.
+
+A value is asked for in the form that its reader wants, and made from the form that there is:
+a difference from a slab (minus the reference), a slab from a difference (plus the reference), a
+whole sequence from a difference put in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ismc.ir import Layer
+from ismc.passes.program import Form, Program
+from ismc.plan import Apply, Band, Name, Offset, Size, Step, Term, Weights
+from ismc.rules import Expr
+from ismc.rules.base import IDENTITY
+from ismc.window import Span, Spans
+
+N = Size("n")
+
+
+@dataclass
+class Lowering:
+    """The steps so far, and which values exist in which form."""
+
+    program: Program
+    strategies: Mapping[str, str]
+    steps: list[Step] = field(default_factory=list)
+    offsets: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    bands: list[Band] = field(default_factory=list)
+    references: set[str] = field(default_factory=set)
+    made: dict[tuple[str, str, Any], Name] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+
+    # --- forms of one value -------------------------------------------------------------------
+
+    def reference(self, name: str) -> Name:
+        """The reference value ``[B, ...]``."""
+        self.references.add(name)
+        return reference_name(self.program, name)
+
+    def difference(self, name: str) -> Name | None:
+        """The difference over the value's spans ``[N, W, ...]``; nothing if it never changes."""
+        form, key = self.program.forms[name], (name, "d", None)
+        if form is Form.REFERENCE:
+            return None
+        if key not in self.made:
+            spans = self.program.spans[name]
+            slab = self.slab(name, spans)
+            term = Apply("-", (slab, self._windows(name, spans)))
+            self._define(name, "d", term, spans, key)
+        return self.made[key]
+
+    def slab(self, name: str, extent: Spans) -> Term:
+        """The mutated value over ``extent``, ``[N, W, ...]``."""
+        form, layer = self.program.forms[name], self.program.graph[name]
+        if form is Form.REFERENCE:
+            if layer.length == 1:
+                return Apply("per_mutant", (self.reference(name), N))
+            return self._windows(name, extent)
+        if form is Form.SLAB:
+            there = self.program.extents[name]
+            made = self.made[name, "s", None]
+            return made if there == extent else self._moved(made, there, extent, "cut")
+        key = (name, "s", extent)
+        if key not in self.made:
+            placed = self._moved(self.difference(name), self.program.spans[name], extent, "place")
+            term = Apply("+", (self._windows(name, extent), placed))
+            self._define(name, "s", term, extent, key)
+        return self.made[key]
+
+    def full(self, name: str) -> Term:
+        """The whole mutated value ``[N, L, ...]``."""
+        form, key = self.program.forms[name], (name, "f", None)
+        if key in self.made:
+            return self.made[key]
+        reference = self.reference(name)
+        if form is Form.REFERENCE:
+            term = Apply("per_mutant", (reference, N))
+        else:
+            starts = self._offset(name, self.program.spans[name].starts)
+            term = Apply("expand", (reference, self.difference(name), starts))
+        layer = self.program.graph[name]
+        return self.step(name, "f", term, ("N", *layer.shape), key)
+
+    # --- building blocks ----------------------------------------------------------------------
+
+    def index(self, name: str) -> int:
+        """The number that the names of a value's forms carry."""
+        return self.program.live.index(name)
+
+    def define(self, layer: Layer, term: Term, spans: Spans) -> None:
+        """Names the value of a layer that is held locally."""
+        slab = self.program.forms[layer.name] is Form.SLAB
+        self._define(layer.name, "s" if slab else "d", term, spans, (layer.name, "sd"[not slab], None))
+
+    def moved(self, d: Term, there: Spans, wanted: Spans) -> Term:
+        """A difference put where it is wanted; as it is when it is there already."""
+        return d if there == wanted else self._moved(d, there, wanted, "place")
+
+    def apply(self, layer: Layer, expr: Expr, operands: list[Term]) -> Term:
+        """An expression of a rule on terms."""
+        weights = (Weights(layer.owner),) if expr.weights and layer.weights else ()
+        if expr == IDENTITY:
+            return operands[0]
+        if expr.fn == "layer":
+            return Apply("layer", (layer.name, *(weights or (None,)), *operands))
+        if expr.fn == "item":
+            return Apply("item", (*operands, *expr.args))
+        return Apply(expr.fn, (*operands, *weights, *expr.args), tuple(expr.kwargs.items()))
+
+    def offset(self, name: str, starts: tuple[int, ...]) -> Term:
+        """Offsets of the sites, under a key that begins with the value's name."""
+        return self._offset(name, starts)
+
+    def clean(self, name: str, v: Term, spans: Spans, fill: float = 0.0) -> Term:
+        """``v`` with ``fill`` where it hangs over the ends of the sequence."""
+        length = self.program.graph[name].length
+        if not spans.hangs_over(Span(0, length)):
+            return v
+        extra = () if fill == 0.0 else (("fill", fill),)
+        return Apply("inside", (v, self._offset(name, spans.starts), length), extra)
+
+    def bind(self, name: str, prefix: str, term: Term, tail: tuple[int, ...]) -> Name:
+        """A name for an intermediate term."""
+        if isinstance(term, Name):
+            return term
+        return self.step(name, prefix, term, ("N", *tail), (name, prefix, object()))
+
+    def _define(self, name: str, prefix: str, term: Term, spans: Spans, key: Any) -> Name:
+        if prefix == "d" and self._must_be_clean(name):
+            if not isinstance(term, Name):
+                term = self._fresh(name, prefix, term, spans)
+            term = self.clean(name, term, spans)
+        if isinstance(term, Name):
+            self.made[key] = term
+            return term
+        return self.step(name, prefix, term, ("N", spans.width, *_tail(self.program, name)), key)
+
+    def _fresh(self, name: str, prefix: str, term: Term, spans: Spans) -> Name:
+        shape = ("N", spans.width, *_tail(self.program, name))
+        return self.step(name, prefix, term, shape, (name, prefix, object()))
+
+    def step(self, name: str, prefix: str, term: Term, shape: tuple, key: Any) -> Name:
+        target = self._unique(f"{prefix}{self.program.live.index(name)}")
+        self.steps.append(Step(target, term, shape, name))
+        self.made[key] = Name(target)
+        return self.made[key]
+
+    def _must_be_clean(self, name: str) -> bool:
+        """Whether a reader would see what hangs over the ends."""
+        program = self.program
+        for reader in program.graph.consumers(name):
+            rule = program.rules.get(reader.name)
+            if reader.name not in program.forms or rule is None:
+                continue
+            if program.forms[reader.name] is Form.DIFFERENCE and rule.outside is not None:
+                return True
+            if rule.stop is not None and rule.stop.fn == "mean_stop":
+                return True
+        return False
+
+    def _windows(self, name: str, spans: Spans) -> Apply:
+        return Apply(
+            "windows", (self.reference(name), self._offset(name, spans.starts), spans.width)
+        )
+
+    def _moved(self, v: Term, there: Spans, wanted: Spans, how: str) -> Apply:
+        shift = there.array - wanted.array
+        if how == "cut":
+            shift = -shift
+        if np.all(shift == shift[0]):
+            return Apply(how, (v, int(shift[0]), wanted.width))
+        owner = v.name if isinstance(v, Name) else how
+        return Apply(how, (v, self._offset(f"{owner}_", tuple(shift.tolist())), wanted.width))
+
+    def _offset(self, name: str, values: tuple[int, ...]) -> Offset:
+        for key, known in self.offsets.items():
+            if known == values:
+                return Offset(key)
+        live = self.program.live
+        stem = f"v{live.index(name)}" if name in live else name.rstrip("_") + "_shift"
+        key, count = stem, 1
+        while key in self.offsets:
+            key, count = f"{stem}_{count}", count + 1
+        self.offsets[key] = values
+        return Offset(key)
+
+    def _unique(self, name: str) -> str:
+        label, count = name, 0
+        while label in self.taken:
+            label, count = f"{name}{'abcdefghijklmnopqrstuvwxyz'[count]}", count + 1
+        self.taken.add(label)
+        return label
+
+
+def reference_name(program: Program, name: str) -> Name:
+    """The name of a reference value: ``x`` for the sequence, its own name for other inputs."""
+    return Name("x" if name == program.request.sequence else f"r{program.live.index(name)}")
+
+
+def _tail(program: Program, name: str) -> tuple[int, ...]:
+    return program.graph[name].shape[1:]

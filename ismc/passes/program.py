@@ -1,0 +1,80 @@
+"""What the compiler knows at a point of the pipeline: one field per pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from ismc.ir import Graph
+from ismc.plan import Plan
+from ismc.rules import Rule
+from ismc.window import Span, Spans
+
+
+class Form(Enum):
+    """How a value of the mutants is held."""
+
+    REFERENCE = "reference"
+    DIFFERENCE = "difference"
+    SLAB = "slab"
+    FULL = "full"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked to compile.
+
+    Attributes:
+        sequence: the input that is mutated.
+        sites: the ranges that are mutated, one at a time.
+        outputs: the values that are returned.
+        stop_at: layers after which everything is recomputed in full.
+        memory: bytes that the tiles may take.
+        tile: sites of one tile, or 0 for the schedule's choice.
+        scored: whether a score is computed from reference and mutant.
+    """
+
+    sequence: str
+    sites: tuple[Span, ...]
+    outputs: tuple[str, ...]
+    stop_at: tuple[str, ...] = ()
+    memory: int = 1 << 30
+    tile: int = 0
+    scored: bool = False
+
+
+@dataclass(frozen=True)
+class Program:
+    """A graph, a request, and the facts that the passes have found so far."""
+
+    graph: Graph
+    request: Request
+    live: tuple[str, ...] = ()
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    forms: Mapping[str, Form] = field(default_factory=dict)
+    need: Mapping[str, Span] = field(default_factory=dict)
+    spans: Mapping[str, Spans] = field(default_factory=dict)
+    extents: Mapping[str, Spans] = field(default_factory=dict)
+    plan: Plan | None = None
+
+    def knowing(self, **facts: object) -> Program:
+        """The program with more facts."""
+        return replace(self, **facts)  # pyright: ignore[reportArgumentType]
+
+    def varies(self, name: str) -> bool:
+        """Whether a mutation changes the value."""
+        return self.forms[name] is not Form.REFERENCE
+
+    def __str__(self) -> str:
+        lines = [str(self.graph).splitlines()[0]]
+        for layer in self.graph:
+            facts = [f.value for f in [self.forms.get(layer.name)] if f]
+            rule, spans = self.rules.get(layer.name), self.spans.get(layer.name)
+            if rule:
+                facts.append(rule.role.value + (" linear" if rule.linear else ""))
+                facts += [f"stop: {rule.reason}"] if rule.reason else []
+            if spans:
+                facts.append(f"width {spans.width} of {layer.length}, need {self.need[layer.name]}")
+            lines.append(f"  {layer}" + "".join(f"  {{{fact}}}" for fact in facts))
+        return "\n".join([*lines, f"  return {', '.join(self.request.outputs)}"])

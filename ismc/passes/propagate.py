@@ -1,0 +1,97 @@
+"""Finds where each value is dirty, per site, and which positions anyone needs.
+
+Before: ``pool ...  {slab}``
+After:  ``pool ...  {slab}  {width 7 of 333, need [0, 333)}``
+Needs:  ``rules``, ``forms``. Sets: ``need``, ``spans``, ``extents``.
+
+Forward, a window carries a span to the outputs that read it. Backward, a window carries the
+positions that an output needs to the inputs that they read. The span is cut to the need when it
+is wider. Spans may hang over the ends of the sequence, so that all sites have one width; what
+lies outside is masked where a layer would read it. A slab must cover what its readers read: that
+is its extent.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+
+from ismc.ir import Layer
+from ismc.passes.program import Form, Program
+from ismc.rules import Rule
+from ismc.window import Span, Spans
+
+
+def propagate(program: Program) -> Program:
+    """The program with need, spans and extents of every live value."""
+    need = _need(program)
+    program = program.knowing(need=need)
+    spans = _spans(program)
+    program = program.knowing(spans=spans)
+    return program.knowing(extents=_extents(program))
+
+
+def _need(program: Program) -> dict[str, Span]:
+    """Backward: the positions of each value that some requested output depends on."""
+    graph = program.graph
+    need = {name: Span(0, 0) for name in program.live}
+    for name in program.request.outputs:
+        need[name] = Span(0, graph[name].length)
+    for name in reversed(program.live):
+        layer, rule = graph[name], program.rules.get(name)
+        for i, source in enumerate(layer.inputs):
+            whole = Span(0, graph[source].length)
+            if rule is None or program.forms[name] in (Form.FULL, Form.REFERENCE):
+                need[source] |= whole
+            else:
+                need[source] |= rule.window.reads(_moved(need[name], -_shift(rule, i))) & whole
+    return {name: span if span.width else Span(0, 1) for name, span in need.items()}
+
+
+def _spans(program: Program) -> dict[str, Spans]:
+    """Forward: where each value that is held locally is dirty, within its need."""
+    spans = {program.request.sequence: Spans.hull(program.request.sites)}
+    for name in program.live:
+        layer, form = program.graph[name], program.forms[name]
+        if name in spans or form not in (Form.DIFFERENCE, Form.SLAB):
+            continue
+        rule = program.rules[name]
+        spans[name] = reached(layer, rule, spans).within(program.need[name])
+    return spans
+
+
+def reached(layer: Layer, rule: Rule, spans: dict[str, Spans]) -> Spans:
+    """The hull of what the layer's operands carry to it."""
+    carried = []
+    for i, source in enumerate(layer.inputs):
+        if source in spans:
+            through = spans[source].through(rule.window)
+            starts = tuple(start + _shift(rule, i) for start in through.starts)
+            carried.append(Spans(starts, through.width))
+    return reduce(or_, carried)
+
+
+def _extents(program: Program) -> dict[str, Spans]:
+    """Backward: what each slab must cover for the layers that read it."""
+    extents: dict[str, Spans] = {}
+    for name in reversed(program.live):
+        if program.forms[name] is not Form.SLAB:
+            continue
+        demands = [program.spans[name]] if name in program.request.outputs else []
+        for reader in program.graph.consumers(name):
+            if reader.name not in program.forms:
+                continue
+            if reader.name in extents:
+                demands.append(extents[reader.name].read_by(program.rules[reader.name].window))
+            else:
+                demands.append(program.spans[name])
+        extents[name] = reduce(or_, demands)
+    return extents
+
+
+def _shift(rule: Rule, operand: int) -> int:
+    return rule.shifts[operand] if rule.shifts else 0
+
+
+def _moved(span: Span, by: int) -> Span:
+    return Span(span.start + by, span.stop + by) if span.width else span

@@ -1,0 +1,150 @@
+"""Chooses strategies and tiles, and writes the plan.
+
+Before: spans and forms of every value
+After:  ``Plan``: steps, offsets, tile size, and what each layer costs here and in the naive program
+Needs:  every fact. Sets: ``plan``.
+
+The tile is as large as the cache allows, for what a tile writes must still be there when it is
+read, unless weights are so large that reading them for few mutants costs more.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from ismc import cost
+from ismc.ir import Layer
+from ismc.passes.emit import emit
+from ismc.passes.lower import Lowering, reference_name
+from ismc.passes.program import Form, Program
+from ismc.passes.reference import reference_steps
+from ismc.plan import Line, Plan
+from ismc.rules import Role
+
+
+def schedule(program: Program) -> Program:
+    """The program with its plan."""
+    graph, request = program.graph, program.request
+    costs = {name: here(program, name) for name in program.live}
+    low = Lowering(program, {name: strategy for name, (strategy, _) in costs.items()})
+    for name in program.live:
+        emit(low, graph[name])
+    results = []
+    for name in request.outputs:
+        results.append(low.bind(name, "y", low.full(name), graph[name].shape).name)
+        low.references.add(name)
+    reference = reference_steps(program, low.references)
+    lines = tuple(_line(program, name, *costs[name]) for name in program.live)
+    spent = [found for _, found in costs.values()]
+    inputs = tuple((name, graph[name].shape) for name in graph.inputs)
+    return program.knowing(
+        plan=Plan(
+            model=graph.name,
+            sequence=request.sequence,
+            inputs=inputs,
+            sites=tuple((site.start, site.stop) for site in request.sites),
+            outputs=tuple((name, graph[name].shape) for name in request.outputs),
+            lines=lines,
+            reference=reference,
+            tile=tuple(low.steps),
+            results=tuple(results),
+            references=tuple(reference_name(program, name).name for name in request.outputs),
+            offsets=dict(low.offsets),
+            bands=tuple(low.bands),
+            active=_active(program),
+            scored=request.scored,
+            mutants=_mutants(program, low, spent),
+            seconds=(
+                sum(found.seconds for found in spent),
+                sum(naive(program, name).seconds for name in program.live),
+            ),
+        )
+    )
+
+
+def here(program: Program, name: str) -> tuple[str, cost.Cost]:
+    """The strategy of a layer and what one mutant costs with it."""
+    layer, form = program.graph[name], program.forms[name]
+    inputs = tuple(program.graph[i] for i in layer.inputs)
+    if form is Form.REFERENCE:
+        return "", cost.Cost(0, 0.0)
+    if name == program.request.sequence:
+        return "", cost.elements(program.spans[name].width * prod(layer.shape[1:]))
+    rule = program.rules[name]
+    if form is Form.FULL:
+        if rule.stop is None:
+            return "whole", cost.whole(layer, inputs)
+        width = program.spans[layer.inputs[0]].width
+        if rule.stop.fn == "dense_stop":
+            return "rows", cost.dense(width, layer, inputs)
+        return rule.stop.fn.removesuffix("_stop"), cost.elements(width * inputs[0].shape[-1])
+    width = (program.extents if form is Form.SLAB else program.spans)[name].width
+    if rule.layout == "conv":
+        forms = cost.convolution(layer, inputs[0].shape, program.spans[layer.inputs[0]].width, width)
+        best = min(forms, key=lambda key: forms[key].seconds)
+        return best, forms[best]
+    if layer.title == "Dense":
+        return "gemm", cost.dense(width, layer, inputs)
+    return "", cost.Cost(0, 0.0) if rule.identity else cost.elements(width * prod(layer.shape[1:]))
+
+
+def naive(program: Program, name: str) -> cost.Cost:
+    """What the layer costs in the naive program, per mutant."""
+    layer = program.graph[name]
+    if name == program.request.sequence or not layer.inputs:
+        return cost.Cost(0, 0.0)
+    return cost.whole(layer, tuple(program.graph[i] for i in layer.inputs))
+
+
+def _line(program: Program, name: str, strategy: str, found: cost.Cost) -> Line:
+    layer, form = program.graph[name], program.forms[name]
+    rule = program.rules.get(name)
+    width = layer.length
+    if form in (Form.DIFFERENCE, Form.SLAB):
+        width = (program.extents if form is Form.SLAB else program.spans)[name].width
+    elif form is Form.FULL and rule is not None and rule.stop is not None:
+        width = program.spans[layer.inputs[0]].width
+    return Line(
+        name=name,
+        title=layer.title,
+        role="input" if rule is None else rule.role.value,
+        form=form.value,
+        strategy=strategy,
+        width=width,
+        length=_read_length(layer, program) if strategy in ("rows", "mean", "global_max") else layer.length,
+        operations=found.operations,
+        naive=naive(program, name).operations,
+        reason=rule.reason if rule is not None and rule.role is Role.STOP else "",
+    )
+
+
+def _read_length(layer: Layer, program: Program) -> int:
+    return program.graph[layer.inputs[0]].length
+
+
+def _active(program: Program) -> tuple[int, ...]:
+    """The sites that some requested output depends on, from left to right."""
+    request = program.request
+    need = program.need[request.sequence]
+    touched = [i for i, site in enumerate(request.sites) if (site & need).width]
+    changing = any(program.varies(name) for name in request.outputs)
+    return tuple(sorted(touched, key=lambda i: request.sites[i])) if changing else ()
+
+
+def _mutants(program: Program, low: Lowering, spent: list[cost.Cost]) -> int:
+    """How many mutants a tile holds: time per mutant at its least, within the memory allowed."""
+    letters = max(1, program.graph[program.request.sequence].shape[-1] - 1)
+    total = sum(found.temporary for found in spent) + sum(
+        4 * prod(step.shape[1:]) for step in low.steps  # pyright: ignore[reportArgumentType]
+    )
+    most = max(1, program.request.memory // max(1, 2 * total))
+    largest = [found.temporary for found in spent if found.temporary]
+    weights = sum(found.weights for found in spent)
+
+    def seconds(count: int) -> float:
+        spilled = sum(size for size in largest if size * count > cost.CACHE)
+        return weights / cost.BYTES / 2 / count + spilled * 2 / cost.BYTES + 2e-5 / count
+
+    sizes = [letters * sites for sites in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256)]
+    best = min((n for n in sizes if n <= most), key=seconds, default=1)
+    return letters * program.request.tile or max(1, best)

@@ -1,0 +1,184 @@
+"""The plan: every number of the program to be, serialisable and printable."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Term = Any  # Apply | Name | Offset | Weights | Size | a literal
+
+
+@dataclass(frozen=True)
+class Name:
+    """A value of the program, or an argument of it."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Offset:
+    """Offsets of one tile: one per mutant, or with ``scalar`` one for the tile."""
+
+    key: str
+    scalar: bool = False
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weights of one layer."""
+
+    owner: str
+
+
+@dataclass(frozen=True)
+class Size:
+    """A size that follows from how sites are put into tiles: ``"n"``, or the band of a Dense."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class Apply:
+    """A call of an array function on terms."""
+
+    fn: str
+    args: tuple[Term, ...] = ()
+    kwargs: tuple[tuple[str, Term], ...] = ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One assignment of the program; ``shape`` begins with ``"B"`` or ``"N"``."""
+
+    target: str
+    term: Term
+    shape: tuple[str | int, ...]
+    layer: str = ""
+
+
+@dataclass(frozen=True)
+class Band:
+    """The kernel rows that a Dense after Flatten reads: where each site's positions start."""
+
+    key: str
+    starts: tuple[int, ...]
+    width: int
+    length: int
+    filters: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """What the plan does with one layer; operations are those of one mutant."""
+
+    name: str
+    title: str
+    role: str
+    form: str
+    strategy: str
+    width: int
+    length: int
+    operations: int
+    naive: int
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a call takes.
+
+    Attributes:
+        sequence: the input that is mutated.
+        inputs: names and shapes of all inputs, without the batch axis.
+        width: the width of the widest site.
+    """
+
+    sequence: str
+    inputs: tuple[tuple[str, tuple[int, ...]], ...]
+    width: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(L, C)`` of the sequence."""
+        length, channels = dict(self.inputs)[self.sequence]
+        return length, channels
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that codegen needs, and everything that `explain` prints.
+
+    Attributes:
+        model: the model's name.
+        inputs: names and shapes ``[...]`` without the batch axis; the sequence is ``sequence``.
+        sites: ranges that are mutated.
+        outputs: names and shapes of the requested outputs.
+        lines: one per layer.
+        reference: assignments before the loop, shapes ``[B, ...]``.
+        tile: assignments of one tile, shapes ``[N, ...]``.
+        results: the values of a tile that are returned, one per output.
+        offsets: per-site offsets by key.
+        bands: kernel rows by key.
+        active: the sites that change an output at all, in tile order.
+        mutants: about how many mutants a tile holds.
+        seconds: predicted time of one mutant here and in the naive program.
+        scored: whether a score is computed from reference and mutant.
+    """
+
+    model: str
+    sequence: str
+    inputs: tuple[tuple[str, tuple[int, ...]], ...]
+    sites: tuple[tuple[int, int], ...]
+    outputs: tuple[tuple[str, tuple[int, ...]], ...]
+    lines: tuple[Line, ...]
+    reference: tuple[Step, ...]
+    tile: tuple[Step, ...]
+    results: tuple[str, ...]
+    references: tuple[str, ...]
+    offsets: Mapping[str, tuple[int, ...]]
+    bands: tuple[Band, ...]
+    active: tuple[int, ...]
+    mutants: int
+    seconds: tuple[float, float]
+    scored: bool = False
+
+    @property
+    def signature(self) -> Signature:
+        """What a call of the program takes."""
+        width = max((stop - start for start, stop in self.sites), default=0)
+        return Signature(self.sequence, self.inputs, width)
+
+    @property
+    def sequence_shape(self) -> tuple[int, int]:
+        """``(L, C)`` of the sequence."""
+        return self.signature.shape
+
+    @property
+    def width(self) -> int:
+        """The width of the widest site."""
+        return self.signature.width
+
+    @property
+    def operations(self) -> tuple[int, int]:
+        """Operations per mutant: of the plan and of the naive program."""
+        return sum(x.operations for x in self.lines), sum(x.naive for x in self.lines)
+
+    def to_json(self) -> str:
+        """The plan as JSON with sorted keys; equal plans give equal text."""
+        return json.dumps(asdict(self), sort_keys=True, default=str)
+
+    @property
+    def digest(self) -> str:
+        """Six hexadecimal digits that name the plan."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:6]
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __str__(self) -> str:
+        from ismc.explain import table
+
+        return table(self)

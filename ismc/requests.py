@@ -1,0 +1,100 @@
+"""What a user names: the sequence input, outputs, and layers to stop at."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any
+
+import keras
+
+from ismc.errors import InputError, UnsupportedModelError
+from ismc.frontend.keras3 import Model
+from ismc.ir import Graph
+
+
+def choose_sequence(model: Model, chosen: int | str) -> tuple[str, tuple[int, int]]:
+    """The name and shape ``(L, C)`` of the input that is mutated.
+
+    Raises:
+        InputError: when there is no such input.
+        UnsupportedModelError: when it has no sequence axis.
+    """
+    names = model.graph.inputs
+    if isinstance(chosen, str) and chosen not in names:
+        raise InputError(f"sequence_input is {chosen!r}, expected one of {list(names)}.")
+    if not isinstance(chosen, str) and not 0 <= int(chosen) < len(names):
+        raise InputError(f"sequence_input is {chosen}, expected 0 to {len(names) - 1}.")
+    name = chosen if isinstance(chosen, str) else names[int(chosen)]
+    shape = model.graph[name].shape
+    if len(shape) != 2:
+        raise UnsupportedModelError(
+            f"The input {name!r} of model {model.graph.name!r} has the shape [B, "
+            f"{', '.join(map(str, shape))}] without a sequence axis, expected [B, L, C].",
+            hint="Name the sequence with sequence_input=, or give the model an input [L, C].",
+        )
+    return name, (shape[0], shape[1])
+
+
+def output_labels(model: Model) -> list[str]:
+    """What a user calls each output: its key in a dict, or its layer."""
+    paths = keras.tree.flatten_with_path(model.structure)
+    names = getattr(model.model, "output_names", None) or []
+    labels = []
+    for i, (path, name) in enumerate(paths):
+        keyed = isinstance(model.structure, dict) and path
+        fallback = names[i] if len(names) == len(paths) else name
+        labels.append(str(path[-1]) if keyed else fallback)
+    return labels
+
+
+def choose_outputs(model: Model, chosen: Any) -> tuple[tuple[str, ...], Any]:
+    """The values that are returned and the nest they are returned in.
+
+    Raises:
+        InputError: when an output is unknown; the ones there are are listed.
+    """
+    flat = keras.tree.flatten(model.structure)
+    if chosen is None:
+        return tuple(dict.fromkeys(flat)), model.structure
+    labels = output_labels(model)
+
+    def find(label: Any) -> str:
+        if isinstance(label, str) and label in labels:
+            return flat[labels.index(label)]
+        if isinstance(label, int) and -len(flat) <= label < len(flat):
+            return flat[label]
+        raise InputError(
+            f"outputs names {label!r}, which the model does not have; its outputs are {labels}.",
+            hint=_close(label, labels),
+        )
+
+    if isinstance(chosen, list | tuple):
+        if not chosen:
+            raise InputError("outputs is empty, expected at least one output.")
+        nest = [find(label) for label in chosen]
+        return tuple(dict.fromkeys(nest)), nest
+    return (find(chosen),), find(chosen)
+
+
+def choose_stops(graph: Graph, names: Any) -> tuple[str, ...]:
+    """Layers after which everything is recomputed in full, by the names in the graph.
+
+    Raises:
+        InputError: when a name is unknown.
+    """
+    found = []
+    for name in (names,) if isinstance(names, str) else tuple(names):
+        matches = [n.name for n in graph if name in (n.name, n.name.rsplit("/", 1)[-1])]
+        if not matches:
+            known = [layer.name for layer in graph]
+            raise InputError(
+                f"stop_at names {name!r}, which is no layer of model {graph.name!r}.",
+                hint=_close(name, known),
+            )
+        found += [f"{m}.activation" if f"{m}.activation" in graph else m for m in matches]
+    return tuple(found)
+
+
+def _close(name: Any, known: list[str]) -> str:
+    near = get_close_matches(str(name), known, 3)
+    return f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Known are {known[:8]}."

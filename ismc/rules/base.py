@@ -1,0 +1,216 @@
+"""What a rule says of one call of a layer, and the table of rules.
+
+A rule is arithmetic, not a code path: the role, whether the layer is linear, the window, and the
+array functions that compute it in each form. Passes ask for these traits and never for a class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from math import inf
+from typing import Any
+
+from ismc.ir import Layer
+from ismc.window import Window
+
+
+class Role(Enum):
+    """What a layer does to the positions that a mutation changes."""
+
+    LOCAL = "local"
+    SEE_THROUGH = "see-through"
+    AGGREGATE = "aggregate"
+    POOLING = "pooling"
+    STOP = "stop"
+
+
+@dataclass(frozen=True)
+class Expr:
+    """A call of an array function: ``fn(operands, [weights,] *args, **kwargs)``.
+
+    ``fn`` is a name in `ismc.runtime`, ``"+"`` or ``"-"``, ``"identity"``, or ``"layer"`` for the
+    original layer itself.
+    """
+
+    fn: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    weights: bool = False
+
+    def __hash__(self) -> int:
+        return hash((self.fn, self.args, tuple(self.kwargs.items()), self.weights))
+
+
+THE_LAYER = Expr("layer", weights=True)
+IDENTITY = Expr("identity")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one call of a layer acts on positions.
+
+    Attributes:
+        role: what it does to the changed positions.
+        linear: whether ``f(r + d) - f(r)`` depends on ``d`` alone.
+        window: which inputs one output position reads.
+        reason: why it stops the span, or why no gain is expected; a sentence.
+        reference: the layer on whole sequences ``[batch, L, C]``.
+        slab: the layer on a slab ``[N, W, C]``, without padding; by default ``reference``.
+        difference: a linear layer on differences, without padding.
+        stop: an exact answer from the changed positions alone, for layers that see all.
+        outside: what the layer reads beyond the ends: nothing (``None``), 0 or -infinity.
+        shifts: for length concatenation, where each operand begins in the output.
+        positional: weights that have one row per position.
+        layout: ``"conv"`` when the schedule chooses the form of the product.
+    """
+
+    role: Role
+    linear: bool = False
+    window: Window = field(default_factory=Window)
+    reason: str = ""
+    reference: Expr = THE_LAYER
+    slab: Expr | None = None
+    difference: Expr | None = None
+    stop: Expr | None = None
+    outside: float | None = None
+    shifts: tuple[int, ...] = ()
+    positional: tuple[str, ...] = ()
+    layout: str = ""
+
+    def __post_init__(self) -> None:
+        if self.linear and self.difference is None and self.role is not Role.STOP:
+            object.__setattr__(self, "linear", False)
+
+    @property
+    def on_slab(self) -> Expr:
+        """The layer on a slab."""
+        return self.slab or self.reference
+
+    @property
+    def identity(self) -> bool:
+        """Whether the layer changes nothing at inference."""
+        return self.difference == IDENTITY and self.window.pointwise
+
+
+def stop(reason: str, *, reference: Expr = THE_LAYER, exact: Expr | None = None) -> Rule:
+    """A rule for a layer that sees every position."""
+    return Rule(Role.STOP, exact is not None, reason=reason, reference=reference, stop=exact)
+
+
+@dataclass(frozen=True)
+class Node:
+    """What a rule is asked about: a layer, what it takes, and which of that a mutation changes."""
+
+    layer: Layer
+    inputs: tuple[Layer, ...]
+    varies: tuple[bool, ...]
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The layer's configuration."""
+        return self.layer.config
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the first input, without the batch axis."""
+        return self.inputs[0].shape
+
+    @property
+    def rank(self) -> int:
+        """The rank of the first input, batch axis included."""
+        return len(self.shape) + 1
+
+    def axes(self, axis: int | Sequence[int]) -> tuple[int, ...]:
+        """Axes counted from the batch axis, never negative."""
+        many = axis if isinstance(axis, Sequence) else (axis,)
+        return tuple(a % self.rank for a in many)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A layer to try a rule on: constructor arguments and the shapes it takes."""
+
+    config: Mapping[str, Any] = field(default_factory=dict)
+    shapes: tuple[tuple[int, ...], ...] = ((12, 4),)
+    kind: str = ""
+
+
+Describe = Callable[[Node], Rule]
+_TABLE: dict[str, Describe] = {}
+_EXAMPLES: dict[str, tuple[Example, ...]] = {}
+
+
+def describe(*kinds: str, examples: Sequence[Example]) -> Callable[[Describe], Describe]:
+    """Registers a built-in rule for Keras classes, with the examples that test it."""
+
+    def register(function: Describe) -> Describe:
+        for kind in kinds:
+            _TABLE[f"keras.{kind}"] = function
+            _EXAMPLES[kind] = tuple(e for e in examples if e.kind in ("", kind))
+        return function
+
+    return register
+
+
+def examples() -> Mapping[str, tuple[Example, ...]]:
+    """Every example, by class name."""
+    return dict(_EXAMPLES)
+
+
+def rule(layer_class: type | str) -> Callable[[Callable[[Any], Rule]], Callable[[Any], Rule]]:
+    """Teaches ismc a layer: the function below takes the layer object and returns its `Rule`.
+
+    The layer itself is called on slabs of positions, so it must accept any length that its
+    window allows, and give ``n`` outputs for the positions that ``n`` windows read.
+
+    Args:
+        layer_class: the class, or its name as ``module.Class``.
+
+    Raises:
+        TypeError: when applied to something that is not a function.
+    """
+    kind = layer_class if isinstance(layer_class, str) else kind_of(layer_class)
+
+    def register(function: Callable[[Any], Rule]) -> Callable[[Any], Rule]:
+        if not callable(function):
+            raise TypeError("ismc.rule decorates a function that takes a layer.")
+        _TABLE[kind] = lambda node: _checked(function(node.layer.source), node)
+        return function
+
+    return register
+
+
+def kind_of(layer_class: type) -> str:
+    """The key of a class: ``keras.Conv1D`` for Keras's own, ``module.Class`` for others."""
+    module = layer_class.__module__
+    if module.split(".")[0] == "keras":
+        return f"keras.{layer_class.__name__}"
+    return f"{module}.{layer_class.__qualname__}"
+
+
+def rule_of(node: Node) -> Rule:
+    """The rule of a call, or a stop that says why there is none."""
+    function = _TABLE.get(node.layer.kind)
+    if function is None:
+        return stop(f"no rule for {node.layer.title}")
+    return function(node)
+
+
+def unpadded(outside: float | None, window: Window, length: int, out: int) -> float | None:
+    """``outside`` if any output reads beyond the ends of the sequence, else ``None``."""
+    last = (out - 1) * window.stride - window.pad + window.extent
+    return outside if window.pad > 0 or last >= length * window.up else None
+
+
+def _checked(found: Rule, node: Node) -> Rule:
+    if not isinstance(found, Rule):
+        raise TypeError(f"The rule of {node.layer.title} returned {found!r}, expected ismc.Rule.")
+    out, length = node.layer.length, node.inputs[0].length
+    if found.role is Role.STOP or found.outside is not None:
+        return found
+    padded = unpadded(-inf, found.window, length, out)
+    if padded is not None and not found.window.pointwise:
+        return replace(stop("its rule has a window beyond the ends but no value there"))
+    return found

@@ -1,0 +1,31 @@
+"""Global pooling: exact from the changed positions, without looking at the others again."""
+
+from ismc.rules.base import Example, Expr, Node, Rule, describe, stop
+
+EXAMPLES = [Example(), Example({"keepdims": True})]
+
+
+@describe("GlobalAveragePooling1D", examples=EXAMPLES)
+def global_average(node: Node) -> Rule:
+    """The mean over positions: linear."""
+    kwargs = {"keepdims": bool(node.config.get("keepdims"))}
+    if node.config.get("data_format") == "channels_first":
+        return stop("channels come first, positions are axis 2")
+    return stop(
+        "the mean sees every position",
+        reference=Expr("global_average", kwargs=kwargs),
+        exact=Expr("mean_stop", kwargs={"length": node.shape[0], **kwargs}),
+    )
+
+
+@describe("GlobalMaxPooling1D", examples=EXAMPLES)
+def global_max(node: Node) -> Rule:
+    """The maximum over positions, from the maxima before and after the slab."""
+    kwargs = {"keepdims": bool(node.config.get("keepdims"))}
+    if node.config.get("data_format") == "channels_first":
+        return stop("channels come first, positions are axis 2")
+    return stop(
+        "the maximum sees every position",
+        reference=Expr("global_max", kwargs=kwargs),
+        exact=Expr("global_max_stop", kwargs=kwargs),
+    )

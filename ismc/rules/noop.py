@@ -1,0 +1,28 @@
+"""Layers that do nothing at inference."""
+
+from ismc.rules.base import IDENTITY, Example, Node, Role, Rule, describe
+
+
+@describe(
+    "Dropout",
+    "SpatialDropout1D",
+    "GaussianNoise",
+    "GaussianDropout",
+    "AlphaDropout",
+    "ActivityRegularization",
+    "Identity",
+    examples=[
+        Example({"rate": 0.5}, kind="Dropout"),
+        Example({"rate": 0.5}, kind="SpatialDropout1D"),
+        Example({"stddev": 0.5}, kind="GaussianNoise"),
+        Example({"rate": 0.5}, kind="GaussianDropout"),
+        Example({"rate": 0.5}, kind="AlphaDropout"),
+        Example(kind="ActivityRegularization"),
+        Example(kind="Identity"),
+    ],
+)
+def noop(node: Node) -> Rule:
+    """The value passes unchanged."""
+    return Rule(
+        Role.SEE_THROUGH, linear=True, reference=IDENTITY, slab=IDENTITY, difference=IDENTITY
+    )

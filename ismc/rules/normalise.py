@@ -1,0 +1,34 @@
+"""Normalisation at inference: batch statistics are linear, those of a position are not."""
+
+from ismc.rules.base import Example, Expr, Node, Role, Rule, describe, stop
+
+
+@describe(
+    "BatchNormalization",
+    examples=[Example(), Example({"center": False, "scale": False, "epsilon": 0.1})],
+)
+def batch_normalization(node: Node) -> Rule:
+    """A scale and an offset per channel."""
+    if node.rank < 3 or node.axes(node.config["axis"]) != (node.rank - 1,):
+        return stop("normalises each position by its own statistics")
+    kwargs = {"epsilon": node.config["epsilon"]}
+    return Rule(
+        Role.SEE_THROUGH,
+        linear=True,
+        reference=Expr("batch_norm", kwargs=kwargs, weights=True),
+        difference=Expr("batch_norm_difference", kwargs=kwargs, weights=True),
+    )
+
+
+@describe(
+    "LayerNormalization",
+    examples=[Example(), Example({"center": False, "scale": False, "epsilon": 0.1})],
+)
+def layer_normalization(node: Node) -> Rule:
+    """Mean and variance over the channels of each position."""
+    if node.rank < 3 or node.axes(node.config["axis"]) != (node.rank - 1,):
+        return stop("normalises over the positions")
+    if node.config.get("rms_scaling"):
+        return stop("normalises by the root mean square")
+    kwargs = {"epsilon": node.config["epsilon"]}
+    return Rule(Role.SEE_THROUGH, reference=Expr("layer_norm", kwargs=kwargs, weights=True))

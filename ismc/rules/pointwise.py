@@ -1,0 +1,96 @@
+"""Functions of single positions: activations, and Dense along the channels."""
+
+from ismc.rules.base import IDENTITY, THE_LAYER, Example, Expr, Node, Role, Rule, describe, stop
+
+NAMES = (
+    "relu", "sigmoid", "tanh", "softplus", "softsign", "exponential", "silu", "elu", "selu",
+    "relu6", "gelu", "softmax",
+)  # fmt: skip
+
+
+@describe(
+    "Activation",
+    examples=[Example({"activation": a}) for a in (*NAMES, "linear", "hard_sigmoid", "log_softmax")],
+)
+def activation(node: Node) -> Rule:
+    """Any activation function; those without a name of their own are called through Keras."""
+    name = node.config["activation"]
+    if name == "linear":
+        return Rule(
+            Role.SEE_THROUGH, linear=True, reference=IDENTITY, slab=IDENTITY, difference=IDENTITY
+        )
+    over_channels = name in ("softmax", "log_softmax", "sparsemax", "glu")
+    if over_channels and node.rank < 3:
+        return stop(f"{name} over the positions")
+    if not node.config.get("pointwise", True):
+        return stop("its activation function looks at other positions")
+    return Rule(Role.SEE_THROUGH, reference=Expr(name) if name in NAMES else THE_LAYER)
+
+
+@describe(
+    "ReLU",
+    examples=[
+        Example(),
+        Example({"max_value": 0.6, "negative_slope": 0.1, "threshold": 0.2}),
+    ],
+)
+def relu(node: Node) -> Rule:
+    """The ReLU layer."""
+    keys = ("max_value", "negative_slope", "threshold")
+    kwargs = {key: node.config[key] for key in keys}
+    if kwargs == {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}:
+        return Rule(Role.SEE_THROUGH, reference=Expr("relu"))
+    return Rule(Role.SEE_THROUGH, reference=THE_LAYER)
+
+
+@describe(
+    "ELU",
+    "LeakyReLU",
+    examples=[Example({"alpha": 0.7}, kind="ELU"), Example({"negative_slope": 0.1}, kind="LeakyReLU")],
+)
+def elu(node: Node) -> Rule:
+    """ELU and LeakyReLU."""
+    return Rule(Role.SEE_THROUGH, reference=THE_LAYER)
+
+
+@describe(
+    "Softmax",
+    examples=[Example()],
+)
+def softmax(node: Node) -> Rule:
+    """Softmax over channels is pointwise, over positions it sees all."""
+    axes = node.axes(node.config["axis"])
+    if 1 in axes or 0 in axes or node.rank < 3:
+        return stop("softmax over the positions")
+    return Rule(Role.SEE_THROUGH, reference=THE_LAYER)
+
+
+@describe(
+    "PReLU",
+    examples=[Example({"alpha_initializer": "random_normal"}),
+              Example({"alpha_initializer": "random_normal", "shared_axes": [1]})],
+)  # fmt: skip
+def prelu(node: Node) -> Rule:
+    """A slope per channel, or per position and channel."""
+    shared = 1 in node.axes(node.config.get("shared_axes") or ())
+    return Rule(
+        Role.SEE_THROUGH,
+        reference=Expr("prelu", weights=True),
+        positional=() if shared else ("alpha",),
+    )
+
+
+@describe("Dense", examples=[Example({"units": 3}), Example({"units": 3, "use_bias": False})])
+def dense(node: Node) -> Rule:
+    """Dense along the last axis; on flattened positions it sees all of them."""
+    reference = Expr("dense", weights=True)
+    if node.rank < 3:
+        return stop(
+            "every unit reads every position", reference=reference, exact=Expr("dense_stop")
+        )
+    return Rule(
+        Role.SEE_THROUGH,
+        linear=True,
+        reference=reference,
+        difference=Expr("dense_difference", weights=True),
+    )

@@ -1,0 +1,62 @@
+"""Pooling over positions: the average is linear, the maximum is not."""
+
+from math import inf
+
+from ismc.rules.base import Example, Expr, Node, Role, Rule, describe, stop, unpadded
+from ismc.rules.conv import padding_before
+from ismc.window import Window
+
+EXAMPLES = [
+    Example({"pool_size": 2}),
+    Example({"pool_size": 3, "strides": 2}, ((13, 4),)),
+    Example({"pool_size": 3, "strides": 1, "padding": "same"}),
+    Example({"pool_size": 4, "strides": 3, "padding": "same"}, ((11, 4),)),
+    Example({"pool_size": 2, "strides": 3}, ((13, 4),)),
+]
+
+
+def _window(node: Node) -> Window:
+    (size,), (stride,) = node.config["pool_size"], node.config["strides"]
+    padding = node.config["padding"]
+    pad = padding_before(padding, node.shape[0], node.layer.length, size, stride)
+    return Window(size, stride, 1, pad)
+
+
+def _refused(node: Node) -> Rule | None:
+    if node.config.get("data_format") == "channels_first":
+        return stop("channels come first, positions are axis 2")
+    return None
+
+
+@describe("MaxPooling1D", examples=EXAMPLES)
+def max_pooling(node: Node) -> Rule:
+    """The maximum of each window; padding never wins."""
+    window = _window(node)
+    args = (window.size, window.stride)
+    padded = unpadded(-inf, window, node.shape[0], node.layer.length)
+    return _refused(node) or Rule(
+        Role.POOLING,
+        window=window,
+        reference=Expr("max_pool1d", (*args, node.config["padding"])),
+        slab=Expr("max_pool1d", args),
+        outside=padded,
+    )
+
+
+@describe("AveragePooling1D", examples=EXAMPLES)
+def average_pooling(node: Node) -> Rule:
+    """The mean of each window; padding does not count."""
+    window = _window(node)
+    args = (window.size, window.stride)
+    options = {"pad": window.pad, "length": node.shape[0]}
+    kwargs = {"size": window.size, "strides": window.stride, **options}
+    padded = unpadded(0.0, window, node.shape[0], node.layer.length)
+    return _refused(node) or Rule(
+        Role.POOLING,
+        linear=True,
+        window=window,
+        reference=Expr("average_pool1d", (*args, node.config["padding"])),
+        difference=Expr("average_pool_difference", kwargs=kwargs),
+        outside=padded,
+        layout="pool",
+    )

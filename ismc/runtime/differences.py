@@ -1,0 +1,177 @@
+"""Linear layers on differences ``[N, W, C]``: biases drop out, no reference is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from ismc.runtime.layers import Weights, batch_norm_scale
+from ismc.runtime.positions import _spread, inside, per_mutant, place, windows
+
+Tensor = tf.Tensor
+
+
+def conv1d_gemm(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:
+    """Convolution as one product and an overlap-add: ``[N, W + (K-1) * dilation, F]``.
+
+    Every position is multiplied with every row of the kernel, ``W * K`` products in all, and
+    the products are added up where they land. Groups follow from the shapes.
+    """
+    size, channels, filters = w["kernel"].shape
+    groups = d.shape[2] // channels
+    if groups > 1:
+        parts = zip(tf.split(d, groups, 2), tf.split(w["kernel"], groups, 2), strict=True)
+        return tf.concat([conv1d_gemm(p, {"kernel": k}, dilation=dilation) for p, k in parts], 2)
+    count, width, _ = d.shape
+    kernel = tf.reshape(tf.transpose(w["kernel"][::-1], [1, 0, 2]), [channels, size * filters])
+    products = tf.reshape(d, [count * width, channels]) @ kernel
+    products = tf.reshape(products, [count, width, size, filters])
+    return _overlap_add(products, dilation)
+
+
+def conv1d_outer(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:
+    """The same for few channels: sums of scaled kernel rows, which fuse into what follows."""
+    count, width, channels = d.shape
+    kernel = w["kernel"][::-1]
+    products = sum(d[:, :, None, c, None] * kernel[:, c] for c in range(channels))
+    return _overlap_add(products, dilation)
+
+
+def conv1d_toeplitz(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:
+    """The same as one product with the banded matrix of the kernel; no overlap-add."""
+    size, channels, filters = w["kernel"].shape
+    count, width, _ = d.shape
+    out = width + (size - 1) * dilation
+    kernel = w["kernel"][::-1]
+    if dilation > 1:
+        kernel = tf.reshape(kernel, [size, 1, channels, filters])
+        kernel = tf.pad(kernel, [[0, 0], [0, dilation - 1], [0, 0], [0, 0]])
+        kernel = tf.reshape(kernel, [size * dilation, channels, filters])
+        kernel = kernel[: (size - 1) * dilation + 1]
+    rows = [tf.pad(kernel, [[i, width - 1 - i], [0, 0], [0, 0]]) for i in range(width)]
+    band = tf.reshape(tf.transpose(tf.stack(rows), [0, 2, 1, 3]), [width * channels, out * filters])
+    return tf.reshape(tf.reshape(d, [count, width * channels]) @ band, [count, out, filters])
+
+
+def conv1d_library(d: Tensor, w: Weights, *, strides: int = 1, dilation: int = 1) -> Tensor:
+    """The library's convolution of a difference that already has its flanks."""
+    return tf.nn.convolution(d, w["kernel"], strides, "VALID", dilations=dilation)
+
+
+def batch_norm_difference(d: Tensor, w: Weights, *, epsilon: float) -> Tensor:
+    """BatchNormalization of a difference: the scale alone."""
+    return d * batch_norm_scale(w, epsilon)
+
+
+def dense_difference(d: Tensor, w: Weights) -> Tensor:
+    """Dense along the last axis, without its bias."""
+    return tf.tensordot(d, w["kernel"], 1)
+
+
+def average_difference(*ds: Tensor, count: int) -> Tensor:
+    """The Average merge of ``count`` values, of which these differ."""
+    return tf.add_n(ds) / count
+
+
+def nothing(d: Tensor, tail: Sequence[int]) -> Tensor:
+    """The difference of a value that does not change, beside ``d``: ``[N, W, *tail]`` zeros."""
+    return tf.zeros([*d.shape[:2], *tail], d.dtype)
+
+
+def spread(d: Tensor, tail: Sequence[int]) -> Tensor:
+    """A difference repeated along the channels that it was broadcast to."""
+    return tf.broadcast_to(d, [*d.shape[:2], *tail])
+
+
+def average_pool_difference(
+    s: Tensor, starts: Tensor, *, size: int, strides: int, pad: int, length: int
+) -> Tensor:
+    """AveragePooling1D of a difference with its flanks; divides by the positions that count.
+
+    Args:
+        s: ``[N, (W-1) * strides + size, C]`` differences, zero outside the sequence.
+        starts: ``int32[M]`` first outputs.
+        pad: positions of padding before the sequence.
+        length: length of the input, in positions.
+    """
+    total = tf.nn.avg_pool1d(s, size, strides, "VALID")
+    if not pad and (length - size) % strides == 0:
+        return total
+    first = (starts[:, None] + tf.range(total.shape[1])) * strides - pad
+    counted = tf.minimum(first + size, length) - tf.maximum(first, 0)
+    scale = size / tf.cast(tf.maximum(counted, 1), s.dtype)
+    return total * _spread(scale, s.shape[0])[:, :, None]
+
+
+def dense_stop(
+    r: Tensor, d: Tensor, starts: Tensor, rows: Tensor, w: Weights, *, band: int, grain: int
+) -> Tensor:
+    """Dense after Flatten: the reference answer plus what the changed positions contribute.
+
+    Args:
+        r: ``[B, F]`` the reference answer, bias included.
+        d: ``[N, W]`` the flattened difference.
+        starts: ``int32[M]`` the position of each difference.
+        rows: ``int32`` the first kernel row of the tile.
+        band: the number of kernel rows that the tile touches.
+        grain: positions that move together; divides widths and offsets.
+    """
+    count, width = d.shape
+    kernel = tf.slice(w["kernel"], [rows, 0], [band, w["kernel"].shape[1]])
+    blocks = tf.reshape(d, [count, width // grain, grain])
+    placed = place(blocks, (starts - rows) // grain, band // grain)
+    return per_mutant(r, count) + tf.reshape(placed, [count, band]) @ kernel
+
+
+def mean_stop(r: Tensor, d: Tensor, *, length: int, keepdims: bool = False) -> Tensor:
+    """GlobalAveragePooling1D: the reference answer plus the mean of the difference."""
+    change = tf.reduce_sum(d, 1, keepdims=keepdims) / length
+    return per_mutant(r, d.shape[0]) + change
+
+
+def global_max_stop(r: Tensor, s: Tensor, starts: Tensor, *, keepdims: bool = False) -> Tensor:
+    """GlobalMaxPooling1D from the slab and the maxima of the reference before and after it.
+
+    Args:
+        r: ``[B, L, C]`` the reference of the layer's input.
+        s: ``[N, W, C]`` mutated values.
+        starts: ``int32[M]`` their positions.
+    """
+    length, width = r.shape[1], s.shape[1]
+    edge = tf.fill([r.shape[0], 1, *r.shape[2:]], r.dtype.min)
+    before = tf.concat([edge, _running_max(r)], 1)
+    after = tf.concat([_running_max(r[:, ::-1])[:, ::-1], edge], 1)
+    here = tf.reduce_max(inside(s, starts, length, s.dtype.min), 1, keepdims=True)
+    left = windows(before, tf.maximum(starts, 0), 1)
+    right = windows(after, tf.minimum(starts + width, length), 1)
+    most = tf.maximum(here, tf.maximum(left, right))
+    return most if keepdims else most[:, 0]
+
+
+def _running_max(x: Tensor) -> Tensor:
+    """Maximum of each position and all before it, in ``log2(L)`` steps."""
+    step = 1
+    while step < x.shape[1]:
+        x = tf.maximum(x, tf.concat([x[:, :step], x[:, :-step]], 1))
+        step *= 2
+    return x
+
+
+def _overlap_add(products: Tensor, dilation: int) -> Tensor:
+    """Adds ``[N, W, K, F]``, where tap ``j`` of position ``i`` lands at ``i + j * dilation``."""
+    _, width, size, _ = products.shape
+    reach = (size - 1) * dilation
+    if dilation == 1 and width < size:
+        parts = (
+            tf.pad(products[:, i], [[0, 0], [i, width - 1 - i], [0, 0]]) for i in range(width)
+        )
+    else:
+        parts = (
+            tf.pad(products[:, :, j], [[0, 0], [j * dilation, reach - j * dilation], [0, 0]])
+            for j in range(size)
+        )
+    total = next(parts)
+    for part in parts:
+        total += part
+    return total

@@ -1,0 +1,137 @@
+"""Layers as Keras computes them, on tensors ``[batch, L, C]`` of any length.
+
+Used for the reference, for slabs, and for everything that is recomputed in full. ``w`` holds the
+weights of one layer by name. Formulas: Keras 3 documentation of the layer of the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+Tensor = tf.Tensor
+Weights = Mapping[str, Tensor]
+
+
+def conv1d(
+    x: Tensor,
+    w: Weights,
+    *,
+    strides: int = 1,
+    padding: str = "valid",
+    dilation: int = 1,
+) -> Tensor:
+    """Conv1D without its activation; groups follow from the shapes of input and kernel."""
+    if padding == "causal":
+        x = tf.pad(x, [[0, 0], [dilation * (w["kernel"].shape[0] - 1), 0], [0, 0]])
+        padding = "valid"
+    y = tf.nn.convolution(x, w["kernel"], strides, padding.upper(), dilations=dilation)
+    return y + w["bias"] if "bias" in w else y
+
+
+def dense(x: Tensor, w: Weights) -> Tensor:
+    """Dense along the last axis."""
+    y = tf.tensordot(x, w["kernel"], 1)
+    return y + w["bias"] if "bias" in w else y
+
+
+def batch_norm_scale(w: Weights, epsilon: float) -> Tensor:
+    """``gamma / sqrt(variance + epsilon)``, shape ``[C]``."""
+    scale = tf.math.rsqrt(w["moving_variance"] + epsilon)
+    return scale * w["gamma"] if "gamma" in w else scale
+
+
+def batch_norm(x: Tensor, w: Weights, *, epsilon: float) -> Tensor:
+    """BatchNormalization at inference over the last axis."""
+    y = (x - w["moving_mean"]) * batch_norm_scale(w, epsilon)
+    return y + w["beta"] if "beta" in w else y
+
+
+def layer_norm(x: Tensor, w: Weights, *, epsilon: float) -> Tensor:
+    """LayerNormalization over the last axis."""
+    mean, variance = tf.nn.moments(x, -1, keepdims=True)
+    y = (x - mean) * tf.math.rsqrt(variance + epsilon)
+    y = y * w["gamma"] if "gamma" in w else y
+    return y + w["beta"] if "beta" in w else y
+
+
+def max_pool1d(x: Tensor, size: int, strides: int, padding: str = "valid") -> Tensor:
+    """MaxPooling1D."""
+    return tf.nn.max_pool1d(x, size, strides, padding.upper())
+
+
+def average_pool1d(x: Tensor, size: int, strides: int, padding: str = "valid") -> Tensor:
+    """AveragePooling1D; positions outside the sequence do not count."""
+    return tf.nn.avg_pool1d(x, size, strides, padding.upper())
+
+
+def global_average(x: Tensor, *, keepdims: bool = False) -> Tensor:
+    """GlobalAveragePooling1D."""
+    return tf.reduce_mean(x, 1, keepdims=keepdims)
+
+
+def global_max(x: Tensor, *, keepdims: bool = False) -> Tensor:
+    """GlobalMaxPooling1D."""
+    return tf.reduce_max(x, 1, keepdims=keepdims)
+
+
+def crop(x: Tensor, left: int, right: int) -> Tensor:
+    """Cropping1D."""
+    return x[:, left : x.shape[1] - right]
+
+
+def zero_pad(x: Tensor, left: int, right: int) -> Tensor:
+    """ZeroPadding1D."""
+    return tf.pad(x, [[0, 0], [left, right]] + [[0, 0]] * (x.shape.rank - 2))
+
+
+def reshape(x: Tensor, tail: Sequence[int]) -> Tensor:
+    """Regroups positions so that each has the shape ``tail``: Flatten and Reshape."""
+    size = 1
+    for axis in x.shape[1:]:
+        size *= axis
+    for axis in tail:
+        size //= axis
+    return tf.reshape(x, [x.shape[0], size, *tail])
+
+
+def prelu(x: Tensor, w: Weights) -> Tensor:
+    """PReLU; ``alpha`` broadcasts to ``x``."""
+    return tf.nn.relu(x) - w["alpha"] * tf.nn.relu(-x)
+
+
+def average(*xs: Tensor) -> Tensor:
+    """The Average merge."""
+    return tf.add_n(xs) / len(xs) if _same(xs) else _fold(tf.add, xs) / len(xs)
+
+
+def multiply(*xs: Tensor) -> Tensor:
+    """The Multiply merge."""
+    return _fold(tf.multiply, xs)
+
+
+def maximum(*xs: Tensor) -> Tensor:
+    """The Maximum merge."""
+    return _fold(tf.maximum, xs)
+
+
+def minimum(*xs: Tensor) -> Tensor:
+    """The Minimum merge."""
+    return _fold(tf.minimum, xs)
+
+
+def concatenate(*xs: Tensor, axis: int) -> Tensor:
+    """Concatenate; axis 1 is the length."""
+    return tf.concat(xs, axis)
+
+
+def _same(xs: Sequence[Tensor]) -> bool:
+    return all(x.shape == xs[0].shape for x in xs)
+
+
+def _fold(op, xs: Sequence[Tensor]) -> Tensor:  # noqa: ANN001
+    result = xs[0]
+    for x in xs[1:]:
+        result = op(result, x)
+    return result

@@ -1,0 +1,38 @@
+"""Activations by Keras's names. Each is the function that Keras itself calls on TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+
+def leaky_relu(x: tf.Tensor, negative_slope: float = 0.2) -> tf.Tensor:
+    """``max(x, 0) + negative_slope * min(x, 0)``."""
+    return tf.nn.leaky_relu(x, alpha=negative_slope)
+
+
+def softmax(x: tf.Tensor) -> tf.Tensor:
+    """Softmax over the last axis."""
+    return tf.nn.softmax(x, axis=-1)
+
+
+def gelu(x: tf.Tensor) -> tf.Tensor:
+    """``x * Phi(x)`` with the exact normal distribution, as Keras's ``"gelu"``."""
+    return tf.nn.gelu(x, approximate=False)
+
+
+ACTIVATIONS: dict[str, Callable[..., tf.Tensor]] = {
+    "relu": tf.nn.relu,
+    "sigmoid": tf.math.sigmoid,
+    "tanh": tf.math.tanh,
+    "softplus": tf.math.softplus,
+    "softsign": tf.nn.softsign,
+    "exponential": tf.math.exp,
+    "silu": tf.nn.silu,
+    "elu": tf.nn.elu,
+    "selu": tf.nn.selu,
+    "relu6": tf.nn.relu6,
+    "gelu": gelu,
+    "softmax": softmax,
+}

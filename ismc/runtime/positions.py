@@ -1,0 +1,103 @@
+"""Moving between spans, windows of the reference, and whole sequences.
+
+``N = B * M`` mutants: all mutants of the first sequence, then of the second. Offsets are
+``int32[M]``, one per mutant of a sequence, and the same for every sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+Tensor = tf.Tensor
+
+
+def per_mutant(x: Tensor, count: int) -> Tensor:
+    """Repeats ``[B, ...]`` for the mutants of each sequence: ``[N, ...]``."""
+    if count == x.shape[0]:
+        return x
+    copies = count // x.shape[0]
+    shape = [x.shape[0], copies, *x.shape[1:]]
+    return tf.reshape(tf.broadcast_to(x[:, None], shape), [count, *x.shape[1:]])
+
+
+def windows(r: Tensor, starts: Tensor, width: int) -> Tensor:
+    """``width`` positions of ``[B, L, C]`` from each start: ``[N, width, C]``.
+
+    Beyond the ends the last position is repeated; `inside` masks what must not be seen.
+    """
+    index = tf.clip_by_value(starts[:, None] + tf.range(width), 0, r.shape[1] - 1)
+    gathered = tf.gather(r, tf.reshape(index, [-1]), axis=1)
+    return tf.reshape(gathered, [r.shape[0] * starts.shape[0], width, *r.shape[2:]])
+
+
+def weights_at(w: Mapping[str, Tensor], starts: Tensor, width: int, count: int) -> dict[str, Tensor]:
+    """Weights with a row per position, ``[L, C]``, at each mutant's span: ``[N, width, C]``."""
+    rows = {name: windows(v[None], starts, width) for name, v in w.items()}
+    return {name: tf.tile(v, [count // v.shape[0], 1, 1]) for name, v in rows.items()}
+
+
+def place(d: Tensor, shift: int | Tensor, width: int) -> Tensor:
+    """Puts ``[N, W, C]`` at ``shift`` into ``[N, width, C]`` of zeros; what sticks out is cut."""
+    if isinstance(shift, int):
+        return _place_static(d, shift, width)
+    index = _spread(tf.range(width)[None] - shift[:, None], d.shape[0])
+    last = d.shape[1] - 1
+    taken = tf.gather(d, tf.clip_by_value(index, 0, last), axis=1, batch_dims=1)
+    return tf.where(_like((index >= 0) & (index <= last), taken), taken, 0.0)
+
+
+def cut(s: Tensor, shift: int | Tensor, width: int) -> Tensor:
+    """``width`` positions of ``[N, W, C]`` from ``shift`` on."""
+    return place(s, -shift, width)
+
+
+def expand(r: Tensor, d: Tensor, starts: Tensor) -> Tensor:
+    """The whole mutated value ``[N, L, C]``: the reference plus the difference in its place."""
+    return per_mutant(r, d.shape[0]) + place(d, starts, r.shape[1])
+
+
+def inside(v: Tensor, starts: Tensor, length: int, fill: float = 0.0) -> Tensor:
+    """``v`` where its positions are those of a sequence of ``length``, else ``fill``."""
+    position = _spread(starts[:, None] + tf.range(v.shape[1]), v.shape[0])
+    return tf.where(_like((position >= 0) & (position < length), v), v, tf.cast(fill, v.dtype))
+
+
+def substitution(
+    x: Tensor, turn: Tensor, block: Tensor, starts: Tensor, widths: Tensor
+) -> Tensor:
+    """The difference that writing makes: ``window @ turn + block - window``.
+
+    Args:
+        x: ``[B, L, C]`` sequences.
+        turn: ``[A, C, C]``; permutations of the letter that is there, or zeros.
+        block: ``[A, W, C]``; what is written when ``turn`` is zero.
+        starts: ``int32[A * T]`` first positions of the sites, each ``A`` times.
+        widths: ``int32[A * T]`` widths of the sites, at most ``W``.
+    """
+    width = block.shape[1]
+    there = windows(x, starts, width)
+    seen = tf.reshape(there, [-1, turn.shape[0], width, x.shape[2]])
+    change = tf.einsum("maws,ast->mawt", seen, turn) + block - seen
+    keep = _spread(tf.range(width)[None] < widths[:, None], there.shape[0])
+    return tf.where(keep[:, :, None], tf.reshape(change, there.shape), 0.0)
+
+
+def _place_static(d: Tensor, shift: int, width: int) -> Tensor:
+    left, right = max(0, -shift), min(d.shape[1], width - shift)
+    if left >= right:
+        return tf.zeros([d.shape[0], width, *d.shape[2:]], d.dtype)
+    d = d[:, left:right]
+    before = max(0, shift)
+    flanks = [[0, 0], [before, width - before - d.shape[1]]] + [[0, 0]] * (d.shape.rank - 2)
+    return tf.pad(d, flanks)
+
+
+def _spread(rows: Tensor, count: int) -> Tensor:
+    """Repeats ``[M, W]`` for every sequence: ``[N, W]``."""
+    return tf.tile(rows, [count // rows.shape[0], 1])
+
+
+def _like(flags: Tensor, v: Tensor) -> Tensor:
+    return tf.reshape(flags, [*flags.shape, *[1] * (v.shape.rank - 2)])

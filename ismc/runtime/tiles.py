@@ -1,0 +1,69 @@
+"""The loop over tiles inside the program, and the order of what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+Tensor = tf.Tensor
+
+
+def scan(
+    tile: Callable[[Tensor], Sequence[Tensor]], tiles: int, shapes: Sequence[Sequence[int]]
+) -> list[Tensor]:
+    """Runs ``tile(0) .. tile(tiles - 1)`` in one loop and stacks each result: ``[tiles, ...]``.
+
+    ``shapes`` are those of the results of one tile; memory does not grow with ``tiles`` but for
+    the results themselves.
+    """
+    if not tiles:
+        return [tf.zeros([0, *shape]) for shape in shapes]
+    if tiles == 1:
+        return [value[None] for value in tile(tf.constant(0))]
+    arrays = [tf.TensorArray(tf.float32, tiles, element_shape=shape) for shape in shapes]
+
+    def body(t: Tensor, *stacks: tf.TensorArray) -> tuple:
+        values = tile(t)
+        return t + 1, *(a.write(t, v) for a, v in zip(stacks, values, strict=True))
+
+    done = tf.while_loop(lambda t, *_: t < tiles, body, (0, *arrays), parallel_iterations=1)
+    return [array.stack() for array in done[1:]]
+
+
+def collect(stack: Tensor, reference: Tensor, order: Tensor, letters: int) -> Tensor:
+    """Puts the mutants of all tiles in the order of the sites: ``[B, S, A, ...]``.
+
+    Args:
+        stack: ``[tiles, B * T * A, ...]``.
+        reference: ``[B, ...]`` the answer where a site cannot change it.
+        order: ``int32[S]``, where each site stands among the tiles; one past the end for a site
+            that changes nothing.
+        letters: ``A``.
+    """
+    batch, tail = reference.shape[0], reference.shape[1:]
+    unchanged = tf.broadcast_to(reference[:, None, None], [batch, 1, letters, *tail])
+    if not stack.shape[0]:
+        return tf.gather(unchanged, order, axis=1)
+    sites = stack.shape[1] // (batch * letters)
+    y = tf.reshape(stack, [stack.shape[0], batch, sites, letters, *tail])
+    y = tf.transpose(y, [1, 0, *range(2, y.shape.rank)])
+    y = tf.reshape(y, [batch, stack.shape[0] * sites, letters, *tail])
+    return tf.gather(tf.concat([y, unchanged], 1), order, axis=1)
+
+
+def letters_in_order(y: Tensor, reference: Tensor, x: Tensor, starts: Tensor) -> Tensor:
+    """Turns "the letter ``j + 1`` after the one that is there" into letters: ``[B, S, C, ...]``.
+
+    Args:
+        y: ``[B, S, C - 1, ...]`` answers for the alternatives of one-hot sites.
+        reference: ``[B, ...]`` the answer for the letter that is there.
+        x: ``[B, L, C]`` sequences.
+        starts: ``int32[S]`` sites of width 1.
+    """
+    count = x.shape[2]
+    there = tf.argmax(tf.gather(x, starts, axis=1), 2, output_type=tf.int32)
+    unchanged = tf.broadcast_to(reference[:, None, None], [*y.shape[:2], 1, *y.shape[3:]])
+    turned = tf.concat([unchanged, y], 2)
+    steps = (tf.range(count) - there[:, :, None]) % count
+    return tf.gather(turned, steps, axis=2, batch_dims=2)
