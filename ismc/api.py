@@ -10,7 +10,7 @@ from ismc.codegen.render import render
 from ismc.compiled import CompiledISM
 from ismc.debug import observed
 from ismc.errors import InputError
-from ismc.frontend.keras3 import read
+from ismc.frontend.keras3 import Model, read
 from ismc.inputs import Sites, site_spans
 from ismc.passes import PIPELINE, Program, Request
 from ismc.passes.flatten import flatten
@@ -70,25 +70,38 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     program = flatten(Program(lowered.graph, request))
     stops = choose_stops(program.graph, stop_at)
     program = program.knowing(request=_stopping(program.request, stops))
+    compiled, program = _assembled(program, lowered, chosen, structure, score)
+    if verify:
+        compare(compiled, program)
+    return compiled
+
+
+def assemble(program: Program, model: Model, outputs: tuple[str, ...]) -> CompiledISM:
+    """The compiled form of a flat program whose outputs are named as in its graph."""
+    structure = list(outputs)
+    return _assembled(program, model, outputs, structure, None)[0]
+
+
+def _assembled(
+    program: Program, model: Model, chosen: tuple[str, ...], structure: Any, score: Any
+) -> tuple[CompiledISM, Program]:
+    """Runs the passes, prints the program, and loads it."""
     for step in PIPELINE:
         program = observed(step)(program)
     plan = program.plan
     assert plan is not None  # noqa: S101  (schedule is the last pass)
     source = render(plan)
-    calls = {layer.name: layer.call for layer in program.graph if layer.call is not None}
     compiled = CompiledISM(
         plan=plan,
         source=source,
         build=load(source, plan),
-        calls=calls,
-        model=lowered,
+        calls={layer.name: layer.call for layer in program.graph if layer.call is not None},
+        model=model,
         chosen=chosen,
         structure=structure,
         score=score,
     )
-    if verify:
-        compare(compiled, program)
-    return compiled
+    return compiled, program
 
 
 def _stopping(request: Request, stops: tuple[str, ...]) -> Request:

@@ -198,15 +198,16 @@ class CompiledISM:
         nest = keras.tree.map_structure(lambda name: inputs[name], self.model.inputs)
         channels = letters.block.shape[2]
         if letters.turned:
-            return list(self._flat(self._oracle.saturate(nest)))
+            return list(self.flat(self._oracle.saturate(nest)))
         blocks = letters.block if letters.count == 1 else None
         if blocks is not None:
             y = self._oracle(nest, blocks[0])
-            return [value[:, :, None] for value in self._flat(y)]
+            return [value[:, :, None] for value in self.flat(y)]
         assert letters.count == channels  # noqa: S101  (every letter)
-        return list(self._flat(self._oracle.saturate(nest)))
+        return list(self.flat(self._oracle.saturate(nest)))
 
-    def _flat(self, nest: Any) -> list[tf.Tensor]:
+    def flat(self, nest: Any) -> list[tf.Tensor]:
+        """The results of a call, one per chosen output."""
         flat, names = keras.tree.flatten(nest), keras.tree.flatten(self.structure)
         return [flat[names.index(name)] for name in self.chosen]
 

@@ -136,7 +136,7 @@ def text(term: Term) -> str:
         case Offset(key, _):
             return f'at["{key}"][t]'
         case Weights(owner):
-            return f"w[{json.dumps(owner)}]"
+            return f"w[{json.dumps(owner)}]" if owner else "{}"
         case Size("n"):
             return "n"
         case Size(key):
@@ -162,7 +162,6 @@ def _call(term: Apply) -> str:
         return f"{args[0]}[{args[1]}]"
     if term.fn == "layer":
         name, weights, *operands = args
-        weights = "{}" if weights == "None" else weights
         return f"layer[{name}]([{', '.join(operands)}], {weights})"
     args += [f"{key}={text(value)}" for key, value in term.kwargs]
     return f"{term.fn}({', '.join(args)})"

@@ -48,7 +48,8 @@ def _on_difference(low: Lowering, layer: Layer, rule: Rule) -> None:
     (source,), spans = layer.inputs, low.program.spans[layer.name]
     there = low.program.spans[source]
     d, raw = low.difference(source), reached(layer, rule, {source: there})
-    strategy, expr = low.strategies.get(layer.name, ""), rule.difference or IDENTITY
+    strategy = low.strategies.get(layer.name, "") if rule.layout == "conv" else ""
+    expr = rule.difference or IDENTITY
     if strategy in STRATEGIES:
         (dilation,) = layer.config["dilation_rate"]
         kwargs = {} if dilation == 1 else {"dilation": dilation}

@@ -109,11 +109,11 @@ class Lowering:
 
     def apply(self, layer: Layer, expr: Expr, operands: list[Term]) -> Term:
         """An expression of a rule on terms."""
-        weights = (Weights(layer.owner),) if expr.weights and layer.weights else ()
+        weights = (Weights(layer.owner),) if expr.weights else ()
         if expr == IDENTITY:
             return operands[0]
         if expr.fn == "layer":
-            return Apply("layer", (layer.name, *(weights or (None,)), *operands))
+            return Apply("layer", (layer.name, Weights(layer.owner), *operands))
         if expr.fn == "item":
             return Apply("item", (*operands, *expr.args))
         return Apply(expr.fn, (*operands, *weights, *expr.args), tuple(expr.kwargs.items()))

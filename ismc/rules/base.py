@@ -94,9 +94,15 @@ class Rule:
         return self.difference == IDENTITY and self.window.pointwise
 
 
-def stop(reason: str, *, reference: Expr = THE_LAYER, exact: Expr | None = None) -> Rule:
-    """A rule for a layer that sees every position."""
-    return Rule(Role.STOP, exact is not None, reason=reason, reference=reference, stop=exact)
+def stop(
+    reason: str,
+    *,
+    reference: Expr = THE_LAYER,
+    exact: Expr | None = None,
+    linear: bool = False,
+) -> Rule:
+    """A rule for a layer that sees every position; ``exact`` needs the changed ones alone."""
+    return Rule(Role.STOP, linear, reason=reason, reference=reference, stop=exact)
 
 
 @dataclass(frozen=True)

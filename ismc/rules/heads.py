@@ -15,6 +15,7 @@ def global_average(node: Node) -> Rule:
         "the mean sees every position",
         reference=Expr("global_average", kwargs=kwargs),
         exact=Expr("mean_stop", kwargs={"length": node.shape[0], **kwargs}),
+        linear=True,
     )
 
 

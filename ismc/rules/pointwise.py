@@ -86,7 +86,10 @@ def dense(node: Node) -> Rule:
     reference = Expr("dense", weights=True)
     if node.rank < 3:
         return stop(
-            "every unit reads every position", reference=reference, exact=Expr("dense_stop")
+            "every unit reads every position",
+            reference=reference,
+            exact=Expr("dense_stop"),
+            linear=True,
         )
     return Rule(
         Role.SEE_THROUGH,
