@@ -16,6 +16,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ def naive_forms(model: keras.Model) -> dict[str, Callable[[list[Array], int], An
 
     def batched(run: Callable[[list[Any]], Any]) -> Callable[[list[Array], int], Any]:
         def all_rows(inputs: list[Array], batch: int) -> None:
+            out = None
             for i in range(0, len(inputs[0]), batch):
                 out = run([tf.constant(v[i : i + batch]) for v in inputs])
             for value in keras.tree.flatten(out):
@@ -46,7 +48,9 @@ def naive_forms(model: keras.Model) -> dict[str, Callable[[list[Array], int], An
     call = lambda xs: model(xs if len(xs) > 1 else xs[0], training=False)  # noqa: E731
     return {
         "predict": lambda xs, batch: model.predict(
-            xs if len(xs) > 1 else xs[0], batch_size=batch, verbose=0
+            xs if len(xs) > 1 else xs[0],
+            batch_size=batch,
+            verbose=0,  # pyright: ignore[reportArgumentType]  (Keras documents 0)
         ),
         "tf.function": batched(tf.function(call)),
         "tf.function jit": batched(tf.function(call, jit_compile=True)),
@@ -86,7 +90,7 @@ def measure(name: str, rounds: int, mutants: int, batches: list[int]) -> dict[st
         for batch in (b for b in batches if b <= mutants):
             some = [v[:batch] for v in rows]
             run(some, batch)
-            sweep[form, batch] = min(timed(lambda: run(some, batch)) for _ in range(2)) / batch
+            sweep[form, batch] = min(timed(partial(run, some, batch)) for _ in range(2)) / batch
     form, batch = min(sweep, key=lambda key: sweep[key])
     count = mutants // batch * batch
     rows = [v[:count] for v in rows]

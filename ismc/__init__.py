@@ -22,10 +22,9 @@ _PUBLIC = {
     "compile": "ismc.api",
     "rule": "ismc.rules",
 }
-__all__ = [*_PUBLIC, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
-    from ismc.api import compile
+    from ismc.api import compile  # noqa: A004
     from ismc.compiled import CompiledISM
     from ismc.errors import (
         ArtifactError,
@@ -45,3 +44,21 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'ismc' has no attribute {name!r}")
     return getattr(import_module(_PUBLIC[name]), name)
+
+
+__all__ = [
+    "ArtifactError",
+    "CompiledISM",
+    "InputError",
+    "InternalError",
+    "IsmcError",
+    "NaiveISM",
+    "Role",
+    "Rule",
+    "UnsupportedModelError",
+    "VerificationError",
+    "Window",
+    "__version__",
+    "compile",
+    "rule",
+]

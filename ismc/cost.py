@@ -92,9 +92,7 @@ def convolution(layer: Layer, shape: Shape, width: int, out: int) -> dict[str, C
     reach = width + (size - 1) * dilation
     weights = 4 * size * channels * filters
     written = 4 * out * filters
-    forms = {
-        "conv": _product(2 * out * size * channels * filters, CONVOLUTION, written, weights)
-    }
+    forms = {"conv": _product(2 * out * size * channels * filters, CONVOLUTION, written, weights)}
     if stride > 1 or groups > 8:
         return forms
     forms["gemm"] = _product(

@@ -36,7 +36,11 @@ def table(plan: Plan) -> str:
 def verdict(plan: Plan) -> str:
     """One sentence on the gain to expect, with the reason when there is none."""
     ours, naive = plan.seconds
-    stops = [line for line in plan.lines if line.form == "full" and line.reason and line.strategy == "whole"]
+    stops = [
+        line
+        for line in plan.lines
+        if line.form == "full" and line.reason and line.strategy == "whole"
+    ]
     first = next((s for s in stops if not s.reason.startswith("after")), None)
     gain = naive / ours if ours else float("inf")
     if gain >= 1.5:

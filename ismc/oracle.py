@@ -121,7 +121,9 @@ class NaiveISM:
                         mutants.append((start, stop, block))
             values = self._batched(self._mutants(inputs, b, mutants)) if places else []
             own = [np.repeat(y[b : b + 1], len(places), 0) for y in reference]
-            for result, y in zip(results, self._scored(own, values) if places else [], strict=False):
+            for result, y in zip(
+                results, self._scored(own, values) if places else [], strict=False
+            ):
                 for row, (s, a) in enumerate(places):
                     result[b, s, a] = y[row]
         return [tf.constant(result) for result in results]

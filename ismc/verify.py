@@ -36,7 +36,9 @@ def verify(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
     plan = compiled.plan
     rng = np.random.default_rng(seed)
     count = len(plan.sites)
-    chosen = sorted({*range(count)[:EDGES], *range(count)[-EDGES:], *rng.integers(0, count, RANDOM)})
+    chosen = sorted(
+        {*range(count)[:EDGES], *range(count)[-EDGES:], *rng.integers(0, count, RANDOM)}
+    )
     if plan.operations[0] * count * plan.sequence_shape[1] > AFFORDABLE:
         active = tuple(i for i in plan.active if i in chosen)
         compiled = replace(compiled, plan=replace(plan, active=active), programs={})

@@ -102,7 +102,9 @@ class Window:
         if after.up != 1:
             raise ValueError("A window that upsamples can only come first.")
         size = self.extent + after.extent * self.stride + 1
-        return Window(size, self.stride * after.stride, 1, self.pad + after.pad * self.stride, self.up)
+        return Window(
+            size, self.stride * after.stride, 1, self.pad + after.pad * self.stride, self.up
+        )
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,11 @@ def view(plan: Plan) -> View:
     for step in (*plan.reference, *plan.tile):
         functions |= _functions(step.term)
     contexts = [
-        Statement(statement(f"{_context(plan, i)} = context[{json.dumps(name)}]", _shape(("B", *shape)), 8))
+        Statement(
+            statement(
+                f"{_context(plan, i)} = context[{json.dumps(name)}]", _shape(("B", *shape)), 8
+            )
+        )
         for i, (name, shape) in enumerate(plan.inputs)
         if name != plan.sequence and _context(plan, i)
     ]

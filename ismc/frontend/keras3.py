@@ -43,7 +43,7 @@ def read(model: keras.Model) -> Model:
     """
     if not isinstance(model, keras.Model):
         raise UnsupportedModelError(
-            f"The model is a {type(model).__module__}.{type(model).__name__}, expected a keras.Model.",
+            f"The model is a {kind_of(type(model))}, expected a keras.Model.",
             hint="Load the file with keras.saving.load_model first.",
         )
     model_, outputs = _functional(model)
@@ -66,10 +66,12 @@ def _functional(model: keras.Model) -> tuple[Any, Any]:
                 f"The model {model.name!r} was never built, so its input shape is unknown.",
                 hint="Call it once on data, or give it a keras.Input.",
             )
-        x = keras.Input(model.input_shape[1:])
+        shape: Any = model.input_shape
+        x = keras.Input(shape[1:])
         model = keras.Model(x, model(x))
+    outputs: Any = model.outputs
     nest = getattr(model, "_outputs_struct", None)
-    return model, nest if nest is not None else model.outputs[0]
+    return model, nest if nest is not None else outputs[0]
 
 
 def _input_nest(model: Any) -> Any:
@@ -256,13 +258,13 @@ def _caller(operation: Any, node: Any, tensors: list[Any], weights: Mapping[str,
         def fill(x: Any) -> Any:
             return values[places[id(x)]] if id(x) in places else x
 
-        filled, named = keras.tree.map_structure(fill, (tuple(args), dict(kwargs)))
+        filled: Any = keras.tree.map_structure(fill, tuple(args))
+        named: Any = keras.tree.map_structure(fill, dict(kwargs))
         if not isinstance(operation, keras.Layer):
             return operation(*filled, **named)
         trainable = [w[order[id(v)]] for v in operation.trainable_variables]
         others = [w[order[id(v)]] for v in operation.non_trainable_variables]
-        result, _ = operation.stateless_call(trainable, others, *filled, **named)
-        return result
+        return operation.stateless_call(trainable, others, *filled, **named)[0]
 
     return call
 

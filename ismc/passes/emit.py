@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ismc.ir import Layer
-from ismc.passes.lower import N, Lowering
+from ismc.passes.lower import Lowering, N
 from ismc.passes.program import Form
 from ismc.passes.propagate import reached
 from ismc.plan import Apply, Band, Name, Offset, Size, Term, Weights
@@ -57,7 +57,12 @@ def _on_difference(low: Lowering, layer: Layer, rule: Rule) -> None:
     elif strategy == "conv" or rule.window.stride > 1 or rule.layout == "pool":
         raw = spans
         d = low.moved(d, there, spans.read_by(rule.window))
-        d = low.bind(layer.name, "d", d, (spans.read_by(rule.window).width, *low.program.graph[source].shape[1:]))
+        d = low.bind(
+            layer.name,
+            "d",
+            d,
+            (spans.read_by(rule.window).width, *low.program.graph[source].shape[1:]),
+        )
         if strategy == "conv":
             options = {"strides": rule.window.stride, "dilation": rule.window.dilation}
             kwargs = {k: v for k, v in options.items() if v > 1}
@@ -112,7 +117,9 @@ def _sum(low: Lowering, layer: Layer, rule: Rule) -> None:
         there = program.spans[source]
         there = Spans(tuple(start + shift for start in there.starts), there.width)
         term = low.moved(d, there, spans)
-        placed.append(low.bind(layer.name, "d", term, (spans.width, *program.graph[source].shape[1:])))
+        placed.append(
+            low.bind(layer.name, "d", term, (spans.width, *program.graph[source].shape[1:]))
+        )
     expr = rule.difference or IDENTITY
     if expr.fn == "-" and not all(present):
         expr = Expr("+") if present[0] else Expr("negative")
@@ -126,7 +133,9 @@ def _sum(low: Lowering, layer: Layer, rule: Rule) -> None:
         low.define(layer, low.apply(layer, expr, placed), spans)
         return
     term = placed[0] if expr.fn == "+" and len(placed) == 1 else low.apply(layer, expr, placed)
-    tails = [program.graph[s].shape[1:] for s, there in zip(layer.inputs, present, strict=True) if there]
+    tails = [
+        program.graph[s].shape[1:] for s, there in zip(layer.inputs, present, strict=True) if there
+    ]
     if np.broadcast_shapes(*tails) != layer.shape[1:]:
         term = low.bind(layer.name, "d", term, (spans.width, *np.broadcast_shapes(*tails)))
         term = Apply("spread", (term, layer.shape[1:]))
@@ -139,7 +148,9 @@ def _merge(low: Lowering, layer: Layer, rule: Rule) -> None:
     operands = []
     for source in layer.inputs:
         s = low.slab(source, extent)
-        operands.append(low.bind(layer.name, "s", s, (extent.width, *low.program.graph[source].shape[1:])))
+        operands.append(
+            low.bind(layer.name, "s", s, (extent.width, *low.program.graph[source].shape[1:]))
+        )
     low.define(layer, low.apply(layer, rule.on_slab, operands), extent)
 
 
@@ -158,7 +169,12 @@ def _stop(low: Lowering, layer: Layer, rule: Rule) -> None:
         starts = low.offset(source, spans.starts)
         kwargs = tuple(rule.stop.kwargs.items())
         if rule.stop.fn == "global_max_stop":
-            s = low.bind(source, "s", low.slab(source, spans), (spans.width, *low.program.graph[source].shape[1:]))
+            s = low.bind(
+                source,
+                "s",
+                low.slab(source, spans),
+                (spans.width, *low.program.graph[source].shape[1:]),
+            )
             term = Apply("global_max_stop", (low.reference(source), s, starts), kwargs)
         elif rule.stop.fn == "mean_stop":
             args = (low.reference(layer.name), low.difference(source))
@@ -179,4 +195,3 @@ def _dense(low: Lowering, layer: Layer, source: str, spans: Spans, starts: Term)
         (*args, Offset(band, scalar=True), Weights(layer.owner)),
         (("band", Size(band)), ("grain", Size(f"{band}_grain"))),
     )
-

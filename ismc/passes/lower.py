@@ -101,7 +101,9 @@ class Lowering:
     def define(self, layer: Layer, term: Term, spans: Spans) -> None:
         """Names the value of a layer that is held locally."""
         slab = self.program.forms[layer.name] is Form.SLAB
-        self._define(layer.name, "s" if slab else "d", term, spans, (layer.name, "sd"[not slab], None))
+        self._define(
+            layer.name, "s" if slab else "d", term, spans, (layer.name, "sd"[not slab], None)
+        )
 
     def moved(self, d: Term, there: Spans, wanted: Spans) -> Term:
         """A difference put where it is wanted; as it is when it is there already."""
@@ -151,6 +153,7 @@ class Lowering:
         return self.step(name, prefix, term, shape, (name, prefix, object()))
 
     def step(self, name: str, prefix: str, term: Term, shape: tuple, key: Any) -> Name:
+        """Adds an assignment under a fresh name; ``key`` is what it is found by later."""
         target = self._unique(f"{prefix}{self.program.live.index(name)}")
         self.steps.append(Step(target, term, shape, name))
         self.made[key] = Name(target)

@@ -80,7 +80,9 @@ def here(program: Program, name: str) -> tuple[str, cost.Cost]:
         return rule.stop.fn.removesuffix("_stop"), cost.elements(width * inputs[0].shape[-1])
     width = (program.extents if form is Form.SLAB else program.spans)[name].width
     if rule.layout == "conv":
-        forms = cost.convolution(layer, inputs[0].shape, program.spans[layer.inputs[0]].width, width)
+        forms = cost.convolution(
+            layer, inputs[0].shape, program.spans[layer.inputs[0]].width, width
+        )
         best = min(forms, key=lambda key: forms[key].seconds)
         return best, forms[best]
     if layer.title == "Dense":
@@ -111,7 +113,9 @@ def _line(program: Program, name: str, strategy: str, found: cost.Cost) -> Line:
         form=form.value,
         strategy=strategy,
         width=width,
-        length=_read_length(layer, program) if strategy in ("rows", "mean", "global_max") else layer.length,
+        length=_read_length(layer, program)
+        if strategy in ("rows", "mean", "global_max")
+        else layer.length,
         operations=found.operations,
         naive=naive(program, name).operations,
         reason=rule.reason if rule is not None and rule.role is Role.STOP else "",
@@ -134,9 +138,10 @@ def _active(program: Program) -> tuple[int, ...]:
 def _mutants(program: Program, low: Lowering, spent: list[cost.Cost]) -> int:
     """How many mutants a tile holds: time per mutant at its least, within the memory allowed."""
     letters = max(1, program.graph[program.request.sequence].shape[-1] - 1)
-    total = sum(found.temporary for found in spent) + sum(
-        4 * prod(step.shape[1:]) for step in low.steps  # pyright: ignore[reportArgumentType]
-    )
+    written = [
+        4 * prod(size for size in step.shape if not isinstance(size, str)) for step in low.steps
+    ]
+    total = sum(found.temporary for found in spent) + sum(written)
     most = max(1, program.request.memory // max(1, 2 * total))
     largest = [found.temporary for found in spent if found.temporary]
     weights = sum(found.weights for found in spent)

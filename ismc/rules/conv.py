@@ -29,7 +29,9 @@ def conv1d(node: Node) -> Rule:
         config["strides"],
         config["dilation_rate"],
     )
-    pad = padding_before(config["padding"], node.shape[0], node.layer.length, size, stride, dilation)
+    pad = padding_before(
+        config["padding"], node.shape[0], node.layer.length, size, stride, dilation
+    )
     window = Window(size, stride, dilation, pad)
     options = {"strides": stride, "padding": config["padding"], "dilation": dilation}
     defaults = {"strides": 1, "padding": "valid", "dilation": 1}

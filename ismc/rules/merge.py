@@ -12,7 +12,9 @@ def _apart(node: Node) -> Rule | None:
     for operand, varies in zip(node.inputs, node.varies, strict=True):
         if varies and (len(operand.shape) != rank or operand.length != node.layer.length):
             return stop(f"{operand.name} is spread over all positions")
-        if not varies and (len(operand.shape) != rank or operand.length not in (1, node.layer.length)):
+        if not varies and (
+            len(operand.shape) != rank or operand.length not in (1, node.layer.length)
+        ):
             return stop(f"{operand.name} has a shape of its own")
     return None
 
@@ -57,9 +59,7 @@ def concatenate(node: Node) -> Rule:
     (axis,) = node.axes(node.config["axis"])
     expr = Expr("concatenate", kwargs={"axis": axis})
     if axis != 1:
-        return _apart(node) or Rule(
-            Role.AGGREGATE, linear=True, reference=expr, difference=expr
-        )
+        return _apart(node) or Rule(Role.AGGREGATE, linear=True, reference=expr, difference=expr)
     begins, begin = [], 0
     for operand in node.inputs:
         begins.append(begin)

@@ -21,7 +21,7 @@ from ismc.rules.base import IDENTITY, Example, Node, Role, Rule, describe
         Example(kind="Identity"),
     ],
 )
-def noop(node: Node) -> Rule:
+def noop(_: Node) -> Rule:
     """The value passes unchanged."""
     return Rule(
         Role.SEE_THROUGH, linear=True, reference=IDENTITY, slab=IDENTITY, difference=IDENTITY

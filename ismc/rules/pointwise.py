@@ -10,7 +10,9 @@ NAMES = (
 
 @describe(
     "Activation",
-    examples=[Example({"activation": a}) for a in (*NAMES, "linear", "hard_sigmoid", "log_softmax")],
+    examples=[
+        Example({"activation": a}) for a in (*NAMES, "linear", "hard_sigmoid", "log_softmax")
+    ],
 )
 def activation(node: Node) -> Rule:
     """Any activation function; those without a name of their own are called through Keras."""
@@ -46,9 +48,12 @@ def relu(node: Node) -> Rule:
 @describe(
     "ELU",
     "LeakyReLU",
-    examples=[Example({"alpha": 0.7}, kind="ELU"), Example({"negative_slope": 0.1}, kind="LeakyReLU")],
+    examples=[
+        Example({"alpha": 0.7}, kind="ELU"),
+        Example({"negative_slope": 0.1}, kind="LeakyReLU"),
+    ],
 )
-def elu(node: Node) -> Rule:
+def elu(_: Node) -> Rule:
     """ELU and LeakyReLU."""
     return Rule(Role.SEE_THROUGH, reference=THE_LAYER)
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from ismc.runtime.layers import Weights, batch_norm_scale
+from ismc.runtime.layers import batch_norm_scale
 from ismc.runtime.positions import _spread, inside, per_mutant, place, windows
-
-Tensor = tf.Tensor
+from ismc.runtime.types import Tensor, Weights
 
 
 def conv1d_gemm(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:
@@ -32,9 +31,8 @@ def conv1d_gemm(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:
 
 def conv1d_outer(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:
     """The same for few channels: sums of scaled kernel rows, which fuse into what follows."""
-    count, width, channels = d.shape
     kernel = w["kernel"][::-1]
-    products = sum(d[:, :, None, c, None] * kernel[:, c] for c in range(channels))
+    products = sum(d[:, :, None, c, None] * kernel[:, c] for c in range(d.shape[2]))
     return _overlap_add(products, dilation)
 
 
@@ -92,6 +90,8 @@ def average_pool_difference(
     Args:
         s: ``[N, (W-1) * strides + size, C]`` differences, zero outside the sequence.
         starts: ``int32[M]`` first outputs.
+        size: positions of a window.
+        strides: positions from one window to the next.
         pad: positions of padding before the sequence.
         length: length of the input, in positions.
     """
@@ -114,6 +114,7 @@ def dense_stop(
         d: ``[N, W]`` the flattened difference.
         starts: ``int32[M]`` the position of each difference.
         rows: ``int32`` the first kernel row of the tile.
+        w: the weights of the Dense.
         band: the number of kernel rows that the tile touches.
         grain: positions that move together; divides widths and offsets.
     """
@@ -137,6 +138,7 @@ def global_max_stop(r: Tensor, s: Tensor, starts: Tensor, *, keepdims: bool = Fa
         r: ``[B, L, C]`` the reference of the layer's input.
         s: ``[N, W, C]`` mutated values.
         starts: ``int32[M]`` their positions.
+        keepdims: whether the answer is ``[N, 1, C]``.
     """
     length, width = r.shape[1], s.shape[1]
     edge = tf.fill([r.shape[0], 1, *r.shape[2:]], r.dtype.min)
@@ -163,9 +165,7 @@ def _overlap_add(products: Tensor, dilation: int) -> Tensor:
     _, width, size, _ = products.shape
     reach = (size - 1) * dilation
     if dilation == 1 and width < size:
-        parts = (
-            tf.pad(products[:, i], [[0, 0], [i, width - 1 - i], [0, 0]]) for i in range(width)
-        )
+        parts = (tf.pad(products[:, i], [[0, 0], [i, width - 1 - i], [0, 0]]) for i in range(width))
     else:
         parts = (
             tf.pad(products[:, :, j], [[0, 0], [j * dilation, reach - j * dilation], [0, 0]])

@@ -6,12 +6,12 @@ weights of one layer by name. Formulas: Keras 3 documentation of the layer of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
-Tensor = tf.Tensor
-Weights = Mapping[str, Tensor]
+from ismc.runtime.types import Tensor, Weights
 
 
 def conv1d(
@@ -26,7 +26,7 @@ def conv1d(
     if padding == "causal":
         x = tf.pad(x, [[0, 0], [dilation * (w["kernel"].shape[0] - 1), 0], [0, 0]])
         padding = "valid"
-    y = tf.nn.convolution(x, w["kernel"], strides, padding.upper(), dilations=dilation)
+    y = tf.nn.convolution(x, w["kernel"], strides, _upper(padding), dilations=dilation)
     return y + w["bias"] if "bias" in w else y
 
 
@@ -58,12 +58,12 @@ def layer_norm(x: Tensor, w: Weights, *, epsilon: float) -> Tensor:
 
 def max_pool1d(x: Tensor, size: int, strides: int, padding: str = "valid") -> Tensor:
     """MaxPooling1D."""
-    return tf.nn.max_pool1d(x, size, strides, padding.upper())
+    return tf.nn.max_pool1d(x, size, strides, _upper(padding))
 
 
 def average_pool1d(x: Tensor, size: int, strides: int, padding: str = "valid") -> Tensor:
     """AveragePooling1D; positions outside the sequence do not count."""
-    return tf.nn.avg_pool1d(x, size, strides, padding.upper())
+    return tf.nn.avg_pool1d(x, size, strides, _upper(padding))
 
 
 def global_average(x: Tensor, *, keepdims: bool = False) -> Tensor:
@@ -124,6 +124,10 @@ def minimum(*xs: Tensor) -> Tensor:
 def concatenate(*xs: Tensor, axis: int) -> Tensor:
     """Concatenate; axis 1 is the length."""
     return tf.concat(xs, axis)
+
+
+def _upper(padding: str) -> Any:
+    return padding.upper()
 
 
 def _same(xs: Sequence[Tensor]) -> bool:

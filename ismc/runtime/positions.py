@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-Tensor = tf.Tensor
+from ismc.runtime.types import Tensor
 
 
 def per_mutant(x: Tensor, count: int) -> Tensor:
@@ -32,7 +32,9 @@ def windows(r: Tensor, starts: Tensor, width: int) -> Tensor:
     return tf.reshape(gathered, [r.shape[0] * starts.shape[0], width, *r.shape[2:]])
 
 
-def weights_at(w: Mapping[str, Tensor], starts: Tensor, width: int, count: int) -> dict[str, Tensor]:
+def weights_at(
+    w: Mapping[str, Tensor], starts: Tensor, width: int, count: int
+) -> dict[str, Tensor]:
     """Weights with a row per position, ``[L, C]``, at each mutant's span: ``[N, width, C]``."""
     rows = {name: windows(v[None], starts, width) for name, v in w.items()}
     return {name: tf.tile(v, [count // v.shape[0], 1, 1]) for name, v in rows.items()}
@@ -64,9 +66,7 @@ def inside(v: Tensor, starts: Tensor, length: int, fill: float = 0.0) -> Tensor:
     return tf.where(_like((position >= 0) & (position < length), v), v, tf.cast(fill, v.dtype))
 
 
-def substitution(
-    x: Tensor, turn: Tensor, block: Tensor, starts: Tensor, widths: Tensor
-) -> Tensor:
+def substitution(x: Tensor, turn: Tensor, block: Tensor, starts: Tensor, widths: Tensor) -> Tensor:
     """The difference that writing makes: ``window @ turn + block - window``.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-Tensor = tf.Tensor
+from ismc.runtime.types import Tensor
 
 
 def scan(
