@@ -250,11 +250,15 @@ class CompiledISM:
     def _call(
         self, inputs: Inputs, letters: Letters, weights: Any, batch: int
     ) -> Sequence[tf.Tensor]:
-        program, arrays = self._program(letters.count, letters.turned, batch)
+        build, arrays = self._program(letters.count, letters.turned, batch)
         context = {k: tf.constant(v) for k, v in inputs.items() if k != self.plan.sequence}
         x = tf.constant(inputs[self.plan.sequence])
         turn, block = tf.constant(letters.turn), tf.constant(letters.block)
-        return program(x, context, turn, block, weights, *arrays)
+        args = (x, context, turn, block, weights, *arrays)
+        key = ("traced", letters.count, letters.turned, batch)
+        if key not in self.programs:
+            self.programs[key] = build.get_concrete_function(*args)
+        return self.programs[key](*args)
 
     def _program(self, letters: int, turned: bool, batch: int) -> tuple[Any, tuple]:
         key = (letters, turned, batch)

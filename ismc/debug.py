@@ -23,19 +23,23 @@ def observed(step: Pass) -> Pass:
                 f"The pass {step.__name__} failed with {type(error).__name__}: {error}.\n{program}",
                 hint="This is a fault of ismc; please report it with the text above.",
             ) from error
-        show(f"{PIPELINE.index(step) + 1}-{step.__name__}.txt", str(after))
+        show(f"{PIPELINE.index(step) + 1}-{step.__name__}.txt", after)
         if after.plan is not None:
-            show("plan.txt", str(after.plan))
+            show("plan.txt", after.plan)
         return after
 
     return run
 
 
-def show(name: str, text: str) -> None:
+def show(name: str, stage: object) -> None:
     """Writes or prints the text of a stage, if asked to."""
     directory = os.environ.get("ISMC_DUMP")
+    printed = os.environ.get("ISMC_DEBUG", "0") not in ("", "0")
+    if not directory and not printed:
+        return
+    text = str(stage)
     if directory:
         Path(directory).mkdir(parents=True, exist_ok=True)
         (Path(directory) / name).write_text(text if text.endswith("\n") else text + "\n")
-    if os.environ.get("ISMC_DEBUG", "0") not in ("", "0"):
+    if printed:
         sys.stderr.write(f"--- {name}\n{text}\n")

@@ -50,7 +50,9 @@ def _need(program: Program) -> dict[str, Span]:
 
 def _spans(program: Program) -> dict[str, Spans]:
     """Forward: where each value that is held locally is dirty, within its need."""
-    spans = {program.request.sequence: Spans.hull(program.request.sites)}
+    sequence, spans = program.request.sequence, {}
+    if sequence in program.live:
+        spans[sequence] = Spans.hull(program.request.sites)
     for name in program.live:
         layer, form = program.graph[name], program.forms[name]
         if name in spans or form not in (Form.DIFFERENCE, Form.SLAB):

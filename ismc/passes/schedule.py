@@ -20,6 +20,7 @@ from ismc.passes.program import Form, Program
 from ismc.passes.reference import reference_steps
 from ismc.plan import Line, Plan
 from ismc.rules import Role
+from ismc.window import Span
 
 
 def schedule(program: Program) -> Program:
@@ -129,7 +130,7 @@ def _read_length(layer: Layer, program: Program) -> int:
 def _active(program: Program) -> tuple[int, ...]:
     """The sites that some requested output depends on, from left to right."""
     request = program.request
-    need = program.need[request.sequence]
+    need = program.need.get(request.sequence, Span(0, 0))
     touched = [i for i, site in enumerate(request.sites) if (site & need).width]
     changing = any(program.varies(name) for name in request.outputs)
     return tuple(sorted(touched, key=lambda i: request.sites[i])) if changing else ()

@@ -191,6 +191,8 @@ def rule(layer_class: type | str) -> Callable[[Callable[[Any], Rule]], Callable[
 def kind_of(layer_class: type) -> str:
     """The key of a class: ``keras.Conv1D`` for Keras's own, ``module.Class`` for others."""
     module = layer_class.__module__
+    if module.split(".")[0] == "keras" and ".ops" in module:
+        return f"keras.ops.{layer_class.__name__}"
     if module.split(".")[0] == "keras":
         return f"keras.{layer_class.__name__}"
     return f"{module}.{layer_class.__qualname__}"

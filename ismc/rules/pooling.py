@@ -10,6 +10,7 @@ EXAMPLES = [
     Example({"pool_size": 2}),
     Example({"pool_size": 3, "strides": 2}, ((13, 4),)),
     Example({"pool_size": 3, "strides": 1, "padding": "same"}),
+    Example({"pool_size": 2, "strides": 1, "padding": "same"}),
     Example({"pool_size": 4, "strides": 3, "padding": "same"}, ((11, 4),)),
     Example({"pool_size": 2, "strides": 3}, ((13, 4),)),
 ]
@@ -48,9 +49,10 @@ def average_pooling(node: Node) -> Rule:
     """The mean of each window; padding does not count."""
     window = _window(node)
     args = (window.size, window.stride)
-    options = {"pad": window.pad, "length": node.shape[0]}
-    kwargs = {"size": window.size, "strides": window.stride, **options}
     padded = unpadded(0.0, window, node.shape[0], node.layer.length)
+    kwargs = {"size": window.size, "strides": window.stride}
+    if padded is not None:
+        kwargs |= {"pad": window.pad, "length": node.shape[0]}
     return _refused(node) or Rule(
         Role.POOLING,
         linear=True,

@@ -83,7 +83,7 @@ def spread(d: Tensor, tail: Sequence[int]) -> Tensor:
 
 
 def average_pool_difference(
-    s: Tensor, starts: Tensor, *, size: int, strides: int, pad: int, length: int
+    s: Tensor, starts: Tensor, *, size: int, strides: int, pad: int = 0, length: int = 0
 ) -> Tensor:
     """AveragePooling1D of a difference with its flanks; divides by the positions that count.
 
@@ -93,10 +93,10 @@ def average_pool_difference(
         size: positions of a window.
         strides: positions from one window to the next.
         pad: positions of padding before the sequence.
-        length: length of the input, in positions.
+        length: length of the input, where windows reach beyond its ends; else 0.
     """
     total = tf.nn.avg_pool1d(s, size, strides, "VALID")
-    if not pad and (length - size) % strides == 0:
+    if not length:
         return total
     first = (starts[:, None] + tf.range(total.shape[1])) * strides - pad
     counted = tf.minimum(first + size, length) - tf.maximum(first, 0)
