@@ -58,7 +58,9 @@ def test_window_holds_every_output_that_moves(kind: str, example: Example) -> No
     for position in range(example.shapes[0][0]):
         changed = [value.copy() for value in inputs]
         changed[0][:, position] += 1.5
-        moved = np.abs(np.asarray(model(changed)) - before).reshape(2, before.shape[1], -1).max((0, 2))
+        moved = (
+            np.abs(np.asarray(model(changed)) - before).reshape(2, before.shape[1], -1).max((0, 2))
+        )
         where = np.flatnonzero(moved)
         reached = rule.window.reaches(Span(position, position + 1))
         reached = Span(reached.start + shift, reached.stop + shift)

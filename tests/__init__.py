@@ -1,0 +1,1 @@
+"""Tests of ismc, and the models they share with the benchmarks."""
