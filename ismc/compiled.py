@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import keras
@@ -258,6 +259,8 @@ class CompiledISM:
         key = ("traced", letters.count, letters.turned, batch)
         if key not in self.programs:
             self.programs[key] = build.get_concrete_function(*args)
+            for stage in ("stablehlo", "hlo"):
+                show(f"program.{stage}", partial(_compiler_ir, build, args, stage))
         return self.programs[key](*args)
 
     def _program(self, letters: int, turned: bool, batch: int) -> tuple[Any, tuple]:
@@ -311,3 +314,8 @@ class CompiledISM:
     def _nest(self, flat: Sequence[Any]) -> Any:
         by_name = dict(zip(self.chosen, flat, strict=True))
         return keras.tree.map_structure(lambda name: by_name[name], self.structure)
+
+
+def _compiler_ir(build: Any, args: tuple, stage: str) -> str:
+    """What XLA is given (``stablehlo``) or makes of it first (``hlo``)."""
+    return build.experimental_get_compiler_ir(*args)(stage=stage)

@@ -32,12 +32,12 @@ def observed(step: Pass) -> Pass:
 
 
 def show(name: str, stage: object) -> None:
-    """Writes or prints the text of a stage, if asked to."""
+    """Writes or prints the text of a stage, if asked to; ``stage`` may be a function that gives it."""
     directory = os.environ.get("ISMC_DUMP")
     printed = os.environ.get("ISMC_DEBUG", "0") not in ("", "0")
     if not directory and not printed:
         return
-    text = str(stage)
+    text = str(stage() if callable(stage) else stage)
     if directory:
         Path(directory).mkdir(parents=True, exist_ok=True)
         (Path(directory) / name).write_text(text if text.endswith("\n") else text + "\n")

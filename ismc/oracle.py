@@ -54,7 +54,6 @@ class NaiveISM:
         inputs = tuple((name, graph[name].shape) for name in graph.inputs)
         width = max(stop - start for start, stop in self.sites)
         self.signature = Signature(self.sequence, inputs, width)
-        self._run = tf.function(self._outputs, reduce_retracing=True)
 
     def only(self, chosen: Sequence[str], structure: Any) -> NaiveISM:
         """The same for some of the outputs, named as in the graph, nested as in ``structure``."""
@@ -138,7 +137,7 @@ class NaiveISM:
             yield batch
 
     def _batched(self, batches: Any) -> list[Array]:
-        parts = [self._run(batch) for batch in batches]
+        parts = [self._outputs(batch) for batch in batches]
         return [np.concatenate([np.asarray(p[i]) for p in parts]) for i in range(len(self.chosen))]
 
     def _scored(self, reference: list[Array], mutant: list[Array]) -> list[Array]:

@@ -14,6 +14,7 @@ import pytest
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--dags N`` sets how many random models are compared with the oracle."""
     parser.addoption("--dags", type=int, default=500, help="random models to compare")
+    parser.addoption("--update", action="store_true", help="write the goldens anew")
     parser.addoption("--first-dag", type=int, default=0, help="seed of the first random model")
 
 

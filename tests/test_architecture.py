@@ -1,0 +1,116 @@
+"""The layout keeps its promises: import directions, small files, templates that only print."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import jinja2
+import pytest
+
+ROOT = Path(__file__).parent.parent / "ismc"
+FILES = sorted(ROOT.rglob("*.py"))
+
+LAYERS = [
+    {"errors", "window", "ir", "progress"},
+    {"rules"},
+    {"plan", "cost", "explain", "arrange"},
+    {"passes"},
+    {"codegen", "debug", "runtime", "inputs"},
+    {"frontend"},
+    {"requests"},
+    {"oracle"},
+    {"compiled"},
+    {"verify"},
+    {"api"},
+    {"io", "plot", "demo", "cli", "commands"},
+]
+TENSORFLOW = {"frontend", "runtime", "oracle", "compiled", "verify", "requests", "demo"}
+
+
+def part(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> list[tuple[str, int]]:
+    """Modules imported when the file is: not those inside functions or for type checkers."""
+    found = []
+    body = ast.parse(path.read_text()).body
+    for node in body:
+        if isinstance(node, ast.Import):
+            found += [(alias.name, node.lineno) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.append((node.module, node.lineno))
+    return found
+
+
+def rank(name: str) -> int:
+    return next(i for i, names in enumerate(LAYERS) if name in names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_go_downwards(path: Path) -> None:
+    if path == ROOT / "__init__.py":
+        assert not any(name.startswith("ismc") for name, _ in imports(path))
+        return
+    for module, line in imports(path):
+        names = module.split(".")
+        if names[0] != "ismc" or len(names) == 1:
+            continue
+        assert rank(names[1]) <= rank(part(path)), f"{path}:{line} imports {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_tensorflow_stays_where_it_belongs(path: Path) -> None:
+    heavy = [m for m, _ in imports(path) if m.split(".")[0] in ("tensorflow", "keras")]
+    assert not heavy or part(path) in TENSORFLOW, f"{path} imports {heavy}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_are_one_thing(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 320
+    assert path.stem not in ("utils", "helpers", "misc")
+
+
+def test_import_is_light() -> None:
+    code = (
+        "import sys, ismc; heavy = {'tensorflow', 'keras', 'networkx'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603
+
+
+def test_each_class_has_its_rule_in_one_place() -> None:
+    names: dict[str, Path] = {}
+    for path in (ROOT / "rules").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "describe"):
+                continue
+            for arg in node.args:
+                if isinstance(arg, ast.Constant):
+                    assert arg.value not in names, f"{arg.value} in {names[arg.value]} and {path}"
+                    names[arg.value] = path
+    assert len(names) > 30
+
+
+def test_templates_do_not_compute() -> None:
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)  # noqa: S701
+    allowed = (
+        jinja2.nodes.Template, jinja2.nodes.Output, jinja2.nodes.TemplateData, jinja2.nodes.Getattr,
+        jinja2.nodes.Name, jinja2.nodes.For, jinja2.nodes.If, jinja2.nodes.Not,
+        jinja2.nodes.Const, jinja2.nodes.CondExpr,
+    )  # fmt: skip
+    for path in ROOT.rglob("*.jinja"):
+        tree = environment.parse(path.read_text())
+        bad = [node for node in tree.find_all(jinja2.nodes.Node) if not isinstance(node, allowed)]
+        assert not bad, f"{path}: {bad}"
+
+
+def test_pass_order_is_the_one_the_readme_lists() -> None:
+    from ismc.passes import PIPELINE
+
+    readme = (ROOT.parent / "README.md").read_text()
+    places = [readme.index(f"`{step.__name__}`") for step in PIPELINE]
+    assert places == sorted(places)
