@@ -1,0 +1,63 @@
+"""Peak memory of a saturation: the budget, the references and the answer, whatever the batch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+MEASURE = """
+import json, sys
+import keras, numpy as np
+from keras import layers
+import ismc
+
+budget, length, channels, sites, batch = json.loads(sys.argv[1])
+x = keras.Input((length, 4))
+y = x
+for i in range(4):
+    y = layers.Conv1D(channels, 9, dilation_rate=2**i, padding="same", activation="relu")(y)
+y = layers.Dense(3)(layers.GlobalAveragePooling1D()(y))
+model = keras.Model(x, y)
+places = np.linspace(0, length - 1, sites).astype(int)
+ism = ismc.compile(model, sites=places, memory=budget, verify=False)
+data = np.eye(4, dtype="float32")[np.random.default_rng(0).integers(0, 4, (batch, length))]
+ism.predict(data[:1])
+
+def field(name):
+    for line in open("/proc/self/status"):
+        if line.startswith(name):
+            return int(line.split()[1]) * 1024
+
+open("/proc/self/clear_refs", "w").write("5")
+before = field("VmRSS")
+ism.predict(data)
+print(json.dumps([field("VmHWM") - before, ism.plan.mutants]))
+"""
+
+
+def peak(*case: int) -> tuple[int, int]:
+    """Bytes that a saturation adds at its peak, and the mutants of a tile."""
+    command = [sys.executable, "-c", MEASURE, json.dumps(case)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == 0, done.stderr[-2000:]
+    added, mutants = json.loads(done.stdout.splitlines()[-1])
+    return added, mutants
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the peak from /proc")
+def test_peak_memory_is_bounded_by_the_budget() -> None:
+    length, channels = 40_000, 32
+    reference = 8 * 4 * length * channels
+    slack = 24 << 20
+    found = {}
+    for budget, sites, batch in ((32 << 20, 400, 1), (32 << 20, 3000, 1), (32 << 20, 400, 6)):
+        added, mutants = peak(budget, length, channels, sites, batch)
+        found[budget, sites, batch] = added
+        inputs = 4 * 4 * length * batch
+        assert added <= budget + reference + inputs + slack, (found, mutants)
+    tight, mutants = peak(1 << 20, length, channels, 400, 1)
+    assert tight <= (1 << 20) + reference + 16 * length + slack
+    assert mutants < 40
