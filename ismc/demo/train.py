@@ -1,6 +1,6 @@
-"""Trains the demo model: AP-1 and HNF4 sites planted in random DNA. ``python -m ismc.demo.train``
+"""Trains the demo model on AP-1 and HNF4 sites planted in random DNA.
 
-Seeded and self-contained: nothing but random letters and two motifs from the literature. AP-1 is
+``python -m ismc.demo.train`` is seeded and needs no data but two motifs of the literature. AP-1 is
 TGASTCA; HNF4 is its specific half-site CAAAGTCCA (Fang et al., BMC Genomics 2012) and the DR1 repeat
 RGGTCAAAGGTCA. Half of the sequences carry decoys: the same letters in another order, or a site with
 two letters changed, so that the model must learn the motifs and not their composition.

@@ -38,7 +38,7 @@ def classify(program: Program) -> Program:
             i.dtype != "float32" for i in (layer, *inputs)
         ):
             rule = stop(f"it computes in {layer.config.get('compute_dtype', layer.dtype)}")
-        elif rule.role is not Role.STOP or rule.stop:
+        else:
             before = _stopped(layer, rules, request.stop_at, varying)
             rule = _after(before, rule) if before else rule
         rules[layer.name] = rule

@@ -9,13 +9,16 @@ from ismc.rules.base import Example, Expr, Node, Role, Rule, describe, stop
 )
 def batch_normalization(node: Node) -> Rule:
     """A scale and an offset per channel."""
-    if node.rank < 3 or node.axes(node.config["axis"]) != (node.rank - 1,):
+    if node.axes(node.config["axis"]) != (node.rank - 1,):
         return stop("normalises each position by its own statistics")
     kwargs = {"epsilon": node.config["epsilon"]}
+    reference = Expr("batch_norm", kwargs=kwargs, weights=True)
+    if node.rank < 3:
+        return stop("normalises each position by its own statistics", reference=reference)
     return Rule(
         Role.SEE_THROUGH,
         linear=True,
-        reference=Expr("batch_norm", kwargs=kwargs, weights=True),
+        reference=reference,
         difference=Expr("batch_norm_difference", kwargs=kwargs, weights=True),
     )
 
