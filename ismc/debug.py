@@ -32,7 +32,7 @@ def observed(step: Pass) -> Pass:
 
 
 def show(name: str, stage: object) -> None:
-    """Writes or prints the text of a stage, if asked to; ``stage`` may be a function that gives it."""
+    """Writes or prints a stage, if asked to; ``stage`` may be a function that gives its text."""
     directory = os.environ.get("ISMC_DUMP")
     printed = os.environ.get("ISMC_DEBUG", "0") not in ("", "0")
     if not directory and not printed:

@@ -50,14 +50,13 @@ def plot_saturation(
             f"The module {error.name!r} is missing, which figures need.",
             hint="pip install 'ismc[plot]'",
         ) from error
-    count, rows = len(tasks), 2 if zooms else 1
-    height = 1.9 * count + 1.7 + (2.4 if zooms else 0)
-    figure = Figure(figsize=(14, height), layout="constrained")
-    upper, *lower = (
-        figure.subfigures(rows, 1, height_ratios=[1.9 * count + 1.7, 2.4][:rows], squeeze=True)
-        if rows > 1
-        else [figure]
-    )
+    count, height = len(tasks), 1.9 * len(tasks) + 1.7
+    figure = Figure(figsize=(14, height + (2.4 if zooms else 0)), layout="constrained")
+    upper: Any = figure
+    lower: Any = None
+    if zooms:
+        parts: Any = figure.subfigures(2, 1, height_ratios=[height, 2.4])
+        upper, lower = parts
     axes = upper.subplots(count + 1, 1, sharex=True, height_ratios=[1.0] * count + [1.1])
     if title:
         figure.suptitle(title, fontsize=13)
@@ -65,7 +64,7 @@ def plot_saturation(
         _heat_map(figure, axes[i], scores[:, :, i], task)
     _tracks(axes[-1], scores, one_hot, tasks, zooms)
     if zooms:
-        panels = lower[0].subplots(1, len(zooms), squeeze=False)[0]
+        panels = lower.subplots(1, len(zooms), squeeze=False)[0]
         for panel, zoom in zip(panels, zooms, strict=True):
             _logo(logomaker, panel, scores, one_hot, tasks, zoom)
     return figure

@@ -119,7 +119,7 @@ def test_a_program_that_disagrees_names_the_first_layer() -> None:
     y = layers.Conv1D(5, 3, activation="relu")(x)
     y = layers.Conv1D(5, 3, activation="relu")(Blur(name="blurry")(y))
     model = keras.Model(x, layers.GlobalMaxPooling1D(name="top")(y))
-    with pytest.raises(ismc.VerificationError, match="output 'top'.*the first layer.*'blurry'"):
+    with pytest.raises(ismc.VerificationError, match=r"output 'top'.*the first layer.*'blurry'"):
         ismc.compile(model)
 
 

@@ -28,8 +28,7 @@ def build(kind: str, example: Example) -> tuple[keras.Model, list[np.ndarray]]:
     """The layer on inputs that all come from one sequence, with random weights."""
     rng = np.random.default_rng(len(kind))
     inputs = [keras.Input(shape) for shape in example.shapes]
-    config = {k: v for k, v in example.config.items()}
-    layer = getattr(keras.layers, kind)(**config)
+    layer = getattr(keras.layers, kind)(**example.config)
     model = keras.Model(inputs, layer(inputs if len(inputs) > 1 else inputs[0]))
     for weight in model.weights:
         if "seed" not in weight.path:
@@ -110,9 +109,9 @@ def test_user_rule_must_return_a_rule() -> None:
         def call(self, x: tf.Tensor) -> tf.Tensor:
             return x * 0.5
 
-    ismc.rule(Halve)(lambda layer: "local")
+    ismc.rule(Halve)(lambda _: "local")
     x = keras.Input((6, 4))
-    with pytest.raises(ismc.InternalError, match="returned 'local', expected ismc.Rule"):
+    with pytest.raises(ismc.InternalError, match=r"returned 'local', expected ismc.Rule"):
         ismc.compile(keras.Model(x, Halve()(x)))
 
 
@@ -125,7 +124,7 @@ def test_user_rule_is_used_and_exact() -> None:
     model = keras.Model(x, Twice()(x))
     before = ismc.compile(model, verify=False)
     assert "no rule for Twice" in before.explain()
-    ismc.rule(Twice)(lambda layer: ismc.Rule(ismc.Role.SEE_THROUGH))
+    ismc.rule(Twice)(lambda _: ismc.Rule(ismc.Role.SEE_THROUGH))
     after = ismc.compile(model, verify=False)
     assert "no rule" not in after.explain()
     data = np.random.default_rng(0).normal(size=(2, 9, 4)).astype("float32")

@@ -20,13 +20,16 @@ windows = st.builds(
     up=st.integers(1, 3),
 )
 plain = windows.map(lambda w: Window(w.size, w.stride, w.dilation, w.pad))
-spans = st.builds(lambda start, width: Span(start, start + width), st.integers(-9, 30), st.integers(1, 8))
+spans = st.builds(
+    lambda start, width: Span(start, start + width), st.integers(-9, 30), st.integers(1, 8)
+)
 FAR = range(-80, 120)
 
 
 def reads_one(window: Window, output: int) -> set[int]:
     """What one output reads, tap by tap."""
-    taps = (output * window.stride - window.pad + j * window.dilation for j in range(window.size))
+    first = output * window.stride - window.pad
+    taps = (first + j * window.dilation for j in range(window.size))
     return {tap // window.up for tap in taps if tap % window.up == 0}
 
 

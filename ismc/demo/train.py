@@ -1,14 +1,15 @@
 """Trains the demo model on AP-1 and HNF4 sites planted in random DNA.
 
 ``python -m ismc.demo.train`` is seeded and needs no data but two motifs of the literature. AP-1 is
-TGASTCA; HNF4 is its specific half-site CAAAGTCCA (Fang et al., BMC Genomics 2012) and the DR1 repeat
-RGGTCAAAGGTCA. Half of the sequences carry decoys: the same letters in another order, or a site with
-two letters changed, so that the model must learn the motifs and not their composition.
+TGASTCA; HNF4 is its specific half-site CAAAGTCCA (Fang et al., BMC Genomics 2012) and the repeat
+RGGTCAAAGGTCA (DR1). Where a sequence lacks a motif it carries decoys: the same letters in another
+order, or a site with two letters changed, so that the model must learn motifs, not composition.
 
 Windows of 200 bases are learnt from. The trunk is convolutional and the head adds up what it finds,
 so the same weights serve a sequence of any length.
 """
 
+# pyright: reportArgumentType=false  (Keras annotates str where it documents objects)
 from __future__ import annotations
 
 import argparse

@@ -1,0 +1,136 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ismc import __version__
+from ismc.commands.models import import_keras, load_model, sequence_length
+from ismc.commands.run import run as run_scan
+from ismc.commands.sites import site_range
+from ismc.errors import IsmcError, UnsupportedModelError
+from ismc.io.extras import extras
+
+app = typer.Typer(
+    name="ismc",
+    help="Exact in-silico saturation mutagenesis of Keras models.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A model, as a .keras file.")]
+Outputs = Annotated[
+    list[str] | None,
+    typer.Option("--outputs", metavar="NAME", help="An output; may be repeated; all by default."),
+]
+Start = Annotated[
+    int | None, typer.Option("--start", metavar="N", help="First position, from 0; 0 by default.")
+]
+End = Annotated[
+    int | None,
+    typer.Option("--end", metavar="N", help="The position after the last; the length by default."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+
+
+@contextmanager
+def reporting() -> Iterator[None]:
+    """Errors of ismc are told on stderr, without a traceback; the exit code is 1."""
+    try:
+        with extras():
+            yield
+    except IsmcError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"ismc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Exact in-silico saturation mutagenesis of Keras models."""
+    del version
+
+
+@app.command()
+def run(
+    model: ModelFile,
+    fasta: Annotated[
+        Path, typer.Option("--fasta", metavar="FILE", help="Sequences, plain or .gz.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT", help="A file .npz or .h5 to write.")
+    ],
+    outputs: Outputs = None,
+    start: Start = None,
+    end: End = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            "--batch-size", metavar="N", min=1, help="Sequences at a time; at most 32 by default."
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Score every letter at every site of every sequence: mutant minus reference."""
+    with reporting():
+        summary = run_scan(
+            model,
+            fasta,
+            output,
+            outputs=outputs or (),
+            start=start,
+            end=end,
+            batch_size=batch_size,
+            overwrite=overwrite,
+        )
+        print(summary)
+
+
+@app.command()
+def explain(
+    model: ModelFile, outputs: Outputs = None, start: Start = None, end: End = None
+) -> None:
+    """Print what is done with each layer of a model, and why."""
+    with reporting():
+        loaded = load_model(model)
+        length = sequence_length(loaded)
+        if length is None:
+            raise UnsupportedModelError(
+                f"The model {model} takes sequences of any length, expected a fixed one.",
+                hint="Call the model on a keras.Input with the length, and save that model.",
+            )
+        import ismc
+
+        sites = site_range(start, end, length)
+        print(ismc.compile(loaded, sites=sites, outputs=outputs or None, verify=False).explain())
+
+
+@app.command()
+def demo(
+    directory: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write into.")
+    ],
+    overwrite: Overwrite = False,
+) -> None:
+    """Run an example from end to end."""
+    with reporting():
+        import_keras()
+        from ismc.demo import run as run_demo  # pyright: ignore
+
+        run_demo(directory, overwrite=overwrite)

@@ -1,0 +1,100 @@
+"""Models from files, for commands; TensorFlow is imported no sooner than one is loaded."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+from ismc.errors import ArtifactError, InputError, UnsupportedModelError
+
+CHANNELS = 4
+STDERR = 2
+
+
+def check_model_file(path: Path) -> None:
+    """Checks that the file of a model is there.
+
+    Raises:
+        InputError: when it is missing, or a directory.
+    """
+    if path.is_dir():
+        raise InputError(
+            f"The model {path} is a directory, expected a file .keras.",
+            hint="Save it with model.save('model.keras').",
+        )
+    if not path.exists():
+        raise InputError(
+            f"The model {path} does not exist, expected a file .keras.", hint="Check the path."
+        )
+
+
+def import_keras() -> Any:
+    """The module `keras`, imported with TensorFlow's log kept off the terminal.
+
+    Some messages of the import heed no level (tensorflow/tensorflow#100442), so stderr is put
+    aside meanwhile, and shown after all if the import fails. A user who has set
+    ``TF_CPP_MIN_LOG_LEVEL`` sees everything.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "tensorflow" in sys.modules:
+        return import_module("keras")
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    sys.stderr.flush()
+    terminal = os.dup(STDERR)
+    with TemporaryFile() as log:
+        os.dup2(log.fileno(), STDERR)
+        try:
+            return import_module("keras")
+        except BaseException:
+            log.seek(0)
+            os.write(terminal, log.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, STDERR)
+            os.close(terminal)
+
+
+def load_model(path: Path) -> Any:
+    """The Keras model of a file, whose one input is ``[B, L, 4]``.
+
+    Raises:
+        InputError: when there is no such file.
+        ArtifactError: when Keras cannot load it.
+        UnsupportedModelError: when its inputs are others.
+    """
+    check_model_file(path)
+    keras = import_keras()
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras raises nearly anything
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ArtifactError(
+            f"The model {path} cannot be loaded, expected a file of Keras 3 ({reason[:300]}).",
+            hint="Save it with model.save('model.keras'); load a model with layers or functions "
+            "of your own in Python, and use ismc.compile.",
+        ) from error
+    _check_inputs(model, path)
+    return model
+
+
+def sequence_length(model: Any) -> int | None:
+    """``L`` of the model's sequences, or ``None`` when it is open."""
+    return model.inputs[0].shape[1]
+
+
+def _check_inputs(model: Any, path: Path) -> None:
+    shapes = [list(tensor.shape[1:]) for tensor in getattr(model, "inputs", None) or ()]
+    if len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][1] == CHANNELS:
+        return
+    text = [
+        "[" + ", ".join(["B", *("L" if n is None else str(n) for n in s)]) + "]" for s in shapes
+    ]
+    raise UnsupportedModelError(
+        f"The model {path} has the inputs {', '.join(text) or 'of an unbuilt model'}, expected one "
+        f"input [B, L, {CHANNELS}] of one-hot letters.",
+        hint="Use ismc.compile in Python for models with other inputs.",
+    )

@@ -1,0 +1,1 @@
+"""Files: sequences that are read, and scores that are written."""
