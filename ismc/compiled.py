@@ -14,7 +14,8 @@ import tensorflow as tf
 from ismc.arrange import Arrangement, arrange
 from ismc.debug import show
 from ismc.frontend.keras3 import Model
-from ismc.inputs import is_one_hot, named_inputs, replacement
+from ismc.inputs import named_inputs, replacement
+from ismc.letters import Letters, every_letter, written
 from ismc.oracle import NaiveISM
 from ismc.plan import Plan
 from ismc.progress import progress
@@ -22,20 +23,6 @@ from ismc.requests import output_labels
 
 Array = np.ndarray
 Inputs = Mapping[str, Array]
-
-
-@dataclass(frozen=True)
-class Letters:
-    """What is written at the sites: ``A`` blocks, or turns of the letter that is there."""
-
-    turn: Array
-    block: Array
-    turned: bool = False
-
-    @property
-    def count(self) -> int:
-        """``A``."""
-        return len(self.turn)
 
 
 @dataclass
@@ -75,7 +62,7 @@ class CompiledISM:
             InputError: when an input or the replacement does not fit.
         """
         inputs = named_inputs(x, self.model.inputs, self.plan.signature)
-        letters = self._written(replace_with)
+        letters = written(replacement(replace_with, self.plan.signature))
         return self._nest([y[:, :, 0] for y in self._all(inputs, letters)])
 
     def saturate(self, x: Any) -> Any:
@@ -88,7 +75,7 @@ class CompiledISM:
             InputError: when an input does not fit.
         """
         inputs = named_inputs(x, self.model.inputs, self.plan.signature)
-        return self._nest(self._all(inputs, self._every_letter(inputs)))
+        return self._nest(self._all(inputs, every_letter(inputs, self.plan)))
 
     def reference(self, x: Any) -> Any:
         """The model's own answer: ``[B, *output]``."""
@@ -114,16 +101,13 @@ class CompiledISM:
         """
         inputs = named_inputs(x, self.model.inputs, self.plan.signature)
         count = len(inputs[self.plan.sequence])
+        block = None if replace_with is None else replacement(replace_with, self.plan.signature)
         results: list[Array] = []
         size = batch_size or max(1, min(32, count))
         with progress(count, verbose) as advance:
             for i in range(0, max(count, 1), size):
                 batch = {name: v[i : i + size] for name, v in inputs.items()}
-                letters = (
-                    self._every_letter(batch)
-                    if replace_with is None
-                    else self._written(replace_with)
-                )
+                letters = every_letter(batch, self.plan) if block is None else written(block)
                 ys = [y.numpy() for y in self._all(batch, letters)]
                 if not results:
                     results = [np.empty((count, *y.shape[1:]), np.float32) for y in ys]
@@ -154,26 +138,6 @@ class CompiledISM:
         labels = dict(zip(self.model.graph.outputs, output_labels(self.model), strict=True))
         return [labels.get(name, name) for name in self.chosen]
 
-    # --- letters ------------------------------------------------------------------------------
-
-    def _written(self, replace_with: Any) -> Letters:
-        block = replacement(replace_with, self.plan.signature)
-        channels = block.shape[1]
-        return Letters(np.zeros((1, channels, channels), np.float32), block[None])
-
-    def _every_letter(self, inputs: Inputs) -> Letters:
-        """Turns of the letter that is there if all sites are one-hot, else every letter."""
-        width, channels = self.plan.width, self.plan.sequence_shape[1]
-        eye = np.eye(channels, dtype=np.float32)
-        starts = [start for start, _ in self.plan.sites]
-        if width == 1 and channels > 1 and is_one_hot(inputs[self.plan.sequence][:, starts]):
-            turns = np.stack([np.roll(eye, j, 1) for j in range(1, channels)])
-            return Letters(turns, np.zeros((channels - 1, 1, channels), np.float32), turned=True)
-        blocks = np.repeat(eye[:, None], width, 1)
-        return Letters(np.zeros((channels, channels, channels), np.float32), blocks)
-
-    # --- running ------------------------------------------------------------------------------
-
     def _all(self, inputs: Inputs, letters: Letters) -> list[tf.Tensor]:
         """Every mutant of every sequence, one ``[B, S, A or C, *output]`` per output.
 
@@ -197,15 +161,10 @@ class CompiledISM:
 
     def _naive(self, inputs: Inputs, letters: Letters) -> list[tf.Tensor]:
         nest = keras.tree.map_structure(lambda name: inputs[name], self.model.inputs)
-        channels = letters.block.shape[2]
-        if letters.turned:
+        if letters.saturates:
             return list(self.flat(self._oracle.saturate(nest)))
-        blocks = letters.block if letters.count == 1 else None
-        if blocks is not None:
-            y = self._oracle(nest, blocks[0])
-            return [value[:, :, None] for value in self.flat(y)]
-        assert letters.count == channels  # noqa: S101  (every letter)
-        return list(self.flat(self._oracle.saturate(nest)))
+        y = self._oracle(nest, letters.block[0])
+        return [value[:, :, None] for value in self.flat(y)]
 
     def flat(self, nest: Any) -> list[tf.Tensor]:
         """The results of a call, one per chosen output."""

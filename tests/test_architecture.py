@@ -19,6 +19,7 @@ LAYERS = [
     {"plan", "cost", "explain", "arrange"},
     {"passes"},
     {"codegen", "debug", "runtime", "inputs"},
+    {"letters"},
     {"frontend"},
     {"requests"},
     {"oracle"},

@@ -9,7 +9,8 @@ Windows of 200 bases are learnt from. The trunk is convolutional and the head ad
 so the same weights serve a sequence of any length.
 """
 
-# pyright: reportArgumentType=false  (Keras annotates str where it documents objects)
+# Keras annotates str where it documents objects.
+# pyright: reportArgumentType=false
 from __future__ import annotations
 
 import argparse

@@ -1,0 +1,54 @@
+"""What is written at the sites: blocks, or turns of the letter that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ismc.inputs import is_one_hot
+from ismc.plan import Plan
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Letters:
+    """``A`` substitutions: ``window @ turn + block`` is written.
+
+    Attributes:
+        turn: ``[A, C, C]`` permutations of the letter that is there, or zeros.
+        block: ``[A, width, C]``.
+        saturates: whether they are all the letters there are.
+        turned: whether they are the letters beside the one that is there.
+    """
+
+    turn: Array
+    block: Array
+    saturates: bool = False
+    turned: bool = False
+
+    @property
+    def count(self) -> int:
+        """``A``."""
+        return len(self.turn)
+
+
+def written(block: Array) -> Letters:
+    """One block ``[width, C]`` at every site."""
+    channels = block.shape[1]
+    return Letters(np.zeros((1, channels, channels), np.float32), block[None])
+
+
+def every_letter(inputs: Mapping[str, Array], plan: Plan) -> Letters:
+    """Turns of the letter that is there if all sites are one-hot, else every letter."""
+    width, channels = plan.width, plan.sequence_shape[1]
+    eye = np.eye(channels, dtype=np.float32)
+    starts = [start for start, _ in plan.sites]
+    if width == 1 and channels > 1 and is_one_hot(inputs[plan.sequence][:, starts]):
+        turns = np.stack([np.roll(eye, j, 1) for j in range(1, channels)])
+        nothing = np.zeros((channels - 1, 1, channels), np.float32)
+        return Letters(turns, nothing, saturates=True, turned=True)
+    blocks = np.repeat(eye[:, None], width, 1)
+    return Letters(np.zeros((channels, channels, channels), np.float32), blocks, saturates=True)
