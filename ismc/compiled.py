@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import prod
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ import tensorflow as tf
 
 from ismc.arrange import Arrangement, arrange
 from ismc.debug import show
+from ismc.errors import InputError
 from ismc.frontend.keras3 import Model
 from ismc.inputs import named_inputs, replacement
 from ismc.letters import Letters, every_letter, written
@@ -25,7 +27,10 @@ Array = np.ndarray
 Inputs = Mapping[str, Array]
 
 
-@dataclass
+FLIGHT = 64 << 20
+
+
+@dataclass(repr=False)
 class CompiledISM:
     """In-silico mutagenesis of one model, compiled.
 
@@ -38,15 +43,22 @@ class CompiledISM:
     """
 
     plan: Plan
-    source: str = field(repr=False)
-    build: Callable[..., Any] = field(repr=False)
-    calls: Mapping[str, Any] = field(repr=False)
-    model: Model = field(repr=False)
-    chosen: tuple[str, ...] = field(repr=False)
-    structure: Any = field(repr=False)
-    score: Any = field(repr=False, default=None)
-    programs: dict[Any, Any] = field(default_factory=dict, repr=False)
-    tile: int = field(default=0, repr=False)
+    source: str
+    build: Callable[..., Any]
+    calls: Mapping[str, Any]
+    model: Model
+    chosen: tuple[str, ...]
+    structure: Any
+    score: Any = None
+    programs: dict[Any, Any] = field(default_factory=dict)
+    tile: int = 0
+
+    def __repr__(self) -> str:
+        length, channels = self.input_shape
+        return (
+            f"<CompiledISM of {self.plan.model!r}: [{length}, {channels}], "
+            f"{len(self.sites)} sites, outputs {self.output_names}, plan {self.plan.digest}>"
+        )
 
     def __call__(self, x: Any, replace_with: Any = 0) -> Any:
         """Writes ``replace_with`` at each site.
@@ -93,7 +105,7 @@ class CompiledISM:
         Args:
             x: as for a call.
             replace_with: as for a call; ``None`` for saturation.
-            batch_size: sequences of one call.
+            batch_size: sequences of one call; by default at most 32, and 64 MiB of answers.
             verbose: 0 for no bar, 1 for a bar, ``"auto"`` for a bar on a terminal.
 
         Raises:
@@ -103,7 +115,9 @@ class CompiledISM:
         count = len(inputs[self.plan.sequence])
         block = None if replace_with is None else replacement(replace_with, self.plan.signature)
         results: list[Array] = []
-        size = batch_size or max(1, min(32, count))
+        if batch_size is not None and batch_size < 1:
+            raise InputError(f"batch_size is {batch_size}, expected at least 1.")
+        size = batch_size or self._batch_size()
         with progress(count, verbose) as advance:
             for i in range(0, max(count, 1), size):
                 batch = {name: v[i : i + size] for name, v in inputs.items()}
@@ -245,6 +259,12 @@ class CompiledISM:
         at = {key: tf.constant(value) for key, value in found.at.items()}
         starts = tf.constant([start for start, _ in self.plan.sites], tf.int32)
         return at, tf.constant(found.order), starts
+
+    def _batch_size(self) -> int:
+        """Sequences whose answers are on their way at a time."""
+        answers = sum(prod(shape) for shape in self._shapes(1))
+        one = 4 * answers * len(self.sites) * self.input_shape[1]
+        return max(1, min(32, FLIGHT // max(one, 1)))
 
     def _shapes(self, mutants: int) -> list[list[int]]:
         """Shapes of the results of a tile, after the score."""

@@ -142,6 +142,14 @@ def test_a_program_serves_every_batch_size_with_few_compilations() -> None:
     assert len([key for key in ism.programs if key[0] == "traced"]) <= 4
 
 
+def test_repr_says_what_it_is() -> None:
+    text = repr(ismc.compile(heads(), outputs="counts", verify=False))
+    assert re.fullmatch(
+        r"<CompiledISM of 'functional\w*': \[40, 4\], 40 sites, outputs \['counts'\], plan \w{6}>",
+        text,
+    )
+
+
 def test_explain_names_role_strategy_width_and_operations() -> None:
     text = ismc.compile(ZOO["basset"].build(), verify=False).explain()
     row = next(line for line in text.splitlines() if line.startswith("conv1d_1 "))

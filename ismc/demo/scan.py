@@ -98,7 +98,7 @@ def _timing(model: Any, ism: ismc.CompiledISM, x: np.ndarray) -> str:
     ours = median.pop("ismc")
     best = min(median, key=lambda name: median[name])
     return (
-        f"all {total} mutants: ismc {ours:.3f} s, the naive {median[best]:.2f} s ({best} at "
+        f"all {total} mutants: ismc {ours:.3f} s, naive {median[best]:.2f} s ({best} at "
         f"batch {batch}, timed on {MUTANTS} of them and scaled): "
         f"{median[best] / ours:.0f} times faster"
     )
