@@ -46,7 +46,7 @@ def test_random_models_agree_with_the_oracle(seeds: range) -> None:
         problem = problem_of(random_case(seed))
         if problem:
             problems.append(problem)
-        keras.backend.clear_session()
+    keras.backend.clear_session()
     assert not problems, f"{len(problems)} of {len(seeds)} models:\n\n" + "\n\n".join(problems)
 
 
