@@ -97,6 +97,7 @@ def _heat_map(figure: Any, axes: Axes, scores: Array, task: str) -> None:
     axes.set_title(f"{task}: change of the prediction", fontsize=10, loc="left")
     bar = figure.colorbar(image, ax=axes, pad=0.01, aspect=8)
     bar.ax.tick_params(labelsize=8)
+    bar.set_label("mutant - reference", fontsize=8)
 
 
 def _tracks(
@@ -153,6 +154,8 @@ def _logo(
     axes.axvspan(start - 0.5, stop - 0.5, color=_colour(task), alpha=0.1, linewidth=0)
     axes.set_title(f"{tasks[task]} at {start}", fontsize=10, color=_colour(task))
     axes.set_xticks([first, start, stop - 1, last - 1])
+    axes.set_xlabel("position (0-based)", fontsize=9)
+    axes.set_ylabel("importance", fontsize=9)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
 

@@ -76,6 +76,16 @@ def test_strongest_on_made_up_scores() -> None:
     assert (second.start, second.stop) == (40, 44)
 
 
+def test_the_slope_of_a_site_is_no_site() -> None:
+    scores, one_hot = np.zeros((80, 4, 1)), np.eye(4)[np.arange(80) % 4]
+    scores[30:41, 1, 0] = 3.0
+    scores[15:30, 2, 0] = np.linspace(0.01, 1.0, 15)
+    scores[70:73, 2, 0] = 0.1
+    first, second = demo.strongest(scores, one_hot, ["task"], 2)
+    assert (first.start, first.stop) == (30, 41)
+    assert (second.start, second.stop) == (70, 73)
+
+
 def test_run_writes_its_files_and_refuses_to_write_them_again(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

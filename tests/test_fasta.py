@@ -83,7 +83,7 @@ def test_several_problems_are_told_at_once(fasta: Path) -> None:
     text = _fails(fasta, "'R' at line 2, column 2", "'Y' at line 2, column 4", "(and 1 more)")
     for words in ("2 records have the name 'a' (lines 1, 3)", "headers are empty (lines 5)"):
         assert words in text
-    assert "record 'a' (line 3) has 3 letters, expected 4, as in the first record" in text
+    assert "record 'a' (line 3) has 3 letters, expected 4, as most records have" in text
     assert "'e'" not in text
 
 
@@ -98,6 +98,12 @@ def test_wrong_lengths_are_listed(fasta: Path) -> None:
     assert text.count("expected 5") == 5
     assert "'s5'" not in text
     assert "'s10'" not in text
+
+
+def test_the_record_that_differs_from_most_is_the_wrong_one(fasta: Path) -> None:
+    fasta.write_text(">long\nACGTACGT\n>a\nACGT\n>b\nACGT\n")
+    text = _fails(fasta, "record 'long' (line 1) has 8 letters, expected 4, as most records have")
+    assert "'a'" not in text
 
 
 def test_the_length_may_be_given(fasta: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ import ismc
 from ismc.demo import TASKS, Site, importance, load_model, load_sequence, strongest
 from ismc.errors import InputError
 from ismc.io.contents import contents_of
+from ismc.io.extras import extras
 from ismc.io.scores import check_target, difference, open_scores
 from ismc.plot import plot_saturation
 
 MUTANTS, ROUNDS = 512, 3
+FLANK = 6
 LOGOS = 4
 
 
@@ -30,6 +33,9 @@ def scan(directory: Path, *, overwrite: bool) -> tuple[Site, ...]:
     scores_file, figure_file = directory / "scores.npz", directory / "enhancer.png"
     if directory.exists() and not directory.is_dir():
         raise InputError(f"{directory} is a file, expected a folder.", hint="Choose another -o.")
+    with extras():
+        import_module("matplotlib")
+        import_module("logomaker")
     directory.mkdir(parents=True, exist_ok=True)
     check_target(scores_file, overwrite=overwrite)
     if figure_file.exists() and not overwrite:
@@ -51,21 +57,23 @@ def scan(directory: Path, *, overwrite: bool) -> tuple[Site, ...]:
         scores[0], x[0], tasks=TASKS, zooms=sorted(logos), title=f"{records.names[0]}"
     )
     figure.savefig(figure_file, dpi=150)
-    console.print(_table(sites))
+    console.print(_table(sites, x[0]))
     console.print(_timing(model, ism, x))
     console.print(f"wrote {scores_file} and {figure_file}")
     return sites
 
 
-def _table(sites: tuple[Site, ...]) -> Table:
+def _table(sites: tuple[Site, ...], one_hot: np.ndarray) -> Table:
+    """One row for each site; the bases beside it are in lower case."""
+    text = "".join("ACGTN"[i] for i in np.where(one_hot.any(1), one_hot.argmax(1), 4))
     table = Table(title="strongest sites (0-based, half-open)")
     for name, side in (("task", "left"), ("start", "right"), ("stop", "right"),
                        ("sequence", "left"), ("importance", "right")):  # fmt: skip
         table.add_column(name, justify=side)  # pyright: ignore[reportArgumentType]
     for site in sites:
-        table.add_row(
-            site.task, str(site.start), str(site.stop), site.sequence, f"{site.score:.2f}"
-        )
+        before = text[max(0, site.start - FLANK) : site.start].lower()
+        around = before + site.sequence + text[site.stop : site.stop + FLANK].lower()
+        table.add_row(site.task, str(site.start), str(site.stop), around, f"{site.score:.2f}")
     return table
 
 

@@ -63,8 +63,9 @@ def strongest(
         for at in map(int, np.argsort(-smooth, kind="stable")):
             if len(peaks) == count:
                 break
-            if all(abs(at - other) > APART for other in peaks):
-                peaks.append(at)
+            near = smooth[max(0, at - WIDTH // 2) : at + WIDTH // 2 + 1]
+            if smooth[at] == near.max() and all(abs(at - other) > APART for other in peaks):
+                peaks.append(at)  # the slope of a stronger site is no peak
         for at in peaks:
             start, stop = _core(track, at)
             found.append(Site(float(smooth[at]), task, start, stop, text[start:stop]))

@@ -45,7 +45,7 @@ def read_fasta(path: str | PathLike[str], length: int | None = None) -> Records:
 
     Args:
         path: the file.
-        length: the length that every sequence has; the length of the first by default.
+        length: the length that every sequence has; that of most records by default.
 
     Raises:
         InputError: when the file cannot be read, holds no record, or holds other letters, names

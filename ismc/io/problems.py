@@ -71,9 +71,10 @@ def bad_names(records: Sequence[Record]) -> Iterator[str]:
 
 
 def wrong_lengths(records: Sequence[Record], length: int | None) -> Iterator[str]:
-    """Records without letters, or with another number than ``length``, or than the first has."""
-    expected = len(records[0]) if length is None else length
-    wanted = f"{expected}, as in the first record" if length is None else str(expected)
+    """Records without letters, or with another number than ``length``, or than most have."""
+    common = Counter(map(len, records)).most_common(1)[0][0]
+    expected = common if length is None else length
+    wanted = f"{expected}, as most records have" if length is None else str(expected)
     for record in records:
         if not len(record):
             yield f"{record} has no letters"
