@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 import ismc
-from ismc.demo import TASKS, Site, importance, load_model, load_sequence, strongest
+from ismc.demo import TASKS, Site, load_model, load_sequence, strongest
 from ismc.errors import InputError
 from ismc.io.contents import contents_of
 from ismc.io.extras import extras
@@ -116,6 +116,3 @@ def _seconds(run: Callable[[], Any]) -> float:
     begin = time.perf_counter()
     run()
     return time.perf_counter() - begin
-
-
-__all__ = ["importance", "scan"]

@@ -17,8 +17,6 @@ from ismc.passes.program import Program
 from ismc.rules import Node, Role, Rule, rule_of
 from ismc.rules.base import stop
 
-MASKS = ("keras.Masking", "keras.Embedding")
-
 
 def classify(program: Program) -> Program:
     """The program with the rule of every live call."""

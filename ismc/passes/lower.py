@@ -87,7 +87,7 @@ class Lowering:
         if form is Form.REFERENCE:
             term = Apply("per_mutant", (reference, N))
         else:
-            starts = self._offset(name, self.program.spans[name].starts)
+            starts = self.offset(name, self.program.spans[name].starts)
             term = Apply("expand", (reference, self.difference(name), starts))
         layer = self.program.graph[name]
         return self.step(name, "f", term, ("N", *layer.shape), key)
@@ -120,17 +120,13 @@ class Lowering:
             return Apply("item", (*operands, *expr.args))
         return Apply(expr.fn, (*operands, *weights, *expr.args), tuple(expr.kwargs.items()))
 
-    def offset(self, name: str, starts: tuple[int, ...]) -> Term:
-        """Offsets of the sites, under a key that begins with the value's name."""
-        return self._offset(name, starts)
-
     def clean(self, name: str, v: Term, spans: Spans, fill: float = 0.0) -> Term:
         """``v`` with ``fill`` where it hangs over the ends of the sequence."""
         length = self.program.graph[name].length
         if not spans.hangs_over(Span(0, length)):
             return v
         extra = () if fill == 0.0 else (("fill", fill),)
-        return Apply("inside", (v, self._offset(name, spans.starts), length), extra)
+        return Apply("inside", (v, self.offset(name, spans.starts), length), extra)
 
     def bind(self, name: str, prefix: str, term: Term, tail: tuple[int, ...]) -> Name:
         """A name for an intermediate term."""
@@ -174,7 +170,7 @@ class Lowering:
 
     def _windows(self, name: str, spans: Spans) -> Apply:
         return Apply(
-            "windows", (self.reference(name), self._offset(name, spans.starts), spans.width)
+            "windows", (self.reference(name), self.offset(name, spans.starts), spans.width)
         )
 
     def _moved(self, v: Term, there: Spans, wanted: Spans, how: str) -> Apply:
@@ -184,9 +180,10 @@ class Lowering:
         if np.all(shift == shift[0]):
             return Apply(how, (v, int(shift[0]), wanted.width))
         owner = v.name if isinstance(v, Name) else how
-        return Apply(how, (v, self._offset(f"{owner}_", tuple(shift.tolist())), wanted.width))
+        return Apply(how, (v, self.offset(f"{owner}_", tuple(shift.tolist())), wanted.width))
 
-    def _offset(self, name: str, values: tuple[int, ...]) -> Offset:
+    def offset(self, name: str, values: tuple[int, ...]) -> Offset:
+        """Offsets of the sites, under a key named after the value; equal ones share it."""
         for key, known in self.offsets.items():
             if known == values:
                 return Offset(key)

@@ -7,11 +7,6 @@ from collections.abc import Callable
 import tensorflow as tf
 
 
-def leaky_relu(x: tf.Tensor, negative_slope: float = 0.2) -> tf.Tensor:
-    """``max(x, 0) + negative_slope * min(x, 0)``."""
-    return tf.nn.leaky_relu(x, alpha=negative_slope)
-
-
 def softmax(x: tf.Tensor) -> tf.Tensor:
     """Softmax over the last axis."""
     return tf.nn.softmax(x, axis=-1)
