@@ -10,7 +10,7 @@ from ismc.codegen.render import render
 from ismc.compiled import CompiledISM
 from ismc.debug import observed
 from ismc.errors import InputError
-from ismc.frontend.keras3 import Model, read
+from ismc.frontend import Model, read
 from ismc.inputs import Sites, site_spans
 from ismc.passes import PIPELINE, Program, Request
 from ismc.passes.flatten import flatten

@@ -15,7 +15,7 @@ import tensorflow as tf
 from ismc.arrange import Arrangement, arrange
 from ismc.debug import show
 from ismc.errors import InputError
-from ismc.frontend.keras3 import Model
+from ismc.frontend import Model
 from ismc.inputs import named_inputs, replacement
 from ismc.letters import Letters, every_letter, written
 from ismc.oracle import NaiveISM

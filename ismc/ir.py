@@ -14,6 +14,13 @@ OpaqueCall = Callable[[Sequence[Any], Mapping[str, Any]], Any]
 
 
 @dataclass(frozen=True)
+class Operand:
+    """Stands for the layer's input ``index`` among the arguments of a function."""
+
+    index: int
+
+
+@dataclass(frozen=True)
 class Layer:
     """One call of a layer.
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ismc.frontend.keras3 import read
+from ismc.frontend import read
 from ismc.inputs import Sites, named_inputs, replacement, site_spans
 from ismc.plan import Signature
 from ismc.requests import choose_outputs, choose_sequence

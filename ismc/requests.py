@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from ismc.errors import InputError, UnsupportedModelError
-from ismc.frontend.keras3 import Model
+from ismc.frontend import Model
 from ismc.ir import Graph
 
 

@@ -17,7 +17,7 @@ import pytest
 from keras import layers
 
 import ismc
-from ismc.frontend.keras3 import read
+from ismc.frontend import read
 from ismc.passes import PIPELINE, Program, Request
 from ismc.window import Span
 from tests.zoo import ZOO

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import ismc
-from ismc.frontend.keras3 import read
+from ismc.frontend import read
 from ismc.passes import Form, Program, Request
 from ismc.passes.classify import classify
 from ismc.passes.flatten import flatten

@@ -1,1 +1,23 @@
 """Frontends: a model object to a `Graph` of layer calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ismc.frontend import keras3
+from ismc.frontend.model import Model
+
+__all__ = ["Model", "read"]
+
+
+def read(model: Any) -> Model:
+    """Lowers a model of Keras 3, or of `tf_keras` (Keras 2).
+
+    Raises:
+        UnsupportedModelError: when it is no Keras model, or has never been built.
+    """
+    if any(base.__module__.split(".")[0] == "tf_keras" for base in type(model).__mro__):
+        from ismc.frontend import keras2
+
+        return keras2.read(model)
+    return keras3.read(model)

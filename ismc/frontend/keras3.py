@@ -9,30 +9,12 @@ from typing import Any
 import keras
 
 from ismc.errors import UnsupportedModelError
+from ismc.frontend.model import Model
 from ismc.frontend.probe import is_pointwise
-from ismc.ir import Graph, Layer
+from ismc.ir import Graph, Layer, Operand
 from ismc.rules import kind_of
 
 FUSED = ("keras.Conv1D", "keras.Dense")
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model as the rest of ismc sees it.
-
-    Attributes:
-        graph: its calls; inputs and outputs in the flat order of ``structure``.
-        inputs: the nest of input names, as the model is called.
-        structure: the nest of output names, as the model returns it.
-        variables: the live weights, by owner and name.
-        model: the Keras model itself.
-    """
-
-    graph: Graph
-    inputs: Any
-    structure: Any
-    variables: Mapping[str, Mapping[str, Any]]
-    model: Any
 
 
 def read(model: keras.Model) -> Model:
@@ -228,11 +210,26 @@ def _config(operation: Any, node: Any) -> dict[str, Any]:
         config = {}
     if isinstance(operation, keras.layers.Activation):
         config |= _activation(operation.activation, tuple(node.outputs[0].shape[1:]))
+    if not isinstance(operation, keras.Layer):
+        config |= _arguments(operation, node)
     if node.arguments.kwargs.get("training") is True:
         config["training"] = True
     policy = getattr(operation, "dtype_policy", None)
     config["compute_dtype"] = getattr(policy, "compute_dtype", None) or "float32"
     return config
+
+
+def _arguments(operation: Any, node: Any) -> dict[str, Any]:
+    """The attributes of a function of ``keras.ops``, and what it is called with."""
+    places = {id(t): Operand(i) for i, t in enumerate(node.arguments.keras_tensors)}
+
+    def named(x: Any) -> Any:
+        return places.get(id(x), x)
+
+    config = {k: v for k, v in vars(operation).items() if not k.startswith("_")}
+    args: Any = keras.tree.map_structure(named, tuple(node.arguments.args))
+    kwargs: Any = keras.tree.map_structure(named, dict(node.arguments.kwargs))
+    return config | {"args": args, "kwargs": kwargs}
 
 
 def _activation(function: Callable[[Any], Any], shape: Sequence[int]) -> dict[str, Any]:
