@@ -26,7 +26,7 @@ LAYERS = [
     {"compiled"},
     {"verify"},
     {"api"},
-    {"io", "plot", "demo", "cli", "commands"},
+    {"fastism", "io", "plot", "demo", "cli", "commands"},
 ]
 TENSORFLOW = {"frontend", "runtime", "oracle", "compiled", "verify", "requests", "demo"}
 

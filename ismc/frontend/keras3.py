@@ -14,7 +14,12 @@ from ismc.frontend.probe import is_pointwise
 from ismc.ir import Graph, Layer, Operand
 from ismc.rules import kind_of
 
-FUSED = ("keras.Conv1D", "keras.Dense")
+FUSED = tuple(
+    f"keras.{title}"
+    for title in (
+        "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Dense", "DepthwiseConv1D",
+    )
+)  # fmt: skip
 
 
 def read(model: keras.Model) -> Model:

@@ -32,15 +32,22 @@ def classify(program: Program) -> Program:
         rule = rule_of(Node(layer, inputs, tuple(name in varying for name in layer.inputs)))
         if layer.name in masked and layer.title != "Item":
             rule = stop(f"a mask reaches it from {masked[layer.name]}")
-        elif layer.config.get("compute_dtype", "float32") != "float32" or any(
-            i.dtype != "float32" for i in (layer, *inputs)
-        ):
-            rule = stop(f"it computes in {layer.config.get('compute_dtype', layer.dtype)}")
+        elif found := _other_dtype(layer, inputs, rule):
+            rule = stop(f"it computes in {found}")
         else:
             before = _stopped(layer, rules, request.stop_at, varying)
             rule = _after(before, rule) if before else rule
         rules[layer.name] = rule
     return program.knowing(live=tuple(n.name for n in graph if n.name in live), rules=rules)
+
+
+def _other_dtype(layer: Layer, inputs: tuple[Layer, ...], rule: Rule) -> str:
+    """A dtype that no difference is taken in; functions of single positions need none."""
+    dtypes = [layer.config.get("compute_dtype", "float32"), *(i.dtype for i in (*inputs, layer))]
+    alone = rule.window.pointwise and rule.role in (Role.SEE_THROUGH, Role.AGGREGATE)
+    if alone and not rule.linear and layer.kind.startswith("keras.ops."):
+        dtypes = dtypes[:1]
+    return next((dtype for dtype in dtypes if dtype != "float32"), "")
 
 
 def _stopped(

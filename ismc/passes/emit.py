@@ -54,7 +54,7 @@ def _on_difference(low: Lowering, layer: Layer, rule: Rule) -> None:
         (dilation,) = layer.config["dilation_rate"]
         kwargs = {} if dilation == 1 else {"dilation": dilation}
         expr = Expr(STRATEGIES[strategy], kwargs=kwargs, weights=True)
-    elif strategy == "conv" or rule.window.stride > 1 or rule.layout == "pool":
+    elif strategy == "conv" or rule.window.stride > 1 or rule.layout in ("pool", "flanks"):
         raw = spans
         d = low.moved(d, there, spans.read_by(rule.window))
         d = low.bind(
@@ -100,6 +100,8 @@ def _on_slab(low: Lowering, layer: Layer, rule: Rule) -> None:
         term: Term = Apply(expr.fn, (s, w))
     else:
         term = low.apply(layer, expr, [s])
+    if rule.trim != (0, 0):
+        term = Apply("crop", (term, *rule.trim))
     low.define(layer, term, extent)
 
 

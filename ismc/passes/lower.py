@@ -86,6 +86,10 @@ class Lowering:
         reference = self.reference(name)
         if form is Form.REFERENCE:
             term = Apply("per_mutant", (reference, N))
+        elif self.program.graph[name].dtype != "float32":
+            spans = self.program.spans[name]
+            starts = self.offset(name, spans.starts)
+            term = Apply("overwrite", (reference, self.slab(name, spans), starts))
         else:
             starts = self.offset(name, self.program.spans[name].starts)
             term = Apply("expand", (reference, self.difference(name), starts))

@@ -1,6 +1,17 @@
 """Rules: one file per family of layers. Importing the package registers them all."""
 
-from ismc.rules import conv, heads, merge, noop, normalise, pointwise, pooling, shape, stops
+from ismc.rules import (
+    conv,
+    functions,
+    heads,
+    merge,
+    noop,
+    normalise,
+    pointwise,
+    pooling,
+    shape,
+    stops,
+)
 from ismc.rules.base import Example, Expr, Node, Role, Rule, examples, kind_of, rule, rule_of
 
 __all__ = [
@@ -11,6 +22,7 @@ __all__ = [
     "Rule",
     "conv",
     "examples",
+    "functions",
     "heads",
     "kind_of",
     "merge",

@@ -6,10 +6,13 @@ array functions that compute it in each form. Passes ask for these traits and ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from math import inf
+from types import MappingProxyType
 from typing import Any
 
 from ismc.ir import Layer
@@ -63,6 +66,8 @@ class Rule:
         outside: what the layer reads beyond the ends: nothing (``None``), 0 or -infinity.
         shifts: for length concatenation, where each operand begins in the output.
         positional: weights that have one row per position.
+        trim: outputs dropped at either end of the layer's answer on a slab, for a layer that pads
+            by itself.
         layout: ``"conv"`` when the schedule chooses the form of the product.
     """
 
@@ -77,6 +82,7 @@ class Rule:
     outside: float | None = None
     shifts: tuple[int, ...] = ()
     positional: tuple[str, ...] = ()
+    trim: tuple[int, int] = (0, 0)
     layout: str = ""
 
     def __post_init__(self) -> None:
@@ -136,15 +142,20 @@ class Node:
 
 @dataclass(frozen=True)
 class Example:
-    """A layer to try a rule on: constructor arguments and the shapes it takes."""
+    """A layer to try a rule on: constructor arguments and the shapes it takes.
+
+    ``code`` is an expression of ``ops``, ``np``, ``x`` and ``y``, for functions of ``keras.ops``.
+    """
 
     config: Mapping[str, Any] = field(default_factory=dict)
     shapes: tuple[tuple[int, ...], ...] = ((12, 4),)
     kind: str = ""
+    code: str = ""
 
 
 Describe = Callable[[Node], Rule]
 _TABLE: dict[str, Describe] = {}
+_EXTRA: ContextVar[Mapping[str, Describe]] = ContextVar("extra", default=MappingProxyType({}))
 _EXAMPLES: dict[str, tuple[Example, ...]] = {}
 
 
@@ -198,9 +209,19 @@ def kind_of(layer_class: type) -> str:
     return f"{module}.{layer_class.__qualname__}"
 
 
+@contextmanager
+def extra_rules(found: Mapping[str, Describe]) -> Iterator[None]:
+    """Inside, classes of these names (without their modules) have these rules first."""
+    token = _EXTRA.set(found)
+    try:
+        yield
+    finally:
+        _EXTRA.reset(token)
+
+
 def rule_of(node: Node) -> Rule:
     """The rule of a call, or a stop that says why there is none."""
-    function = _TABLE.get(node.layer.kind)
+    function = _EXTRA.get().get(node.layer.title) or _TABLE.get(node.layer.kind)
     if function is None:
         return stop(f"no rule for {node.layer.title}")
     return function(node)

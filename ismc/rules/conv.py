@@ -1,4 +1,7 @@
-"""Conv1D: linear; the schedule chooses how its product is laid out."""
+"""Convolutions: linear; the schedule chooses how the product of a Conv1D is laid out."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from ismc.rules.base import Example, Expr, Node, Role, Rule, describe, stop, unpadded
 from ismc.window import Window
@@ -45,6 +48,154 @@ def conv1d(node: Node) -> Rule:
         outside=unpadded(0.0, window, node.shape[0], node.layer.length),
         layout="conv",
     )
+
+
+@describe(
+    "DepthwiseConv1D",
+    examples=[
+        Example({"kernel_size": 3}),
+        Example({"kernel_size": 4, "padding": "same", "depth_multiplier": 2, "use_bias": False}),
+        Example({"kernel_size": 3, "padding": "same", "strides": 2}, ((13, 4),)),
+        Example({"kernel_size": 3, "padding": "valid", "dilation_rate": 3}),
+    ],
+)
+def depthwise_conv1d(node: Node) -> Rule:
+    """Convolution of each channel by itself."""
+    config = node.config
+    if config.get("data_format") == "channels_first":
+        return stop("channels come first, positions are axis 2")
+    window, pads = _window(node, 0)
+    kwargs = {"strides": window.stride, "dilation": window.dilation}
+    if window.stride == 1:
+        change = Expr("depthwise_overlap", kwargs={"dilation": window.dilation}, weights=True)
+    else:
+        change = Expr("depthwise_conv1d", kwargs=kwargs | {"bias": False}, weights=True)
+    return Rule(
+        Role.LOCAL,
+        linear=True,
+        window=window,
+        reference=Expr("depthwise_conv1d", kwargs=kwargs | {"pads": pads}, weights=True),
+        difference=change,
+        outside=unpadded(0.0, window, node.shape[0], node.layer.length),
+    )
+
+
+@describe(
+    "Conv2D",
+    examples=[
+        Example({"filters": 3, "kernel_size": [4, 1]}, ((12, 1, 4),)),
+        Example({"filters": 3, "kernel_size": [4, 3], "padding": "same"}, ((12, 1, 4),)),
+        Example({"filters": 3, "kernel_size": [3, 4]}, ((12, 4, 1),)),
+        Example({"filters": 3, "kernel_size": [3, 2], "strides": [2, 1]}, ((12, 4, 2),)),
+        Example({"filters": 4, "kernel_size": 3, "padding": "same", "groups": 2}, ((12, 3, 4),)),
+        Example({"filters": 2, "kernel_size": 2, "dilation_rate": [3, 1]}, ((12, 3, 4),)),
+    ],
+)
+def conv2d(node: Node) -> Rule:
+    """Convolution over positions and one more axis; over a single column it is a Conv1D."""
+    config = node.config
+    if config.get("data_format") == "channels_first":
+        return stop("channels come first, positions are axis 2")
+    window, pads = _window(node, 0)
+    across, beside = _window(node, 1)
+    columns = node.shape[1]
+    kwargs = {
+        "strides": (window.stride, across.stride),
+        "dilations": (window.dilation, across.dilation),
+    }
+    whole = beside == (0, 0) and across.size == columns and across.dilation == 1
+    single = columns == 1 and (beside == (0, 0) or across.dilation == 1)
+    change, layout = Expr("conv2d", kwargs=kwargs | {"pads": ((0, 0), beside), "bias": False},
+                          weights=True), "flanks"  # fmt: skip
+    if (whole or single) and config["groups"] == 1 and window.stride == 1:
+        layout = ""
+        column = {"column": across.pad} if single else {}
+        change = Expr("conv2d_gemm", kwargs={"dilation": window.dilation} | column, weights=True)
+    return Rule(
+        Role.LOCAL,
+        linear=True,
+        window=window,
+        reference=Expr("conv2d", kwargs=kwargs | {"pads": (pads, beside)}, weights=True),
+        difference=change,
+        outside=unpadded(0.0, window, node.shape[0], node.layer.length),
+        layout=layout,
+    )
+
+
+@describe(
+    "Conv1DTranspose",
+    "Conv2DTranspose",
+    examples=[
+        Example({"filters": 3, "kernel_size": 4}, kind="Conv1DTranspose"),
+        Example({"filters": 3, "kernel_size": 4, "padding": "same"}, kind="Conv1DTranspose"),
+        Example({"filters": 3, "kernel_size": 5, "strides": 2}, kind="Conv1DTranspose"),
+        Example({"filters": 3, "kernel_size": 2, "strides": 3}, kind="Conv1DTranspose"),
+        Example(
+            {"filters": 3, "kernel_size": 4, "strides": 3, "padding": "same"},
+            kind="Conv1DTranspose",
+        ),
+        Example(
+            {"filters": 2, "kernel_size": 3, "padding": "same", "dilation_rate": 2},
+            kind="Conv1DTranspose",
+        ),
+        Example(
+            {"filters": 2, "kernel_size": [5, 1], "padding": "same"},
+            ((12, 1, 4),),
+            "Conv2DTranspose",
+        ),
+        Example(
+            {"filters": 2, "kernel_size": [3, 1], "strides": [2, 1]},
+            ((12, 1, 4),),
+            "Conv2DTranspose",
+        ),
+    ],
+)
+def conv_transpose(node: Node) -> Rule:
+    """Transposed convolution: every input is spread over as many outputs as the kernel is long."""
+    config = node.config
+    if config.get("data_format") == "channels_first":
+        return stop("channels come first, positions are axis 2")
+    if any(s != 1 for s in (*node.shape[1:-1], *config["kernel_size"][1:], *config["strides"][1:])):
+        return stop("it mixes columns", reference=_transposed(node, 0))
+    before = padding_before(config["padding"], node.layer.length, node.shape[0], *_sizes(config, 0))
+    size, stride, dilation = _sizes(config, 0)
+    window = Window(size, 1, dilation, (size - 1) * dilation - before, stride)
+    kwargs = {"strides": stride, "dilation": dilation}
+    return Rule(
+        Role.LOCAL,
+        linear=True,
+        window=window,
+        reference=_transposed(node, before),
+        difference=Expr("transposed_overlap", kwargs=kwargs, weights=True),
+        outside=unpadded(0.0, window, node.shape[0], node.layer.length),
+    )
+
+
+def _transposed(node: Node, before: int) -> Expr:
+    _, stride, dilation = _sizes(node.config, 0)
+    if len(node.config["kernel_size"]) > 1 and node.shape[1] != 1:
+        return Expr("layer", weights=True)
+    kwargs = {"strides": stride, "dilation": dilation, "crop": before, "length": node.layer.length}
+    return Expr("conv_transpose", kwargs=kwargs, weights=True)
+
+
+def _sizes(config: Mapping[str, Any], axis: int) -> tuple[int, int, int]:
+    """Kernel size, stride and dilation along an axis of the kernel."""
+    return tuple(_at(config[key], axis) for key in ("kernel_size", "strides", "dilation_rate"))  # pyright: ignore[reportReturnType]
+
+
+def _at(value: Any, axis: int) -> int:
+    return value if isinstance(value, int) else value[axis]
+
+
+def _window(node: Node, axis: int) -> tuple[Window, tuple[int, int]]:
+    """The window along an axis of the kernel, and the zeros before and after."""
+    size, stride, dilation = _sizes(node.config, axis)
+    length, out = node.shape[axis], node.layer.shape[axis]
+    before = padding_before(node.config["padding"], length, out, size, stride, dilation)
+    window = Window(size, stride, dilation, before)
+    last = (out - 1) * stride - before + window.extent
+    return window, (before, max(0, last + 1 - length))
 
 
 def padding_before(

@@ -6,7 +6,7 @@ THREE = ((12, 4), (12, 4), (12, 4))
 TWO = THREE[:2]
 
 
-def _apart(node: Node) -> Rule | None:
+def apart(node: Node) -> Rule | None:
     """A stop when an operand that varies is not laid out like the result."""
     rank = len(node.layer.shape)
     for operand, varies in zip(node.inputs, node.varies, strict=True):
@@ -19,8 +19,9 @@ def _apart(node: Node) -> Rule | None:
     return None
 
 
-def _merge(node: Node, expr: Expr, difference: Expr | None = None) -> Rule:
-    return _apart(node) or Rule(
+def merged(node: Node, expr: Expr, difference: Expr | None = None) -> Rule:
+    """The rule of a merge of values that are laid out alike."""
+    return apart(node) or Rule(
         Role.AGGREGATE, linear=difference is not None, reference=expr, difference=difference
     )
 
@@ -28,26 +29,26 @@ def _merge(node: Node, expr: Expr, difference: Expr | None = None) -> Rule:
 @describe("Add", examples=[Example(shapes=THREE)])
 def add(node: Node) -> Rule:
     """The sum."""
-    return _merge(node, Expr("+"), Expr("+"))
+    return merged(node, Expr("+"), Expr("+"))
 
 
 @describe("Subtract", examples=[Example(shapes=TWO)])
 def subtract(node: Node) -> Rule:
     """The difference of two values."""
-    return _merge(node, Expr("-"), Expr("-"))
+    return merged(node, Expr("-"), Expr("-"))
 
 
 @describe("Average", examples=[Example(shapes=THREE)])
 def average(node: Node) -> Rule:
     """The mean."""
     change = Expr("average_difference", kwargs={"count": len(node.inputs)})
-    return _merge(node, Expr("average"), change)
+    return merged(node, Expr("average"), change)
 
 
 @describe("Multiply", "Maximum", "Minimum", examples=[Example(shapes=THREE)])
 def extreme(node: Node) -> Rule:
     """The product, the largest, the smallest."""
-    return _merge(node, Expr(node.layer.title.lower()))
+    return merged(node, Expr(node.layer.title.lower()))
 
 
 @describe(
@@ -56,10 +57,14 @@ def extreme(node: Node) -> Rule:
 )
 def concatenate(node: Node) -> Rule:
     """Channels side by side, or positions one after the other."""
-    (axis,) = node.axes(node.config["axis"])
+    return concatenated(node, *node.axes(node.config["axis"]))
+
+
+def concatenated(node: Node, axis: int) -> Rule:
+    """The rule of a concatenation along an axis, counted from the batch."""
     expr = Expr("concatenate", kwargs={"axis": axis})
     if axis != 1:
-        return _apart(node) or Rule(Role.AGGREGATE, linear=True, reference=expr, difference=expr)
+        return apart(node) or Rule(Role.AGGREGATE, linear=True, reference=expr, difference=expr)
     begins, begin = [], 0
     for operand in node.inputs:
         begins.append(begin)

@@ -32,6 +32,28 @@ def layer_normalization(node: Node) -> Rule:
     if node.rank < 3 or node.axes(node.config["axis"]) != (node.rank - 1,):
         return stop("normalises over the positions")
     if node.config.get("rms_scaling"):
-        return stop("normalises by the root mean square")
+        return Rule(Role.SEE_THROUGH)
     kwargs = {"epsilon": node.config["epsilon"]}
     return Rule(Role.SEE_THROUGH, reference=Expr("layer_norm", kwargs=kwargs, weights=True))
+
+
+@describe(
+    "RMSNormalization",
+    "UnitNormalization",
+    examples=[Example(kind="UnitNormalization")],
+)
+def over_channels(node: Node) -> Rule:
+    """A norm over the channels of each position."""
+    if node.rank < 3 or {0, 1} & set(node.axes(node.config["axis"])):
+        return stop("normalises over the positions")
+    return Rule(Role.SEE_THROUGH)
+
+
+@describe(
+    "Rescaling",
+    "Normalization",
+    examples=[Example({"scale": 2.0, "offset": 1.0}, kind="Rescaling")],
+)
+def rescaling(node: Node) -> Rule:
+    """A fixed scale and offset per channel."""
+    return Rule(Role.SEE_THROUGH) if node.rank > 2 else stop("there are no positions any more")

@@ -85,6 +85,24 @@ def prelu(node: Node) -> Rule:
     )
 
 
+@describe("TimeDistributed", examples=[])
+def time_distributed(_: Node) -> Rule:
+    """A layer that is applied to each position by itself."""
+    return Rule(Role.SEE_THROUGH)
+
+
+@describe("EinsumDense", examples=[Example({"equation": "blc,cd->bld", "output_shape": [12, 3]})])
+def einsum_dense(node: Node) -> Rule:
+    """A product that keeps the batch and the positions."""
+    given, result = node.config["equation"].split("->")
+    value, kernel = given.split(",")
+    if "." in given or value[:2] != result[:2] or set(value[:2]) & set(kernel):
+        return stop("its equation sums over positions or moves them")
+    if node.config.get("bias_axes") and result[1] in node.config["bias_axes"]:
+        return stop("its bias has a row for each position")
+    return Rule(Role.SEE_THROUGH)
+
+
 @describe("Dense", examples=[Example({"units": 3}), Example({"units": 3, "use_bias": False})])
 def dense(node: Node) -> Rule:
     """Dense along the last axis; on flattened positions it sees all of them."""

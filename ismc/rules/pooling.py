@@ -1,6 +1,7 @@
 """Pooling over positions: the average is linear, the maximum is not."""
 
 from math import inf
+from typing import Any
 
 from ismc.rules.base import Example, Expr, Node, Role, Rule, describe, stop, unpadded
 from ismc.rules.conv import padding_before
@@ -17,7 +18,7 @@ EXAMPLES = [
 
 
 def _window(node: Node) -> Window:
-    (size,), (stride,) = node.config["pool_size"], node.config["strides"]
+    size, stride = _first(node.config["pool_size"]), _first(_strides(node))
     padding = node.config["padding"]
     pad = padding_before(padding, node.shape[0], node.layer.length, size, stride)
     return Window(size, stride, 1, pad)
@@ -26,10 +27,43 @@ def _window(node: Node) -> Window:
 def _refused(node: Node) -> Rule | None:
     if node.config.get("data_format") == "channels_first":
         return stop("channels come first, positions are axis 2")
+    if node.rank != 3 and node.layer.title in ("MaxPool", "AveragePool"):
+        return stop("it pools columns as well")
     return None
 
 
-@describe("MaxPooling1D", examples=EXAMPLES)
+def _strides(node: Node) -> Any:
+    return node.config["strides"] or node.config["pool_size"]
+
+
+def _first(value: Any) -> int:
+    return value if isinstance(value, int) else value[0]
+
+
+@describe(
+    "MaxPooling2D",
+    "AveragePooling2D",
+    examples=[
+        Example({"pool_size": [2, 1]}, ((12, 3, 2),)),
+        Example({"pool_size": [3, 2], "strides": [2, 2]}, ((13, 4, 2),)),
+        Example({"pool_size": [3, 2], "padding": "same"}, ((12, 3, 2),)),
+    ],
+)
+def pooling2d(node: Node) -> Rule:
+    """Pooling over positions and columns, where no position is padded."""
+    window = _window(node)
+    whole = window.size == window.stride
+    if unpadded(-inf, window, node.shape[0], node.layer.length) is not None or (
+        node.config["padding"] == "same" and not whole
+    ):
+        return stop("it pads positions and pools columns")
+    return _refused(node) or Rule(Role.POOLING, window=window)
+
+
+@describe("MaxPooling1D", "ops.MaxPool", examples=[
+    *(Example(e.config, e.shapes, "MaxPooling1D") for e in EXAMPLES),
+    Example(code="ops.max_pool(x, 3, 2, 'same')", kind="ops.MaxPool"),
+])  # fmt: skip
 def max_pooling(node: Node) -> Rule:
     """The maximum of each window; padding never wins."""
     window = _window(node)
@@ -44,7 +78,10 @@ def max_pooling(node: Node) -> Rule:
     )
 
 
-@describe("AveragePooling1D", examples=EXAMPLES)
+@describe("AveragePooling1D", "ops.AveragePool", examples=[
+    *(Example(e.config, e.shapes, "AveragePooling1D") for e in EXAMPLES),
+    Example(code="ops.average_pool(x, 3, 2, 'same')", kind="ops.AveragePool"),
+])  # fmt: skip
 def average_pooling(node: Node) -> Rule:
     """The mean of each window; padding does not count."""
     window = _window(node)

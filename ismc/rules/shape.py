@@ -9,7 +9,11 @@ from ismc.window import Window
 @describe("Cropping1D", examples=[Example({"cropping": [2, 3]}), Example({"cropping": [0, 1]})])
 def cropping(node: Node) -> Rule:
     """Positions at the ends are dropped; the others move."""
-    left, right = node.config["cropping"]
+    return cropped(node, *node.config["cropping"])
+
+
+def cropped(_: Node, left: int, right: int) -> Rule:
+    """The rule of positions that are dropped at the ends."""
     return Rule(
         Role.LOCAL,
         linear=True,
@@ -23,9 +27,13 @@ def cropping(node: Node) -> Rule:
 @describe("ZeroPadding1D", examples=[Example({"padding": [2, 3]}), Example({"padding": [0, 1]})])
 def zero_padding(node: Node) -> Rule:
     """Zeros are put before and after; the positions move."""
-    left, right = node.config["padding"]
     if node.config.get("data_format") == "channels_first":
         return stop("channels come first, positions are axis 2")
+    return padded(node, *node.config["padding"])
+
+
+def padded(_: Node, left: int, right: int) -> Rule:
+    """The rule of zeros before and after the positions."""
     return Rule(
         Role.LOCAL,
         linear=True,
@@ -52,6 +60,11 @@ def reshape(node: Node) -> Rule:
     """Positions are split into several or joined; what one holds must divide the other."""
     if node.config.get("data_format") == "channels_first":
         return stop("channels come first, positions are axis 2")
+    return regrouped(node)
+
+
+def regrouped(node: Node) -> Rule:
+    """The rule of a value whose elements keep their order under another shape."""
     tail = node.layer.shape[1:]
     before, after = prod(node.shape[1:]), prod(tail)
     if before % after == 0:
@@ -69,3 +82,37 @@ def reshape(node: Node) -> Rule:
         slab=Expr("reshape", (tail,)),
         difference=Expr("reshape", (tail,)),
     )
+
+
+@describe("UpSampling1D", examples=[Example(), Example({"size": 3})])
+def up_sampling(node: Node) -> Rule:
+    """Each position several times."""
+    return repeated(node, node.config["size"])
+
+
+def repeated(_: Node, times: int) -> Rule:
+    """The rule of positions that are repeated."""
+    return Rule(
+        Role.LOCAL,
+        linear=True,
+        window=Window(size=times, pad=times - 1, up=times),
+        difference=Expr("repeat", (times,)),
+    )
+
+
+@describe(
+    "ZeroPadding2D",
+    "Cropping2D",
+    examples=[
+        Example({"padding": [[2, 1], [0, 0]]}, ((12, 2, 3),), "ZeroPadding2D"),
+        Example({"cropping": [[2, 1], [0, 0]]}, ((12, 2, 3),), "Cropping2D"),
+    ],
+)
+def beside_columns(node: Node) -> Rule:
+    """ZeroPadding2D and Cropping2D that leave the columns alone."""
+    if node.config.get("data_format") == "channels_first":
+        return stop("channels come first, positions are axis 2")
+    (left, right), columns = node.config.get("padding") or node.config["cropping"]
+    if tuple(columns) != (0, 0):
+        return stop("it changes the columns as well")
+    return padded(node, left, right) if "padding" in node.config else cropped(node, left, right)

@@ -1,5 +1,13 @@
 """The array functions that generated programs call: layers, differences, tiles."""
 
+from ismc.runtime.convolutions import (
+    conv2d,
+    conv2d_gemm,
+    conv_transpose,
+    depthwise_conv1d,
+    depthwise_overlap,
+    transposed_overlap,
+)
 from ismc.runtime.differences import (
     average_difference,
     average_pool_difference,
@@ -13,6 +21,7 @@ from ismc.runtime.differences import (
     global_max_stop,
     mean_stop,
     nothing,
+    repeat,
     spread,
 )
 from ismc.runtime.layers import (
@@ -39,6 +48,7 @@ from ismc.runtime.positions import (
     cut,
     expand,
     inside,
+    overwrite,
     per_mutant,
     place,
     substitution,
@@ -67,11 +77,16 @@ __all__ = [
     "conv1d_library",
     "conv1d_outer",
     "conv1d_toeplitz",
+    "conv2d",
+    "conv2d_gemm",
+    "conv_transpose",
     "crop",
     "cut",
     "dense",
     "dense_difference",
     "dense_stop",
+    "depthwise_conv1d",
+    "depthwise_overlap",
     "elu",
     "expand",
     "exponential",
@@ -88,11 +103,13 @@ __all__ = [
     "minimum",
     "multiply",
     "nothing",
+    "overwrite",
     "per_mutant",
     "place",
     "prelu",
     "relu",
     "relu6",
+    "repeat",
     "reshape",
     "scan",
     "selu",
@@ -104,6 +121,7 @@ __all__ = [
     "spread",
     "substitution",
     "tanh",
+    "transposed_overlap",
     "weights_at",
     "windows",
     "zero_pad",

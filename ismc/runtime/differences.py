@@ -26,14 +26,14 @@ def conv1d_gemm(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:
     kernel = tf.reshape(tf.transpose(w["kernel"][::-1], [1, 0, 2]), [channels, size * filters])
     products = tf.reshape(d, [count * width, channels]) @ kernel
     products = tf.reshape(products, [count, width, size, filters])
-    return _overlap_add(products, dilation)
+    return overlap_add(products, dilation)
 
 
 def conv1d_outer(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:
     """The same for few channels: sums of scaled kernel rows, which fuse into what follows."""
     kernel = w["kernel"][::-1]
     products = sum(d[:, :, None, c, None] * kernel[:, c] for c in range(d.shape[2]))
-    return _overlap_add(products, dilation)
+    return overlap_add(products, dilation)
 
 
 def conv1d_toeplitz(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:
@@ -82,6 +82,11 @@ def spread(d: Tensor, tail: Sequence[int]) -> Tensor:
     return tf.broadcast_to(d, [*d.shape[:2], *tail])
 
 
+def repeat(d: Tensor, times: int) -> Tensor:
+    """Each position several times: UpSampling1D."""
+    return tf.repeat(d, times, axis=1)
+
+
 def average_pool_difference(
     s: Tensor, starts: Tensor, *, size: int, strides: int, pad: int = 0, length: int = 0
 ) -> Tensor:
@@ -125,9 +130,11 @@ def dense_stop(
     return per_mutant(r, count) + tf.reshape(placed, [count, band]) @ kernel
 
 
-def mean_stop(r: Tensor, d: Tensor, *, length: int, keepdims: bool = False) -> Tensor:
-    """GlobalAveragePooling1D: the reference answer plus the mean of the difference."""
-    change = tf.reduce_sum(d, 1, keepdims=keepdims) / length
+def mean_stop(
+    r: Tensor, d: Tensor, *, length: int, keepdims: bool = False, axes: Sequence[int] = (1,)
+) -> Tensor:
+    """A mean over positions: the reference answer plus that of the difference."""
+    change = tf.reduce_sum(d, axes, keepdims=keepdims) / length
     return per_mutant(r, d.shape[0]) + change
 
 
@@ -160,7 +167,7 @@ def _running_max(x: Tensor) -> Tensor:
     return x
 
 
-def _overlap_add(products: Tensor, dilation: int) -> Tensor:
+def overlap_add(products: Tensor, dilation: int) -> Tensor:
     """Adds ``[N, W, K, F]``, where tap ``j`` of position ``i`` lands at ``i + j * dilation``."""
     _, width, size, _ = products.shape
     reach = (size - 1) * dilation

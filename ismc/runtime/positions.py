@@ -47,7 +47,8 @@ def place(d: Tensor, shift: int | Tensor, width: int) -> Tensor:
     index = _spread(tf.range(width)[None] - shift[:, None], d.shape[0])
     last = d.shape[1] - 1
     taken = tf.gather(d, tf.clip_by_value(index, 0, last), axis=1, batch_dims=1)
-    return tf.where(_like((index >= 0) & (index <= last), taken), taken, 0.0)
+    kept = _like((index >= 0) & (index <= last), taken)
+    return tf.where(kept, taken, tf.zeros([], d.dtype))
 
 
 def cut(s: Tensor, shift: int | Tensor, width: int) -> Tensor:
@@ -58,6 +59,15 @@ def cut(s: Tensor, shift: int | Tensor, width: int) -> Tensor:
 def expand(r: Tensor, d: Tensor, starts: Tensor) -> Tensor:
     """The whole mutated value ``[N, L, C]``: the reference plus the difference in its place."""
     return per_mutant(r, d.shape[0]) + place(d, starts, r.shape[1])
+
+
+def overwrite(r: Tensor, s: Tensor, starts: Tensor) -> Tensor:
+    """The whole mutated value ``[N, L, C]``: the slab in its place, in any dtype."""
+    index = _spread(tf.range(r.shape[1])[None] - starts[:, None], s.shape[0])
+    last = s.shape[1] - 1
+    taken = tf.gather(s, tf.clip_by_value(index, 0, last), axis=1, batch_dims=1)
+    kept = _like((index >= 0) & (index <= last), taken)
+    return tf.where(kept, taken, per_mutant(r, s.shape[0]))
 
 
 def inside(v: Tensor, starts: Tensor, length: int, fill: float = 0.0) -> Tensor:

@@ -1,0 +1,107 @@
+"""Convolutions beside Conv1D: by channel, over columns, transposed.
+
+Kernels have Keras's layouts: ``[K, C, M]`` by channel, ``[K, columns, C, F]`` over columns,
+``[K, (1,) F, C]`` transposed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from ismc.runtime.differences import conv1d_gemm, overlap_add
+from ismc.runtime.types import Tensor, Weights
+
+NONE = (0, 0)
+
+
+def depthwise_conv1d(
+    x: Tensor,
+    w: Weights,
+    *,
+    strides: int = 1,
+    dilation: int = 1,
+    pads: Sequence[int] = NONE,
+    bias: bool = True,
+) -> Tensor:
+    """DepthwiseConv1D without its activation, after ``pads`` zeros before and after."""
+    size, channels, times = w["kernel"].shape
+    kernel = tf.reshape(w["kernel"], [size, 1, channels * times])
+    x = tf.pad(x, [[0, 0], list(pads), [0, 0]])
+    y = tf.nn.convolution(x, kernel, strides, "VALID", dilations=dilation)
+    return y + w["bias"] if bias and "bias" in w else y
+
+
+def depthwise_overlap(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:
+    """DepthwiseConv1D of a difference without flanks: products, added where they land."""
+    size, channels, times = w["kernel"].shape
+    count, width, _ = d.shape
+    products = d[:, :, None, :, None] * w["kernel"][::-1]
+    products = tf.reshape(products, [count, width, size, channels * times])
+    return overlap_add(products, dilation)
+
+
+def conv2d(
+    x: Tensor,
+    w: Weights,
+    *,
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    pads: Sequence[Sequence[int]],
+    bias: bool = True,
+) -> Tensor:
+    """Conv2D without its activation, after ``pads`` zeros around positions and columns."""
+    x = tf.pad(x, [[0, 0], *map(list, pads), [0, 0]])
+    y = tf.nn.convolution(x, w["kernel"], list(strides), "VALID", dilations=list(dilations))
+    return y + w["bias"] if bias and "bias" in w else y
+
+
+def conv2d_gemm(d: Tensor, w: Weights, *, dilation: int = 1, column: int = -1) -> Tensor:
+    """Conv2D of a difference without flanks where a kernel covers all columns at once.
+
+    Args:
+        d: ``[N, W, columns, C]``.
+        w: the weights.
+        dilation: positions from one tap to the next.
+        column: the kernel's column that meets the only column of ``d``, or -1 for all.
+    """
+    kernel = w["kernel"] if column < 0 else w["kernel"][:, column : column + 1]
+    size, columns, channels, filters = kernel.shape
+    kernel = tf.reshape(kernel, [size, columns * channels, filters])
+    flat = tf.reshape(d, [*d.shape[:2], columns * channels])
+    return conv1d_gemm(flat, {"kernel": kernel}, dilation=dilation)[:, :, None]
+
+
+def conv_transpose(
+    x: Tensor, w: Weights, *, strides: int, dilation: int, crop: int, length: int
+) -> Tensor:
+    """Conv1DTranspose, or Conv2DTranspose of one column, without its activation.
+
+    The positions from ``crop`` to ``crop + length`` of the whole answer are kept; where it is
+    shorter, zeros follow.
+    """
+    y = transposed_overlap(x, w, strides=strides, dilation=dilation)
+    more = max(0, crop + length - y.shape[1])
+    y = tf.pad(y, [[0, 0], [0, more]] + [[0, 0]] * (y.shape.rank - 2))[:, crop : crop + length]
+    return y + w["bias"] if "bias" in w else y
+
+
+def transposed_overlap(d: Tensor, w: Weights, *, strides: int, dilation: int) -> Tensor:
+    """The same of a difference: one product, and its parts added where they land.
+
+    ``[N, W, C]`` or ``[N, W, 1, C]`` to ``(W - 1) * strides + (K - 1) * dilation + 1`` positions.
+    """
+    size, filters, channels = w["kernel"].shape[0], *w["kernel"].shape[-2:]
+    count, width = d.shape[:2]
+    kernel = tf.transpose(tf.reshape(w["kernel"], [size, filters, channels]), [2, 0, 1])
+    products = tf.reshape(d, [count * width, channels]) @ tf.reshape(
+        kernel, [channels, size * filters]
+    )
+    products = tf.reshape(products, [count, width, size, filters])
+    if strides > 1:
+        products = tf.pad(products[:, :, None], [[0, 0]] * 2 + [[0, strides - 1]] + [[0, 0]] * 2)
+        products = tf.reshape(products, [count, width * strides, size, filters])
+        products = products[:, : (width - 1) * strides + 1]
+    y = overlap_add(products, dilation)
+    return y if d.shape.rank == 3 else y[:, :, None]
