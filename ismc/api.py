@@ -70,7 +70,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     program = flatten(Program(lowered.graph, request))
     stops = choose_stops(program.graph, stop_at)
     program = program.knowing(request=_stopping(program.request, stops))
-    compiled, program = _assembled(program, lowered, chosen, structure, score)
+    compiled = _assembled(program, lowered, chosen, structure, score)
     if verify:
         compare(compiled, program)
     return compiled
@@ -79,19 +79,19 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
 def assemble(program: Program, model: Model, outputs: tuple[str, ...]) -> CompiledISM:
     """The compiled form of a flat program whose outputs are named as in its graph."""
     structure = list(outputs)
-    return _assembled(program, model, outputs, structure, None)[0]
+    return _assembled(program, model, outputs, structure, None)
 
 
 def _assembled(
     program: Program, model: Model, chosen: tuple[str, ...], structure: Any, score: Any
-) -> tuple[CompiledISM, Program]:
+) -> CompiledISM:
     """Runs the passes, prints the program, and loads it."""
     for step in PIPELINE:
         program = observed(step)(program)
     plan = program.plan
     assert plan is not None  # noqa: S101  (schedule is the last pass)
     source = render(plan)
-    compiled = CompiledISM(
+    return CompiledISM(
         plan=plan,
         source=source,
         build=load(source, plan),
@@ -101,7 +101,6 @@ def _assembled(
         structure=structure,
         score=score,
     )
-    return compiled, program
 
 
 def _stopping(request: Request, stops: tuple[str, ...]) -> Request:

@@ -16,6 +16,7 @@ WHOLE = 3e11
 ELEMENTS = 4e9
 BYTES = 1.2e10
 CACHE = 16e6
+GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Cost:
             self.weights + other.weights,
         )
 
+    @property
+    def half(self) -> Cost:
+        """Half of it: what is left on average after a site."""
+        return Cost(self.operations // 2, self.seconds / 2, self.temporary, self.weights)
+
 
 def elements(count: int, per_element: int = 1) -> Cost:
     """A function of single elements, fused with its neighbours."""
@@ -65,9 +71,11 @@ def whole(layer: Layer, inputs: tuple[Layer, ...]) -> Cost:
     if layer.title == "Dense":
         operations = 2 * count * inputs[0].shape[-1]
         return Cost(operations, operations / GEMM, 4 * count, _bytes(layer, inputs))
-    if layer.title in ("LSTM", "GRU", "Bidirectional", "SimpleRNN") and inputs:
-        width = layer.shape[-1]
-        operations = 8 * inputs[0].length * width * (width + inputs[0].shape[-1])
+    if layer.title == "States":
+        return Cost(0, 0.0)
+    if layer.title in ("Recurrent", "LSTM", "GRU", "Bidirectional", "SimpleRNN"):
+        width, gates = layer.shape[-1], GATES.get(layer.config.get("cell", layer.title), 4)
+        operations = 2 * gates * inputs[0].length * width * (width + inputs[0].shape[-1])
         return Cost(operations, operations / GEMM * 4, 4 * count)
     if layer.title == "MultiHeadAttention" and inputs:
         length, channels = inputs[0].length, inputs[0].shape[-1]

@@ -33,6 +33,7 @@ class Layer:
         config: the layer's configuration, as plain data.
         weights: the names of its weights.
         owner: the key of its weights; calls of one layer share it.
+        renamed: what a part of a layer calls weights of the whole, if anything else.
         call: runs the original layer on tensors and weights, shapes ``[batch, *shape]``.
         source: the original layer object, for rules written by users.
         body: the graph of a nested model, until the flatten pass inlines it.
@@ -46,6 +47,7 @@ class Layer:
     config: Mapping[str, Any] = field(default_factory=dict, compare=False)
     weights: tuple[str, ...] = ()
     owner: str = ""
+    renamed: tuple[tuple[str, str], ...] = ()
     call: OpaqueCall | None = field(default=None, compare=False, repr=False)
     source: Any = field(default=None, compare=False, repr=False)
     body: Graph | None = field(default=None, repr=False)

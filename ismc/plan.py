@@ -28,9 +28,10 @@ class Offset:
 
 @dataclass(frozen=True)
 class Weights:
-    """The weights of one layer."""
+    """The weights of one layer; ``renamed`` are the ones a part of it takes, by its own names."""
 
     owner: str
+    renamed: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

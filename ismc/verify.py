@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 
 from ismc.errors import VerificationError
-from ismc.ir import Layer
 from ismc.oracle import NaiveISM
 
 if TYPE_CHECKING:
@@ -117,8 +116,9 @@ def first_difference(
     mutated = {name: value.copy() for name, value in one.items()}
     mutated[compiled.plan.sequence][:, site[0] : site[1]] = block
     truth = evaluate(program, mutated, compiled.model.variables)
+    varying = program.graph.descendants(program.request.sequence)
     for layer in program.graph:
-        if layer.name not in truth or not program.varies(layer.name) or not layer.inputs:
+        if layer.name not in truth or layer.name not in varying or not layer.inputs:
             continue
         request = replace(
             program.request, sites=(Span(*site),), outputs=(layer.name,), scored=False
@@ -132,22 +132,15 @@ def first_difference(
 def evaluate(
     program: Program, inputs: Mapping[str, Array], variables: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Array]:
-    """Every value of the graph by the original layers alone.
-
-    A layer whose activation was split off is left out; its activation's value is the layer's own.
-    """
+    """Every value of the graph by the original layers alone."""
     values: dict[str, Any] = {name: tf.constant(v) for name, v in inputs.items()}
-    split: dict[str, Layer] = {}
+    live = program.graph.ancestors(program.request.outputs)
     for layer in program.graph:
-        if not layer.inputs or layer.name not in program.live:
+        if not layer.inputs or layer.name not in live:
             continue
-        if f"{layer.name}.activation" in program.graph:
-            split[layer.name] = layer
-            continue
-        source = split.get(layer.inputs[0], layer)
-        if source.title == "Item":
-            values[layer.name] = values[source.inputs[0]][source.config["index"]]
-        elif source.call is not None:
-            operands = [values[name] for name in source.inputs]
-            values[layer.name] = source.call(operands, variables.get(source.owner, {}))
+        operands = [values[name] for name in layer.inputs]
+        if layer.title == "Item":
+            values[layer.name] = operands[0][layer.config["index"]]
+        elif layer.call is not None:
+            values[layer.name] = layer.call(operands, variables.get(layer.owner, {}))
     return {name: v.numpy() for name, v in values.items() if isinstance(v, tf.Tensor)}

@@ -13,9 +13,27 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--dags N`` sets how many random models are compared with the oracle."""
-    parser.addoption("--dags", type=int, default=500, help="random models to compare")
+    parser.addoption("--dags", type=int, default=300, help="random models to compare")
     parser.addoption("--update", action="store_true", help="write the goldens anew")
     parser.addoption("--first-dag", type=int, default=0, help="seed of the first random model")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Random models have masks in front of layers that ignore them; Keras warns each time."""
+    config.addinivalue_line("filterwarnings", "ignore:.*does not support masking:UserWarning")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many random models were compared, and how many kinds of layers they had."""
+    reports = [r for name in ("passed", "failed") for r in terminalreporter.getreports(name)]
+    drawn = [v for r in reports for key, v in r.user_properties if key == "random model"]
+    if drawn:
+        seeds = sorted(seed for seed, *_ in drawn)
+        kinds = {kind for _, *found in drawn for kind in found}
+        terminalreporter.write_line(
+            f"{len(seeds)} random models, seeds {seeds[0]} to {seeds[-1]}, of {len(kinds)} kinds "
+            "of layers and functions"
+        )
 
 
 @pytest.fixture(autouse=True)

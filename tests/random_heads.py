@@ -1,7 +1,5 @@
 """Random outputs of a trunk: vectors, positions, several, and some the sequence never reaches."""
 
-# ruff: noqa: ARG001  (every function of a menu takes the same arguments)
-
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -10,7 +8,10 @@ from typing import Any
 
 from keras import layers, ops
 
-from tests.random_layers import Draw
+from tests.random_blocks import attention_pooling
+from tests.random_draw import Draw
+from tests.random_images import pooled_head, profile_head
+from tests.random_recurrent import recurrent
 
 Head = Callable[[Draw, Any], Any]
 
@@ -62,22 +63,67 @@ def _both(draw: Draw, x: Any) -> Any:
 
 
 def _recurrent(draw: Draw, x: Any) -> Any:
-    return layers.Dense(2)(layers.LSTM(3)(x))
+    return layers.Dense(2)(recurrent(draw, sequences=False)(x)) if x.shape[1] <= 48 else None
 
 
-def _sum(draw: Draw, x: Any) -> Any:
-    return ops.sum(x, axis=1) / x.shape[1]
+def _attention(draw: Draw, x: Any) -> Any:
+    y = attention_pooling(draw, x)
+    return _hidden(draw, y) if draw.chance(0.7) else y
+
+
+def _along(draw: Draw, x: Any) -> Any:
+    """A function of keras.ops along the positions."""
+    length, keep = x.shape[1], draw.chance(0.3)
+    y = draw.pick(
+        (
+            lambda: ops.sum(x, axis=1, keepdims=keep) / length,
+            lambda: ops.mean(x, axis=1, keepdims=keep),
+            lambda: ops.max(x, axis=1, keepdims=keep),
+            lambda: ops.min(x, axis=1, keepdims=keep),
+            lambda: ops.var(x, axis=1, keepdims=keep),
+            lambda: ops.logsumexp(x, axis=1, keepdims=keep),
+            lambda: ops.mean(x, axis=(1, 2), keepdims=True),
+            lambda: ops.reshape(ops.sum(x, axis=(1, 2)), (-1, 1)) / length,
+        )
+    )()
+    return _dense(draw, y) if draw.chance(0.5) else y
+
+
+def _one_position(draw: Draw, x: Any) -> Any:
+    """One position, its neighbourhood, or one channel of all positions."""
+    middle = x.shape[1] // 2
+    kind = draw.pick(("middle", "first", "last", "around", "channel"))
+    if kind == "around":
+        return _flatten(draw, x[:, max(0, middle - 2) : middle + 1])
+    if kind == "channel":
+        return _hidden(draw, x[..., 0])
+    y = {"middle": lambda: x[:, middle], "first": lambda: x[:, 0], "last": lambda: x[:, -1]}[kind]()
+    return _hidden(draw, y) if draw.chance(0.8) else y
+
+
+def _track(draw: Draw, x: Any) -> Any:
+    """One channel as a vector of positions, perhaps as shares of their sum."""
+    y = layers.Conv1D(1, 1)(x)
+    return draw.pick(
+        (
+            lambda: layers.Softmax()(layers.Flatten()(y)) if x.shape[1] > 1 else y,
+            lambda: ops.squeeze(y, axis=-1),
+            lambda: layers.Reshape((x.shape[1],))(y),
+            lambda: y[:, :, 0] - ops.logsumexp(y[:, :, 0], axis=-1, keepdims=True),
+        )
+    )()
 
 
 HEADS: tuple[tuple[float, Head], ...] = (
     (3, _positions), (3, _flatten), (1, _reshape), (2, _average), (2, _maximum), (1, _both),
-    (0.4, _recurrent), (0.4, _sum),
+    (0.5, _recurrent), (0.7, _attention), (1.2, _along), (0.8, _one_position), (0.5, _track),
+    (0.6, profile_head), (0.5, pooled_head),
 )  # fmt: skip
 
 
 def random_head(draw: Draw, x: Any) -> Any:
     """One output from ``x``, a tensor ``[B, L, C]``."""
-    return draw.pick([head for _, head in HEADS], [weight for weight, _ in HEADS])(draw, x)
+    return draw.from_menu(HEADS, x)
 
 
 def random_outputs(draw: Draw, x: Any, taps: list[Any], sequence: Any) -> Any:

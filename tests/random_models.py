@@ -1,21 +1,28 @@
-"""Random functional models with their inputs, sites and replacements, each from one seed."""
+"""Random functional models with their inputs, sites and replacements, each from one seed.
+
+``python -m tests.random_models 0 300`` counts the kinds of layers and functions in the models of
+300 seeds from 0.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
+from tests.random_draw import Draw
 from tests.random_heads import random_outputs
-from tests.random_layers import Draw
 from tests.random_structure import random_trunk
 from tests.zoo.inputs import one_hot
 from tests.zoo.weights import randomise
 
+DTYPES = ("bool", "int8", "uint8", "int32", "float16")
 Inputs = np.ndarray | list[np.ndarray] | dict[str, np.ndarray]
 
 
@@ -73,10 +80,11 @@ def random_case(seed: int) -> Case:
     draw = Draw(np.random.default_rng(seed))
     channels = 4 if draw.chance(0.8) else draw.integer(1, 6)
     length = draw.integer(12, 36) if draw.chance(0.7) else draw.integer(37, 60)
-    sequence = keras.Input((length, channels), name="sequence")
+    dtype = draw.pick((*DTYPES, None), (*[0.02] * len(DTYPES), 0.9))
+    sequence = keras.Input((length, channels), name="sequence", dtype=dtype)
     if draw.chance(0.15):
         draw.contexts.append(keras.Input((length, channels), name="context_same"))
-    x, taps = random_trunk(draw, sequence)
+    x, taps = random_trunk(draw, ops.cast(sequence, "float32") if dtype else sequence)
     outputs = random_outputs(draw, x, taps, sequence)
     model, sequence_input = _model(draw, sequence, outputs)
     randomise(model, seed, gain=1.2)
@@ -87,7 +95,7 @@ def random_case(seed: int) -> Case:
         model,
         _inputs(draw, model, sequence),
         sites,
-        _replacement(draw, sites, channels),
+        _replacement(draw, sites, channels, dtype),
         sequence_input,
         draw.integer(0, len(outputs) - 1) if several and draw.chance(0.2) else None,
         saturate=seed % 2 == 0,
@@ -111,7 +119,9 @@ def _inputs(draw: Draw, model: keras.Model, sequence: Any) -> Inputs:
     arrays: dict[str, np.ndarray] = {}
     for tensor in model.inputs:
         shape = (batch, *tensor.shape[1:])
-        if tensor is sequence or tensor.name.startswith("context"):
+        if tensor.dtype != "float32":
+            arrays[tensor.name] = one_hot(draw.rng, *shape, 0.1)
+        elif tensor is sequence or tensor.name.startswith("context"):
             arrays[tensor.name] = _sequences(draw, *shape)
         else:
             arrays[tensor.name] = draw.rng.standard_normal(shape, dtype=np.float32)
@@ -149,9 +159,9 @@ def _sites(draw: Draw, length: int) -> list[int] | list[tuple[int, int]] | None:
     return ranges
 
 
-def _replacement(draw: Draw, sites: Any, channels: int) -> Any:
+def _replacement(draw: Draw, sites: Any, channels: int, dtype: str | None) -> Any:
     """Zero mostly; else another number, a letter, or a block as wide as the widest site."""
-    kind = draw.pick(("zero", "number", "letter", "block"), (3, 1, 2, 2))
+    kind = draw.pick(("zero", "number", "letter", "block"), (3, 0 if dtype else 1, 2, 2))
     if kind == "zero":
         return 0
     if kind == "number":
@@ -162,17 +172,51 @@ def _replacement(draw: Draw, sites: Any, channels: int) -> Any:
     return np.eye(channels, dtype=np.float32)[draw.rng.integers(channels, size=width)]
 
 
+def _operations(model: keras.Model) -> list[Any]:
+    """The layers and functions of a model, in an order that they may run in."""
+    found = getattr(model, "operations", model.layers)
+    return [operation for operation in found if not isinstance(operation, layers.InputLayer)]
+
+
 def _described(model: keras.Model, indent: str) -> list[str]:
-    """One line for each layer; nested models are indented."""
+    """One line for each layer and function; nested models are indented."""
     lines = []
-    for layer in model.layers:
-        if isinstance(layer, layers.InputLayer):
-            continue
+    for operation in _operations(model):
         try:
-            shape = str(keras.tree.map_structure(lambda t: tuple(t.shape), layer.output))
+            shape = str(keras.tree.map_structure(lambda t: tuple(t.shape), operation.output))
         except (AttributeError, ValueError):
             shape = "called several times"
-        lines.append(f"{indent}{layer.name}: {type(layer).__name__} {shape}")
-        if isinstance(layer, keras.Model):
-            lines += _described(layer, indent + "  ")
+        lines.append(f"{indent}{operation.name}: {type(operation).__name__} {shape}")
+        if isinstance(operation, keras.Model):
+            lines += _described(operation, indent + "  ")
     return lines
+
+
+def kinds(model: keras.Model) -> Iterator[str]:
+    """The kind of every layer of a model, and of every function of keras.ops."""
+    for operation in _operations(model):
+        name = type(operation).__name__
+        yield name if isinstance(operation, keras.Layer) else f"ops.{name}"
+        if isinstance(operation, keras.Model):
+            yield from kinds(operation)
+        elif isinstance(operation, layers.Wrapper):
+            yield f"{name}({type(operation.layer).__name__})"
+
+
+def counted(seeds: range) -> str:
+    """How many models of ``seeds`` hold each kind, and how many calls they have on average."""
+    models, calls = Counter(), 0
+    for seed in seeds:
+        found = list(kinds(random_case(seed).model))
+        calls += len(found)
+        models.update(set(found))
+        if seed % 10 == 0:
+            keras.backend.clear_session()
+    rows = [f"{count:5d} {kind}" for kind, count in models.most_common()]
+    total = f"{len(models)} kinds in {len(seeds)} models, {calls / max(1, len(seeds)):.1f} a model"
+    return "\n".join([*rows, total])
+
+
+if __name__ == "__main__":
+    first, number = (int(argument) for argument in sys.argv[1:])
+    print(counted(range(first, first + number)))

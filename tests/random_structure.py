@@ -1,16 +1,19 @@
 """Random trunks: chains, residual blocks, merges, nested and shared models on ``[B, L, C]``."""
 
-# ruff: noqa: ARG001  (every function of a menu takes the same arguments)
-
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
 import keras
-from keras import layers, ops
+from keras import layers
 
-from tests.random_layers import ANY, LOCAL, MAX_LENGTH, Draw, apply_random, random_layer
+from tests.random_blocks import block
+from tests.random_draw import MAX_LENGTH, Draw
+from tests.random_images import image_step
+from tests.random_layers import ANY, LOCAL, apply_random, random_layer
+from tests.random_ops import PAIRS
+from tests.random_recurrent import dot_attention, self_attention
 
 Step = Callable[[Draw, Any], Any]
 MERGES = (
@@ -19,8 +22,16 @@ MERGES = (
 
 
 def random_trunk(draw: Draw, x: Any) -> tuple[Any, list[Any]]:
-    """One to five random steps on ``x``: the last value and those before it."""
+    """One to five random steps on ``x``: the last value and those before it.
+
+    Some trunks begin with an embedding of the letters, or with a mask, which is taken from the
+    sequence itself: rounding would turn it on or off anywhere else.
+    """
     taps = []
+    if draw.chance(0.03):
+        x = layers.Masking(draw.pick((0.0, 0.0, 1.0)))(x)
+    elif draw.chance(0.1):
+        x = layers.Dense(draw.integer(2, 6), use_bias=False)(x)
     for _ in range(draw.pick((1, 2, 3, 4, 5), (2, 4, 4, 2, 1))):
         taps.append(x)
         x = random_step(draw, x)
@@ -29,11 +40,7 @@ def random_trunk(draw: Draw, x: Any) -> tuple[Any, list[Any]]:
 
 def random_step(draw: Draw, x: Any) -> Any:
     """One layer, or one structure of several."""
-    weights = [weight for weight, _ in STEPS]
-    while True:
-        y = draw.pick([step for _, step in STEPS], weights)(draw, x)
-        if y is not None:
-            return y
+    return draw.from_menu(STEPS, x)
 
 
 def _chain(draw: Draw, x: Any, most: int = 2) -> Any:
@@ -62,7 +69,7 @@ def same_channels(values: list[Any]) -> list[Any]:
 
 def merge(draw: Draw, values: list[Any]) -> Any:
     """A random merge of sequences, brought to one shape where it needs that."""
-    kind = draw.pick(("merge", "channels", "length", "operator"), (5, 2, 1, 1))
+    kind = draw.pick(("merge", "channels", "length", "operator"), (5, 2, 1, 3))
     if kind == "length":
         values = same_channels(values)
         if sum(value.shape[1] for value in values) <= MAX_LENGTH:
@@ -72,9 +79,9 @@ def merge(draw: Draw, values: list[Any]) -> Any:
         return layers.Concatenate(axis=-1)(values)
     values = same_channels(values)
     if kind == "operator":
-        total = values[0] * 0.5
+        total = values[0]
         for value in values[1:]:
-            total = total + value if draw.chance(0.5) else total - value
+            total = draw.pick(PAIRS)(same_channels(same_length(draw, [total, value])))
         return total
     layer = draw.pick(MERGES)
     return layer()(values[:2] if layer is layers.Subtract else values)
@@ -158,7 +165,9 @@ def _same_context(draw: Draw, x: Any) -> Any:
 
 
 def _attention(draw: Draw, x: Any) -> Any:
-    return layers.MultiHeadAttention(2, 3)(x, x)
+    if x.shape[1] > 40:
+        return None
+    return draw.pick((self_attention, dot_attention), (3, 2))(draw, x)
 
 
 def _permute(draw: Draw, x: Any) -> Any:
@@ -167,31 +176,8 @@ def _permute(draw: Draw, x: Any) -> Any:
     return layers.Permute((2, 1))(y) if draw.chance(0.7) else y
 
 
-def _squeeze_excite(draw: Draw, x: Any) -> Any:
-    channels = x.shape[2]
-    if draw.chance(0.5):
-        mean = layers.GlobalAveragePooling1D(keepdims=True)(x)
-    else:
-        mean = ops.mean(x, axis=1, keepdims=True)
-    return layers.Multiply()([x, layers.Dense(channels, activation="sigmoid")(mean)])
-
-
-def _function(draw: Draw, x: Any) -> Any:
-    """A function of keras.ops on a tensor, not a layer."""
-    return draw.pick(
-        (
-            lambda t: t * ops.sigmoid(1.702 * t),
-            lambda t: ops.relu(t) - 0.1,
-            lambda t: ops.exp(ops.tanh(t)),
-            lambda t: layers.Activation("exponential")(layers.Activation("tanh")(t)),
-            lambda t: t[:, 1:] if t.shape[1] > 2 else -t,
-            lambda t: ops.maximum(t, 0.1),
-        )
-    )(x)
-
-
 STEPS: tuple[tuple[float, Step], ...] = (
-    (10, _layer), (2, _residual), (2, _branches), (0.6, _twice), (0.7, _shared), (1.2, _nested),
-    (1, _context), (3, _same_context), (0.3, _attention), (0.3, _permute),
-    (0.4, _squeeze_excite), (0.7, _function),
+    (10, _layer), (2, _residual), (2.5, _branches), (0.6, _twice), (0.7, _shared), (1.2, _nested),
+    (1, _context), (3, _same_context), (0.6, _attention), (0.3, _permute), (2.5, block),
+    (1.5, image_step),
 )  # fmt: skip

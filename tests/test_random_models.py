@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import ismc
 from tests.comparing import assert_same_outputs
-from tests.random_models import Case, random_case
+from tests.random_models import Case, kinds, random_case
 
 GROUP = 10
 
@@ -40,10 +41,14 @@ def problem_of(case: Case) -> str:
     return ""
 
 
-def test_random_models_agree_with_the_oracle(seeds: range) -> None:
+def test_random_models_agree_with_the_oracle(
+    seeds: range, record_property: Callable[[str, object], None]
+) -> None:
     problems = []
     for seed in seeds:
-        problem = problem_of(random_case(seed))
+        case = random_case(seed)
+        record_property("random model", [seed, *kinds(case.model)])
+        problem = problem_of(case)
         if problem:
             problems.append(problem)
     keras.backend.clear_session()

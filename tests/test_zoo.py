@@ -10,7 +10,7 @@ import pytest
 
 import ismc
 from tests.comparing import assert_equal_to_oracle
-from tests.zoo import ZOO, Entry, random_inputs
+from tests.zoo import ARCHITECTURES, ZOO, Entry, random_inputs
 
 PUBLISHED = [name for name, entry in ZOO.items() if entry.published]
 
@@ -46,6 +46,12 @@ def test_published_size_at_some_sites(name: str) -> None:
     ism, naive = _programs(entry, model, _spread(entry.length))
     x = random_inputs(model, batch=1, seed=2)
     assert_equal_to_oracle(ism, naive, x, replace=False, visible=3)
+
+
+def test_every_architecture_has_a_row_of_its_own() -> None:
+    rows = [entry.row for entry in ARCHITECTURES.values()]
+    assert all(rows)
+    assert len(set(rows)) == len(rows)
 
 
 @pytest.mark.parametrize("name", ["basset", "bpnet_dense", "nested_residual", "xpresso"])

@@ -139,6 +139,9 @@ def text(term: Term) -> str:
             return name
         case Offset(key, _):
             return f'at["{key}"][t]'
+        case Weights(owner, renamed) if renamed:
+            items = (f'"{name}": w[{json.dumps(owner)}]["{kept}"]' for name, kept in renamed)
+            return f"{{{', '.join(items)}}}"
         case Weights(owner):
             return f"w[{json.dumps(owner)}]" if owner else "{}"
         case Size("n"):

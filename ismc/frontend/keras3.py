@@ -18,6 +18,7 @@ FUSED = tuple(
     f"keras.{title}"
     for title in (
         "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Dense", "DepthwiseConv1D",
+        "EinsumDense", "SeparableConv1D",
     )
 )  # fmt: skip
 
@@ -141,7 +142,9 @@ class _Reader:
 
     def _split(self, layer: Layer, activation: Any, layers: dict[str, Layer]) -> None:
         """Two nodes of a layer with a fused activation; the first computes without it."""
-        layers[layer.name] = layer
+        operation = layer.source
+        plain = _without_activation(operation, layer.call, keras.activations.linear)
+        layers[layer.name] = Layer(**{**layer.__dict__, "call": plain})
         name = _unique(f"{layer.name}.activation", layers)
         layers[name] = Layer(
             name, "keras.Activation", (layer.name,), layer.shape, layer.dtype,
@@ -269,6 +272,19 @@ def _caller(operation: Any, node: Any, tensors: list[Any], weights: Mapping[str,
         return operation.stateless_call(trainable, others, *filled, **named)[0]
 
     return call
+
+
+def _without_activation(operation: Any, call: Any, linear: Any) -> Any:
+    """``call`` while the layer's activation is the identity."""
+
+    def plain(values: Sequence[Any], w: Mapping[str, Any]) -> Any:
+        activation, operation.activation = operation.activation, linear
+        try:
+            return call(values, w)
+        finally:
+            operation.activation = activation
+
+    return plain
 
 
 def _unique(name: str, taken: Mapping[str, Any]) -> str:

@@ -6,17 +6,21 @@ from collections.abc import Callable
 
 from ismc.passes.balance import balance
 from ismc.passes.classify import classify
+from ismc.passes.expand import expand
 from ismc.passes.flatten import flatten
 from ismc.passes.program import Form, Program, Request
 from ismc.passes.propagate import propagate
 from ismc.passes.schedule import schedule
 from ismc.passes.segment import segment
+from ismc.passes.thin import thin
 
 Pass = Callable[[Program], Program]
 
 PIPELINE: tuple[Pass, ...] = (
     flatten,  # rules speak of layers, so models inside models go first
+    expand,  # and layers that are made of others
     classify,  # roles follow from the layers alone
+    thin,  # needs windows; rewrites layers, and asks the rules again
     segment,  # forms follow from the roles
     propagate,  # spans follow from the windows, extents from the forms
     balance,  # prices follow from the spans; may turn layers into stops

@@ -15,7 +15,7 @@ from itertools import accumulate
 
 from ismc.passes.program import Form, Program
 from ismc.passes.propagate import propagate
-from ismc.passes.schedule import here, naive
+from ismc.passes.schedule import here, whole
 from ismc.passes.segment import segment
 from ismc.rules.base import stop
 
@@ -26,7 +26,7 @@ def balance(program: Program) -> Program:
     """The program, cut where the rest is predicted to be cheaper in full."""
     layers = [name for name in program.live if name in program.rules and program.varies(name)]
     local = list(accumulate((here(program, n)[1].seconds for n in layers), initial=0.0))
-    full = list(accumulate((naive(program, n).seconds for n in layers), initial=0.0))
+    full = list(accumulate((whole(program, n).seconds for n in layers), initial=0.0))
     prices = [local[i] + full[-1] - full[i] for i in range(len(layers) + 1)]
     best = min(range(len(prices)), key=lambda i: (prices[i], -i))
     if prices[best] > GAIN * prices[-1]:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ismc.ir import Graph, Layer
+from ismc.ir import Layer
+from ismc.passes.masks import masked
 from ismc.passes.program import Program
 from ismc.rules import Node, Role, Rule, rule_of
 from ismc.rules.base import stop
@@ -23,15 +24,15 @@ def classify(program: Program) -> Program:
     graph, request = program.graph, program.request
     live = graph.ancestors(request.outputs)
     varying = graph.descendants(request.sequence)
-    masked = _masked(graph)
+    reached = masked(graph)
     rules: dict[str, Rule] = {}
     for layer in graph:
         if layer.name not in live or not layer.inputs:
             continue
         inputs = tuple(graph[name] for name in layer.inputs)
         rule = rule_of(Node(layer, inputs, tuple(name in varying for name in layer.inputs)))
-        if layer.name in masked and layer.title != "Item":
-            rule = stop(f"a mask reaches it from {masked[layer.name]}")
+        if layer.name in reached and layer.title != "Item":
+            rule = stop(f"a mask reaches it from {reached[layer.name]}")
         elif found := _other_dtype(layer, inputs, rule):
             rule = stop(f"it computes in {found}")
         else:
@@ -58,21 +59,10 @@ def _stopped(
         if name in stop_at:
             return name
         rule = rules.get(name)
-        if name in varying and rule and rule.role is Role.STOP:
+        if name in varying and rule and rule.role is Role.STOP and not rule.lookup:
             return name
     return ""
 
 
 def _after(name: str, rule: Rule) -> Rule:
     return replace(stop(f"after {name}"), reference=rule.reference)
-
-
-def _masked(graph: Graph) -> dict[str, str]:
-    """The layers that a Keras mask may reach, with the layer that makes it."""
-    found: dict[str, str] = {}
-    for layer in graph:
-        if layer.kind == "keras.Masking" or (
-            layer.kind == "keras.Embedding" and layer.config.get("mask_zero")
-        ):
-            found |= dict.fromkeys(graph.descendants(layer.name), layer.name)
-    return found

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ismc.ir import Layer
-from ismc.passes.lower import Lowering, N
+from ismc.passes.lower import Lowering, N, weights_of
 from ismc.passes.program import Form
 from ismc.passes.propagate import reached
-from ismc.plan import Apply, Band, Name, Offset, Size, Term, Weights
+from ismc.plan import Apply, Band, Name, Offset, Size, Term
 from ismc.rules import Expr, Role, Rule
 from ismc.rules.base import IDENTITY
 from ismc.window import Spans
@@ -26,6 +26,8 @@ def emit(low: Lowering, layer: Layer) -> None:
     if form is Form.REFERENCE:
         return
     rule = program.rules[layer.name]
+    if program.looked_up(layer.name):
+        return
     if form is Form.FULL:
         _stop(low, layer, rule)
     elif rule.role is Role.AGGREGATE:
@@ -95,7 +97,7 @@ def _on_slab(low: Lowering, layer: Layer, rule: Rule) -> None:
     if rule.positional:
         w = Apply(
             "weights_at",
-            (Weights(layer.owner), low.offset(layer.name, extent.starts), extent.width, N),
+            (weights_of(layer), low.offset(layer.name, extent.starts), extent.width, N),
         )
         term: Term = Apply(expr.fn, (s, w))
     else:
@@ -166,7 +168,7 @@ def _stop(low: Lowering, layer: Layer, rule: Rule) -> None:
             low.made[key] = term
             return
     else:
-        (source,) = layer.inputs
+        source = layer.inputs[0]
         spans = low.program.spans[source]
         starts = low.offset(source, spans.starts)
         kwargs = tuple(rule.stop.kwargs.items())
@@ -181,6 +183,10 @@ def _stop(low: Lowering, layer: Layer, rule: Rule) -> None:
         elif rule.stop.fn == "mean_stop":
             args = (low.reference(layer.name), low.difference(source))
             term = Apply("mean_stop", args, kwargs)
+        elif rule.stop.fn == "recurrent_stop":
+            known = (low.reference(layer.inputs[1]), low.reference(source))
+            args = (*known, low.difference(source), starts, weights_of(layer))
+            term = Apply("recurrent_stop", args, kwargs)
         else:
             term = _dense(low, layer, source, spans, starts)
     low.step(layer.name, "f", term, ("N", *layer.shape), key)
@@ -194,6 +200,6 @@ def _dense(low: Lowering, layer: Layer, source: str, spans: Spans, starts: Term)
     args = (low.reference(layer.name), low.difference(source), starts)
     return Apply(
         "dense_stop",
-        (*args, Offset(band, scalar=True), Weights(layer.owner)),
+        (*args, Offset(band, scalar=True), weights_of(layer)),
         (("band", Size(band)), ("grain", Size(f"{band}_grain"))),
     )

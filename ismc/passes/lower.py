@@ -115,11 +115,11 @@ class Lowering:
 
     def apply(self, layer: Layer, expr: Expr, operands: list[Term]) -> Term:
         """An expression of a rule on terms."""
-        weights = (Weights(layer.owner),) if expr.weights else ()
+        weights = (weights_of(layer),) if expr.weights else ()
         if expr == IDENTITY:
             return operands[0]
         if expr.fn == "layer":
-            return Apply("layer", (layer.name, Weights(layer.owner), *operands))
+            return Apply("layer", (layer.name, weights_of(layer), *operands))
         if expr.fn == "item":
             return Apply("item", (*operands, *expr.args))
         return Apply(expr.fn, (*operands, *weights, *expr.args), tuple(expr.kwargs.items()))
@@ -205,6 +205,11 @@ class Lowering:
             label, count = f"{name}{'abcdefghijklmnopqrstuvwxyz'[count]}", count + 1
         self.taken.add(label)
         return label
+
+
+def weights_of(layer: Layer) -> Weights:
+    """The weights of a layer, as a term."""
+    return Weights(layer.owner, layer.renamed)
 
 
 def reference_name(program: Program, name: str) -> Name:

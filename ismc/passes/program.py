@@ -66,6 +66,14 @@ class Program:
         """Whether a mutation changes the value."""
         return self.forms[name] is not Form.REFERENCE
 
+    def looked_up(self, name: str) -> bool:
+        """Whether mutants read the layer's reference alone: nothing is computed for them."""
+        rule = self.rules.get(name)
+        readers = self.graph.consumers(name)
+        return bool(rule and rule.lookup) and all(
+            self.rules[r.name].stop is not None for r in readers if r.name in self.rules
+        )
+
     def __str__(self) -> str:
         lines = [str(self.graph).splitlines()[0]]
         for layer in self.graph:

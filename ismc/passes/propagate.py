@@ -42,7 +42,7 @@ def _need(program: Program) -> dict[str, Span]:
         for i, source in enumerate(layer.inputs):
             whole = Span(0, graph[source].length)
             if rule is None or program.forms[name] in (Form.FULL, Form.REFERENCE):
-                need[source] |= whole
+                need[source] |= (rule.needs if rule else None) or whole
             else:
                 need[source] |= rule.window.reads(_moved(need[name], -_shift(rule, i))) & whole
     return {name: span if span.width else Span(0, 1) for name, span in need.items()}

@@ -72,7 +72,11 @@ def here(program: Program, name: str) -> tuple[str, cost.Cost]:
     if name == program.request.sequence:
         return "", cost.elements(program.spans[name].width * prod(layer.shape[1:]))
     rule = program.rules[name]
+    if program.looked_up(name):
+        return "looked up", cost.Cost(0, 0.0)
     if form is Form.FULL:
+        if rule.stop is not None and rule.stop.fn == "recurrent_stop":
+            return "from the change", cost.whole(layer, inputs).half
         if rule.stop is None:
             return "whole", cost.whole(layer, inputs)
         width = program.spans[layer.inputs[0]].width
@@ -96,6 +100,12 @@ def naive(program: Program, name: str) -> cost.Cost:
     layer = program.graph[name]
     if name == program.request.sequence or not layer.inputs:
         return cost.Cost(0, 0.0)
+    return layer.config.get("naive") or whole(program, name)
+
+
+def whole(program: Program, name: str) -> cost.Cost:
+    """What the layer costs when it is recomputed in full."""
+    layer = program.graph[name]
     return cost.whole(layer, tuple(program.graph[i] for i in layer.inputs))
 
 

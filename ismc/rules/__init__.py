@@ -9,6 +9,7 @@ from ismc.rules import (
     normalise,
     pointwise,
     pooling,
+    recurrent,
     shape,
     stops,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "normalise",
     "pointwise",
     "pooling",
+    "recurrent",
     "rule",
     "rule_of",
     "shape",

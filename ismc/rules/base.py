@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ismc.ir import Layer
-from ismc.window import Window
+from ismc.window import Span, Window
 
 
 class Role(Enum):
@@ -68,6 +68,8 @@ class Rule:
         positional: weights that have one row per position.
         trim: outputs dropped at either end of the layer's answer on a slab, for a layer that pads
             by itself.
+        lookup: whether mutants read its reference value alone.
+        needs: the positions that a stop reads, if not all.
         layout: ``"conv"`` when the schedule chooses the form of the product.
     """
 
@@ -83,6 +85,8 @@ class Rule:
     shifts: tuple[int, ...] = ()
     positional: tuple[str, ...] = ()
     trim: tuple[int, int] = (0, 0)
+    lookup: bool = False
+    needs: Span | None = None
     layout: str = ""
 
     def __post_init__(self) -> None:
@@ -106,9 +110,19 @@ def stop(
     reference: Expr = THE_LAYER,
     exact: Expr | None = None,
     linear: bool = False,
+    lookup: bool = False,
+    needs: Span | None = None,
 ) -> Rule:
     """A rule for a layer that sees every position; ``exact`` needs the changed ones alone."""
-    return Rule(Role.STOP, linear, reason=reason, reference=reference, stop=exact)
+    return Rule(
+        Role.STOP,
+        linear,
+        reason=reason,
+        reference=reference,
+        stop=exact,
+        lookup=lookup,
+        needs=needs,
+    )
 
 
 @dataclass(frozen=True)
@@ -164,7 +178,7 @@ def describe(*kinds: str, examples: Sequence[Example]) -> Callable[[Describe], D
 
     def register(function: Describe) -> Describe:
         for kind in kinds:
-            _TABLE[f"keras.{kind}"] = function
+            _TABLE[kind if kind.startswith("ismc.") else f"keras.{kind}"] = function
             _EXAMPLES[kind] = tuple(e for e in examples if e.kind in ("", kind))
         return function
 

@@ -199,7 +199,7 @@ def _window(node: Node, axis: int) -> tuple[Window, tuple[int, int]]:
 
 
 def padding_before(
-    padding: str, length: int, out: int, size: int, stride: int, dilation: int = 1
+    padding: str | tuple[int, int], length: int, out: int, size: int, stride: int, dilation: int = 1
 ) -> int:
     """Positions of padding before the sequence, as TensorFlow's "same" splits them.
 
@@ -207,6 +207,8 @@ def padding_before(
     0
     """
     extent = (size - 1) * dilation
+    if not isinstance(padding, str):
+        return padding[0]
     if padding == "causal":
         return extent
     if padding == "same":

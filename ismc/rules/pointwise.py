@@ -85,6 +85,12 @@ def prelu(node: Node) -> Rule:
     )
 
 
+@describe("Masking", examples=[Example({"mask_value": 0.0})])
+def masking(_: Node) -> Rule:
+    """Positions whose channels all have the mask's value are zeros; the mask goes its own way."""
+    return Rule(Role.SEE_THROUGH)
+
+
 @describe("TimeDistributed", examples=[])
 def time_distributed(_: Node) -> Rule:
     """A layer that is applied to each position by itself."""

@@ -14,7 +14,6 @@ REASONS = {
     "Attention": "each position attends to all others",
     "AdditiveAttention": "each position attends to all others",
     "Lambda": "a function of the user's may look at every position",
-    "Masking": "a mask goes to every layer after it",
     "GroupNormalization": "normalises over the positions",
     "RepeatVector": "every position takes the whole vector",
     "Dot": "its axes may be those of the positions",

@@ -21,6 +21,7 @@ from ismc.runtime.differences import (
     global_max_stop,
     mean_stop,
     nothing,
+    pick,
     repeat,
     spread,
 )
@@ -41,6 +42,8 @@ from ismc.runtime.layers import (
     multiply,
     prelu,
     reshape,
+    shift,
+    take,
     zero_pad,
 )
 from ismc.runtime.pointwise import ACTIVATIONS
@@ -55,6 +58,7 @@ from ismc.runtime.positions import (
     weights_at,
     windows,
 )
+from ismc.runtime.recurrent import recurrent_output, recurrent_states, recurrent_stop
 from ismc.runtime.tiles import collect, letters_in_order, scan
 
 relu, sigmoid, tanh, softplus = (ACTIVATIONS[n] for n in ("relu", "sigmoid", "tanh", "softplus"))
@@ -105,14 +109,19 @@ __all__ = [
     "nothing",
     "overwrite",
     "per_mutant",
+    "pick",
     "place",
     "prelu",
+    "recurrent_output",
+    "recurrent_states",
+    "recurrent_stop",
     "relu",
     "relu6",
     "repeat",
     "reshape",
     "scan",
     "selu",
+    "shift",
     "sigmoid",
     "silu",
     "softmax",
@@ -120,6 +129,7 @@ __all__ = [
     "softsign",
     "spread",
     "substitution",
+    "take",
     "tanh",
     "transposed_overlap",
     "weights_at",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from ismc.runtime.layers import batch_norm_scale
+from ismc.runtime.layers import batch_norm_scale, conv1d
 from ismc.runtime.positions import _spread, inside, per_mutant, place, windows
 from ismc.runtime.types import Tensor, Weights
 
@@ -54,7 +54,7 @@ def conv1d_toeplitz(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:
 
 def conv1d_library(d: Tensor, w: Weights, *, strides: int = 1, dilation: int = 1) -> Tensor:
     """The library's convolution of a difference that already has its flanks."""
-    return tf.nn.convolution(d, w["kernel"], strides, "VALID", dilations=dilation)
+    return conv1d(d, {"kernel": w["kernel"]}, strides=strides, dilation=dilation)
 
 
 def batch_norm_difference(d: Tensor, w: Weights, *, epsilon: float) -> Tensor:
@@ -80,6 +80,12 @@ def nothing(d: Tensor, tail: Sequence[int]) -> Tensor:
 def spread(d: Tensor, tail: Sequence[int]) -> Tensor:
     """A difference repeated along the channels that it was broadcast to."""
     return tf.broadcast_to(d, [*d.shape[:2], *tail])
+
+
+def pick(d: Tensor, step: int, keys: Sequence[int | Sequence[int]]) -> Tensor:
+    """Every ``step``-th position, and of each the channels that ``keys`` name."""
+    tail = (key if isinstance(key, int) else slice(*key) for key in keys)
+    return d[(slice(None), slice(None, None, step), *tail)]
 
 
 def repeat(d: Tensor, times: int) -> Tensor:

@@ -19,15 +19,35 @@ def conv1d(
     w: Weights,
     *,
     strides: int = 1,
-    padding: str = "valid",
+    padding: str | Sequence[int] = "valid",
     dilation: int = 1,
 ) -> Tensor:
-    """Conv1D without its activation; groups follow from the shapes of input and kernel."""
+    """Conv1D without its activation; groups follow from the shapes of input and kernel.
+
+    ``padding`` may be the zeros before and after; where negative, positions are dropped.
+    """
+    if not isinstance(padding, str):
+        x, padding = shift(x, *padding), "valid"
     if padding == "causal":
         x = tf.pad(x, [[0, 0], [dilation * (w["kernel"].shape[0] - 1), 0], [0, 0]])
         padding = "valid"
-    y = tf.nn.convolution(x, w["kernel"], strides, _upper(padding), dilations=dilation)
+    if strides > 1 and dilation > 1:
+        y = _of_taps(x, w["kernel"], strides, dilation)
+    else:
+        y = tf.nn.convolution(x, w["kernel"], strides, _upper(padding), dilations=dilation)
     return y + w["bias"] if "bias" in w else y
+
+
+def _of_taps(x: Tensor, kernel: Tensor, strides: int, dilation: int) -> Tensor:
+    """Convolution without padding where both are above one, which TensorFlow does not have."""
+    size, channels, filters = kernel.shape
+    groups = x.shape[2] // channels
+    last = x.shape[1] - (size - 1) * dilation
+    taps = tf.stack([x[:, j * dilation :][:, :last:strides] for j in range(size)], 2)
+    taps = tf.reshape(taps, [*taps.shape[:3], groups, channels])
+    kernel = tf.reshape(kernel, [size, channels, groups, filters // groups])
+    y = tf.einsum("nwkgc,kcgf->nwgf", taps, kernel)
+    return tf.reshape(y, [*y.shape[:2], filters])
 
 
 def dense(x: Tensor, w: Weights) -> Tensor:
@@ -79,6 +99,17 @@ def global_max(x: Tensor, *, keepdims: bool = False) -> Tensor:
 def crop(x: Tensor, left: int, right: int) -> Tensor:
     """Cropping1D."""
     return x[:, left : x.shape[1] - right]
+
+
+def shift(x: Tensor, left: int, right: int) -> Tensor:
+    """Zeros added at the ends; where a number is negative, positions dropped."""
+    x = x[:, max(0, -left) : x.shape[1] - max(0, -right)]
+    return zero_pad(x, max(0, left), max(0, right))
+
+
+def take(x: Tensor, *, start: int, stride: int, length: int) -> Tensor:
+    """``length`` positions, every ``stride`` from ``start``."""
+    return x[:, start : start + (length - 1) * stride + 1 : stride]
 
 
 def zero_pad(x: Tensor, left: int, right: int) -> Tensor:

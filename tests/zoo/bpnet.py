@@ -35,12 +35,20 @@ def bpnet(
     return keras.Model(sequence, [profile, counts], name="bpnet")
 
 
-def bpnet_dense(length: int = 2114, width: float = 1.0, depth: int = 8) -> keras.Model:
+def bpnet_dense(
+    length: int = 2114, width: float = 1.0, depth: int = 8, kernel: int = 75
+) -> keras.Model:
     """BPNet with valid convolutions, each added to all before it, and two bias tracks.
 
     Inputs are the sequence ``[B, length, 4]``, the control profile ``[B, P, 2]`` and the control
     counts ``[B, 2]``; outputs the profile ``[B, P, 2]`` and the counts ``[B, 2]``. With the
     defaults ``P`` is 1000.
+
+    Args:
+        length: positions of the sequence.
+        width: factor of the channel counts.
+        depth: number of dilated convolutions; dilations double from 2.
+        kernel: of the profile's convolution.
     """
     channels = scaled(64, width)
     sequence = keras.Input((length, 4), name="sequence")
@@ -51,7 +59,7 @@ def bpnet_dense(length: int = 2114, width: float = 1.0, depth: int = 8) -> keras
         before = [layers.Cropping1D(2**i)(value) for value in before] + [y]
     x = layers.Add()(before)
 
-    profile = layers.Conv1D(2, 75 if depth == 8 else 5)(x)
+    profile = layers.Conv1D(2, kernel)(x)
     control_profile = keras.Input((profile.shape[1], 2), name="control_profile")
     control_counts = keras.Input((2,), name="control_counts")
     profile = layers.Concatenate()([profile, control_profile])

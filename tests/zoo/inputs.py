@@ -17,14 +17,16 @@ def one_hot(
     return x
 
 
-def random_inputs(model: keras.Model, batch: int = 1, seed: int = 0) -> Inputs:
+def random_inputs(
+    model: keras.Model, batch: int = 1, seed: int = 0, unknown: float = 0.03
+) -> Inputs:
     """One array for each input of ``model``: one-hot where it has four channels, else normal."""
     rng = np.random.default_rng(seed)
     arrays = []
     for tensor in model.inputs:
         shape = tuple(tensor.shape[1:])
         if len(shape) == 2 and shape[1] == 4:
-            arrays.append(one_hot(rng, batch, *shape))
+            arrays.append(one_hot(rng, batch, *shape, unknown=unknown))
         else:
             arrays.append(rng.standard_normal((batch, *shape), dtype=np.float32))
     return arrays if len(arrays) > 1 else arrays[0]

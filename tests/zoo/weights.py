@@ -23,11 +23,23 @@ def randomise(model: keras.Model, seed: int, gain: float = sqrt(2)) -> keras.Mod
     rng = np.random.default_rng(seed)
     for variable in model.variables:
         if "float" in str(variable.dtype):
-            variable.assign(_draw(rng, variable.name, tuple(variable.shape), gain))
+            shape = tuple(variable.shape)
+            inputs = _fan_in(variable.path, shape)
+            variable.assign(_draw(rng, variable.name, shape, gain / sqrt(max(1, inputs))))
     return model
 
 
-def _draw(rng: np.random.Generator, name: str, shape: tuple[int, ...], gain: float) -> np.ndarray:
+def _fan_in(path: str, shape: tuple[int, ...]) -> int:
+    """How many inputs one output reads, from the names and the shape of a kernel."""
+    *_, owner, name = f"/{path}".split("/")
+    if name == "depthwise_kernel" or owner in ("query", "key", "value"):
+        return shape[0]
+    return prod(shape[:-1])
+
+
+def _draw(
+    rng: np.random.Generator, name: str, shape: tuple[int, ...], deviation: float
+) -> np.ndarray:
     if name == "gamma":
         return rng.uniform(0.5, 1.5, shape)
     if name == "moving_variance":
@@ -39,6 +51,6 @@ def _draw(rng: np.random.Generator, name: str, shape: tuple[int, ...], gain: flo
         return noise * np.float32(0.2)
     if "bias" in name:
         return noise * np.float32(0.1)
-    inputs = shape[0] if name == "depthwise_kernel" else prod(shape[:-1])
-    noise *= np.float32(gain / sqrt(max(1, inputs)))
-    return noise
+    if name == "position":
+        return noise * np.float32(0.5)
+    return noise * np.float32(deviation)

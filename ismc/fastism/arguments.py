@@ -1,0 +1,82 @@
+"""What a call takes and gives, in the forms of fastISM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ismc.errors import InputError
+from ismc.plan import Signature
+
+Array = np.ndarray
+Ranges = Sequence[tuple[int, int]]
+
+
+def equally_wide(ranges: Ranges | None) -> list[tuple[int, int]] | None:
+    """The ranges, which are all of one width.
+
+    Raises:
+        InputError: when they are no pairs, or of several widths.
+    """
+    if ranges is None:
+        return None
+    try:
+        pairs = [(int(start), int(end)) for start, end in ranges]
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"change_ranges is {ranges!r}, expected a list of (start, end)."
+        ) from error
+    widths = sorted({end - start for start, end in pairs})
+    if len(widths) > 1:
+        raise InputError(
+            f"change_ranges has ranges of the widths {', '.join(map(str, widths))}, expected "
+            "one width.",
+            hint="ismc.compile(model, sites=...) takes ranges of any widths.",
+        )
+    return pairs
+
+
+def results(nest: Any) -> list[Array]:
+    """The outputs of a call in the order of ``model.outputs``."""
+    import keras
+
+    return [np.asarray(y) for y in keras.tree.flatten(nest)]
+
+
+def unchanged(x: Array, ranges: Ranges, block: Array) -> Array:
+    """Where the sequence already holds what is written.
+
+    Args:
+        x: ``[B, L, C]``.
+        ranges: ``S`` ranges of one width.
+        block: ``[width, C]``.
+
+    Returns:
+        ``bool[B, S]``.
+    """
+    starts = np.array([start for start, _ in ranges])
+    same = np.ones((len(x), len(starts)), bool)
+    for i, letter in enumerate(block):
+        same &= (x[:, starts + i] == letter).all(-1)
+    return same
+
+
+def random_inputs(signature: Signature, count: int) -> dict[str, Array]:
+    """Random one-hot sequences, and normal numbers for the other inputs: ``[count, ...]``."""
+    rng, arrays = np.random.default_rng(0), {}
+    for name, shape in signature.inputs:
+        if name == signature.sequence:
+            letters = rng.integers(0, shape[1], (count, shape[0]))
+            arrays[name] = np.eye(shape[1], dtype=np.float32)[letters]
+        else:
+            arrays[name] = rng.normal(size=(count, *shape)).astype(np.float32)
+    return arrays
+
+
+def nested(arrays: Mapping[str, Array], names: Any) -> Any:
+    """The inputs as the model takes them."""
+    import keras
+
+    return keras.tree.map_structure(lambda name: arrays[name], names)

@@ -1,0 +1,320 @@
+"""Models of `tf_keras` (Keras 2) to the graph that the Keras 3 frontend gives for the same layers.
+
+A function of TensorFlow becomes the function of `keras.ops` that computes the same, by trying that
+on symbolic tensors of Keras 3; one without an equal there is unknown, which is exact but slower.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from types import SimpleNamespace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tf_keras
+from keras import ops
+
+from ismc.errors import UnsupportedModelError
+from ismc.frontend import keras3
+from ismc.frontend.keras3 import FUSED, _history, _plain_call, _shape, _unique, _without_activation
+from ismc.frontend.model import Model
+from ismc.ir import Graph, Layer
+from ismc.rules import kind_of
+
+ACTIVATIONS = {"swish": "silu", "hard_sigmoid": "user's hard_sigmoid"}
+"""Names that Keras 3 has for another function, or not at all."""
+DEPTHWISE = (tf_keras.layers.DepthwiseConv1D, tf_keras.layers.DepthwiseConv2D)
+MODULES = ("", "math", "nn", "linalg", "compat.v1", "__operators__")
+FUNCTIONS: Mapping[str, tuple[str, list[str]]] = {
+    names.split(":")[0]: (names.split(":")[-1].removeprefix("reduce_"), arguments.split())
+    for arguments, functions in {
+        "x": "abs cos exp log log1p negative rsqrt sigmoid sign sin sqrt square tanh",
+        "x y": "add divide maximum minimum multiply pow:power subtract truediv:true_divide",
+        "x dtype": "cast",
+        "t clip_value_min clip_value_max": "clip_by_value:clip",
+        "features": "elu relu relu6 selu silu softplus softsign",
+        "features alpha": "leaky_relu",
+        "features approximate": "gelu",
+        "logits axis": "log_softmax softmax",
+        "input_tensor axis keepdims": "reduce_max reduce_mean reduce_min reduce_sum",
+        "input axis": "expand_dims squeeze",
+        "values axis": "concat:concatenate stack",
+        "tensor shape": "reshape",
+        "tensor slice_spec": "getitem",
+        "a perm": "transpose",
+        "a b": "matmul",
+    }.items()
+    for names in functions.split()
+}
+"""Functions of TensorFlow: those of ``keras.ops``, with TensorFlow's names of the arguments."""
+
+
+def read(model: Any) -> Model:
+    """Lowers a model of `tf_keras`.
+
+    Raises:
+        UnsupportedModelError: when it is no Keras model, or has never been built.
+    """
+    reader, functional = _Reader(), _functional(model)
+    graph = reader.graph(functional, model.name)
+    inputs = keras.tree.map_structure(lambda t: reader.names[id(t)], functional.input)
+    structure = keras.tree.map_structure(lambda t: reader.names[id(t)], functional.output)
+    return Model(graph, inputs, structure, reader.variables, model)
+
+
+def _functional(model: Any) -> Any:
+    """The model itself when it is a graph; a subclassed one becomes a single call."""
+    if _is_graph(model):
+        return model
+    spec = model.save_spec() if isinstance(model, tf_keras.Model) else None
+    shape: Any = getattr(model, "_build_input_shape", None)
+    if not isinstance(model, tf_keras.Model) or (spec is None and shape is None):
+        raise UnsupportedModelError(
+            f"The model is a {kind_of(type(model))}, expected a tf_keras.Model that was built.",
+            hint="Call a model once on data, or give it an Input, so that its shapes are known.",
+        )
+    nest: Any = tf.TensorSpec(shape) if spec is None else spec[0][0]
+    names = (f"input_layer_{i}" if i else "input_layer" for i in count())
+    inputs = tf.nest.map_structure(
+        lambda s: tf_keras.Input(s.shape[1:], name=next(names), dtype=s.dtype), nest
+    )
+    return tf_keras.Model(inputs, model(inputs), name=model.name)
+
+
+def _is_graph(layer: Any) -> bool:
+    return isinstance(layer, tf_keras.Model) and bool(getattr(layer, "_is_graph_network", False))
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One call of a layer: arguments, the symbolic tensors among them in order, and results."""
+
+    layer: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    tensors: Sequence[Any]
+    results: Sequence[Any]
+
+
+def _call_of(tensor: Any) -> _Call:
+    """The call that gave a tensor."""
+    layer, index, _ = _history(tensor)
+    node = layer._inbound_nodes[index]  # noqa: SLF001  (the only record of a call)
+    args, kwargs = tuple(node.call_args), dict(node.call_kwargs)
+    tensors = [t for t in keras.tree.flatten((args, kwargs)) if hasattr(t, "_keras_history")]
+    return _Call(layer, args, kwargs, tensors, keras.tree.flatten(node.outputs))
+
+
+@dataclass
+class _Reader:
+    names: dict[int, str] = field(default_factory=dict)
+    variables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    owners: dict[int, str] = field(default_factory=dict)
+
+    def graph(self, model: Any, name: str) -> Graph:
+        """The graph of a functional model; names are unique within it."""
+        layers: dict[str, Layer] = {}
+        for tensor in keras.tree.flatten(model.input):
+            label, dtype = _unique(_history(tensor)[0].name, layers), tensor.dtype.name
+            layers[label] = Layer(label, "keras.InputLayer", (), _shape(tensor, label), dtype)
+            self.names[id(tensor)] = label
+        inputs, results = tuple(layers), keras.tree.flatten(model.output)
+        stack = results[::-1]
+        while stack:
+            if id(stack[-1]) in self.names:
+                stack.pop()
+                continue
+            call = _call_of(stack[-1])
+            waiting = [t for t in call.tensors if id(t) not in self.names]
+            if waiting:
+                stack.extend(reversed(waiting))
+            else:
+                self._add(call, layers)
+        outputs = tuple(self.names[id(t)] for t in results)
+        return Graph(name, tuple(layers.values()), inputs, outputs)
+
+    def _add(self, call: _Call, layers: dict[str, Layer]) -> None:
+        """Adds the nodes of one call: the layer, its activation, its several results."""
+        layer, results = call.layer, call.results
+        kind, name, config, tensors = _described(call)
+        label, body = _unique(name, layers), None
+        if _inlined(call):
+            inner = _Reader(variables=self.variables, owners=self.owners)
+            body = inner.graph(layer, layer.name)
+            kind, tensors = "ismc.Model", _matched(call)
+        owner, weights = self._weights(layer) if body is None else ("", {})
+        if call.kwargs.get("training") is True:
+            kind, config["training"] = f"{kind} in training mode", True
+        inputs = tuple(self.names[id(t)] for t in tensors)
+        shape = _shape(results[0], label) if len(results) == 1 else ()
+        run = None if body else _caller(call, tensors, weights)
+        layers[label] = Layer(
+            label, kind, inputs, shape, results[0].dtype.name, config,
+            weights=tuple(weights), owner=owner, call=run, source=layer, body=body,
+        )  # fmt: skip
+        activation = getattr(layer, "activation", None)
+        if kind in FUSED and activation not in (None, tf_keras.activations.linear):
+            _split(layers[label], activation, layers)
+        last = next(reversed(layers))
+        self.names[id(results[0])] = last
+        for i, result in enumerate(results if len(results) > 1 else ()):
+            item, dtype = f"{label}:{i}", result.dtype.name
+            shape, config = _shape(result, item), {"index": i}
+            layers[item] = Layer(item, "keras.Item", (last,), shape, dtype, config)
+            self.names[id(result)] = item
+
+    def _weights(self, layer: Any) -> tuple[str, dict[str, Any]]:
+        """A key for the layer's weights and the weights by name, shared by all its calls."""
+        if not layer.variables:
+            return "", {}
+        if id(layer) not in self.owners:
+            owner = self.owners[id(layer)] = _unique(layer.name, self.variables)
+            named = self.variables[owner] = {}
+            for variable in layer.variables:
+                name = variable.name.split("/")[-1].split(":")[0]
+                name = "kernel" if isinstance(layer, DEPTHWISE) and "kernel" in name else name
+                named[_unique(name, named)] = variable
+        return self.owners[id(layer)], self.variables[self.owners[id(layer)]]
+
+
+def _split(layer: Layer, function: Callable[[Any], Any], layers: dict[str, Layer]) -> None:
+    """Adds two nodes of a layer with an activation of its own; the first computes without it."""
+    plain = _without_activation(layer.source, layer.call, tf_keras.activations.linear)
+    layers[layer.name] = replace(layer, call=plain)
+    name = _unique(f"{layer.name}.activation", layers)
+    layers[name] = Layer(
+        name, "keras.Activation", (layer.name,), layer.shape, layer.dtype,
+        _activation(function, layer.shape), call=lambda xs, _: function(xs[0]), source=function,
+    )  # fmt: skip
+
+
+def _activation(function: Callable[[Any], Any], shape: Sequence[int]) -> dict[str, Any]:
+    """The name that Keras 3 has for one of Keras's functions, or whether another is pointwise."""
+    name = getattr(function, "__name__", "")
+    known = name != "hard_sigmoid" and function is getattr(tf_keras.activations, name, None)
+    return {"activation": _plain(name, {})} if known else keras3._activation(function, shape)  # noqa: SLF001
+
+
+def _inlined(call: _Call) -> bool:
+    """Whether the layer is a functional model called on tensors alone."""
+    node, layer = SimpleNamespace(arguments=call), call.layer
+    return _is_own(layer) and _is_graph(layer) and _plain_call(node, layer)
+
+
+def _matched(call: _Call) -> Sequence[Any]:
+    """The tensors that a nested model is called on, in the order of its inputs."""
+    given, expected = call.args[0], call.layer.input
+    if isinstance(given, dict) and isinstance(expected, dict):
+        return keras.tree.flatten({key: given[key] for key in expected})
+    if isinstance(given, dict):
+        return [given[_history(t)[0].name] for t in keras.tree.flatten(expected)]
+    return call.tensors
+
+
+def _described(call: _Call) -> tuple[str, str, dict[str, Any], Sequence[Any]]:
+    """The kind of a call, its name, its configuration, and its operands in order."""
+    layer, title = call.layer, type(call.layer).__name__
+    if title in ("TFOpLambda", "SlicingOpLambda"):
+        symbol = layer.symbol or layer.function.__name__
+        unknown = f"tf.{symbol}", layer.name, {"compute_dtype": "float32"}, call.tensors
+        return _lowered(call, symbol) or unknown
+    kind = f"keras.{title}" if _is_own(layer) else kind_of(type(layer))
+    if getattr(getattr(layer, "forward_layer", layer), "time_major", False):
+        kind = f"{kind} with the time first"
+    return kind, layer.name, _config(call), call.tensors
+
+
+def _is_own(layer: Any) -> bool:
+    return type(layer).__module__.split(".")[0] == "tf_keras"
+
+
+def _config(call: _Call) -> dict[str, Any]:
+    """The configuration as plain data, under the names of Keras 3."""
+    layer, layers = call.layer, tf_keras.layers
+    try:
+        config: dict[str, Any] = _plain(layer.get_config(), {})
+    except (NotImplementedError, ValueError, TypeError):
+        config = {}
+    if isinstance(layer, layers.LeakyReLU):
+        config["negative_slope"] = _plain(np.float32(config.pop("alpha")), {})
+    if isinstance(layer, layers.BatchNormalization | layers.LayerNormalization):
+        last = call.tensors[0].shape.rank - 1
+        axes = [-1 if axis == last else axis for axis in keras.tree.flatten(config["axis"])]
+        config["axis"] = axes if isinstance(layer, layers.LayerNormalization) else axes[0]
+    if isinstance(layer, layers.Activation):
+        config |= _activation(layer.activation, tuple(call.results[0].shape[1:]))
+    return config | {"compute_dtype": layer.compute_dtype or "float32"}
+
+
+def _plain(value: Any, stands: Mapping[int, Any]) -> Any:
+    """Plain data in place of what Keras 2 records; ``stands`` are in the place of tensors."""
+    if id(value) in stands or isinstance(value, str):
+        return ACTIVATIONS.get(value, value) if isinstance(value, str) else stands[id(value)]
+    if isinstance(value, Mapping):
+        plain = {key: _plain(v, stands) for key, v in value.items()}
+        return slice(*plain.values()) if list(plain) == ["start", "stop", "step"] else plain
+    if isinstance(value, list | tuple | tf.TensorShape):
+        return (list if isinstance(value, list) else tuple)(_plain(v, stands) for v in value)
+    value = value.numpy() if isinstance(value, tf.Tensor) and hasattr(value, "numpy") else value
+    if isinstance(value, np.ndarray | np.generic) and value.ndim == 0:
+        return float(str(value)) if value.dtype.kind == "f" else value.item()
+    return value
+
+
+def _lowered(call: _Call, symbol: str) -> tuple[str, str, dict[str, Any], Sequence[Any]] | None:
+    """A function of TensorFlow as the function of ``keras.ops`` that is the same."""
+    stands = {id(t): keras.KerasTensor(tuple(t.shape), t.dtype.name) for t in call.tensors}
+    back = {id(stands[id(t)]): t for t in call.tensors}
+    try:
+        results = keras.tree.flatten(_applied(symbol, *_plain([call.args, call.kwargs], stands)))
+        operation, index, _ = _history(results[0])
+        node = operation._inbound_nodes[index]  # noqa: SLF001
+        tensors = [back[id(t)] for t in node.arguments.keras_tensors]
+    except Exception:  # noqa: BLE001  (what Keras 3 refuses stays a function of TensorFlow)
+        return None
+    shapes = [tuple(r.shape) for r in results]
+    if shapes != [tuple(r.shape) for r in call.results] or len(tensors) != len(call.tensors):
+        return None
+    number = re.search(r"_\d+$", call.layer.name)
+    name = re.sub(r"_\d+$", "", operation.name) + (number.group() if number else "")
+    config = keras3._config(operation, node) | {"name": name}  # noqa: SLF001
+    return kind_of(type(operation)), name, config, tensors
+
+
+def _applied(symbol: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What ``keras.ops`` gives for the arguments of TensorFlow's; a LookupError if it cannot."""
+    module, _, title = symbol.rpartition(".")
+    function, names = FUNCTIONS[title]
+    given: dict[str, Any] = {"approximate": False} | dict(zip(names, args, strict=False)) | kwargs
+    others = [*args[len(names) :], *(v for k, v in given.items() if k not in (*names, "name"))]
+    if module not in MODULES or any(v is not None and v is not False for v in others):
+        raise LookupError(symbol)
+    last = max(i for i, name in enumerate(names) if name in given)
+    values: list[Any] = [given.get(name) for name in names[: last + 1]]
+    if function == "getitem":
+        return values[0][tuple(values[1]) if isinstance(values[1], list) else values[1]]
+    return getattr(ops, function)(*values)
+
+
+def _caller(call: _Call, tensors: Sequence[Any], weights: Mapping[str, Any]) -> Any:
+    """Runs the layer as it was called, on other tensors, and with its own weights."""
+    places, kwargs = {id(t): i for i, t in enumerate(tensors)}, dict(call.kwargs)
+    if call.layer._call_spec.expects_training_arg and kwargs.get("training") is None:  # noqa: SLF001
+        kwargs["training"] = False
+
+    def run(values: Sequence[Any], w: Mapping[str, Any]) -> Any:
+        if tf.executing_eagerly() and any(w[k] is not v for k, v in weights.items()):
+            raise ValueError(f"{call.layer.name} has weights of its own.")
+
+        given: Any = keras.tree.map_structure(
+            lambda x: values[places[id(x)]] if id(x) in places else x, (call.args, kwargs)
+        )
+        results = keras.tree.flatten(call.layer(*given[0], **given[1]))
+        return results[0] if len(results) == 1 else results
+
+    return run
