@@ -16,6 +16,8 @@ _PUBLIC = {
     "VerificationError": "ismc.errors",
     "InternalError": "ismc.errors",
     "NaiveISM": "ismc.oracle",
+    "OpenISM": "ismc.lengths",
+    "load_model": "ismc.io.models",
     "Role": "ismc.rules",
     "Rule": "ismc.rules",
     "Window": "ismc.window",
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
         UnsupportedModelError,
         VerificationError,
     )
+    from ismc.io.models import load_model
+    from ismc.lengths import OpenISM
     from ismc.oracle import NaiveISM
     from ismc.rules import Role, Rule, rule
     from ismc.window import Window
@@ -53,6 +57,7 @@ __all__ = [
     "InternalError",
     "IsmcError",
     "NaiveISM",
+    "OpenISM",
     "Role",
     "Rule",
     "UnsupportedModelError",
@@ -60,5 +65,6 @@ __all__ = [
     "Window",
     "__version__",
     "compile",
+    "load_model",
     "rule",
 ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ismc.codegen.load import load
@@ -11,10 +13,14 @@ from ismc.compiled import CompiledISM
 from ismc.debug import observed
 from ismc.errors import InputError
 from ismc.frontend import Model, read
+from ismc.frontend.infer import inferred
+from ismc.frontend.lengths import is_open
 from ismc.inputs import Sites, site_spans
+from ismc.lengths import OpenISM
 from ismc.passes import PIPELINE, Program, Request
 from ismc.passes.flatten import flatten
-from ismc.requests import choose_outputs, choose_sequence, choose_stops
+from ismc.requests import choose_outputs, choose_rules, choose_sequence, choose_stops
+from ismc.rules import Rule
 from ismc.verify import verify as compare
 
 MEMORY = 1 << 30
@@ -30,12 +36,15 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     stop_at: str | Sequence[str] = (),
     precision: str = "float32",
     memory: int | None = None,
+    rules: Mapping[str | type, Rule] | None = None,
+    infer_rules: bool = False,
     verify: bool = True,
-) -> CompiledISM:
+) -> Any:
     """Compiles a Keras model into exact in-silico mutagenesis.
 
     Args:
-        model: a built Keras 3 model with an input ``[B, L, C]``.
+        model: a built model of Keras 3 or `tf_keras` with an input ``[B, L, C]``. Where ``L`` is
+            open, an `OpenISM` is returned, which compiles once for each length it is called with.
         sites: what is mutated, one at a time: positions, or half-open ranges ``(start, stop)``
             in any number, order, width and overlap. Every position by default.
         outputs: a name, an index, or a list of them. All outputs by default, nested as the model
@@ -47,11 +56,14 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         precision: ``"float32"``.
         memory: bytes that the working arrays of a tile may take; 1 GiB by default. Weights, the
             reference and the answer come on top.
+        rules: rules for single layers by name, or for classes; they come before all others.
+        infer_rules: whether layers without a rule are tried on random inputs, and get the rule
+            that holds on every trial, if any; `explain` prints it.
         verify: compare with the naive program on a few random sequences, at the edges and at
             random sites.
 
     Returns:
-        A callable; see `CompiledISM`.
+        A callable; see `CompiledISM`, and `OpenISM` for a model of open length.
 
     Raises:
         UnsupportedModelError: when the model has no sequence axis, or is no built Keras model.
@@ -62,6 +74,13 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         raise InputError(f"precision is {precision!r}, expected 'float32'.")
     if memory is not None and memory <= 0:
         raise InputError(f"memory is {memory}, expected a positive number of bytes.")
+    if is_open(model):
+        settings = {
+            "sites": sites, "outputs": outputs, "score": score, "sequence_input": sequence_input,
+            "stop_at": stop_at, "memory": memory, "rules": rules, "infer_rules": infer_rules,
+            "verify": verify,
+        }  # fmt: skip
+        return OpenISM(model, partial(compile, **settings))
     lowered = read(model)
     sequence, shape = choose_sequence(lowered, sequence_input)
     chosen, structure = choose_outputs(lowered, outputs)
@@ -69,7 +88,11 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     request = Request(sequence, spans, chosen, scored=score is not None, memory=memory or MEMORY)
     program = flatten(Program(lowered.graph, request))
     stops = choose_stops(program.graph, stop_at)
-    program = program.knowing(request=_stopping(program.request, stops))
+    chosen_rules = choose_rules(program.graph, rules or {})
+    if infer_rules:
+        chosen_rules = inferred(program.graph, lowered.variables) | chosen_rules
+    request = replace(program.request, stop_at=stops, rules=chosen_rules)
+    program = program.knowing(request=request)
     compiled = _assembled(program, lowered, chosen, structure, score)
     if verify:
         compare(compiled, program)
@@ -101,7 +124,3 @@ def _assembled(
         structure=structure,
         score=score,
     )
-
-
-def _stopping(request: Request, stops: tuple[str, ...]) -> Request:
-    return Request(**{**request.__dict__, "stop_at": stops})

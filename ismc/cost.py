@@ -74,7 +74,10 @@ def whole(layer: Layer, inputs: tuple[Layer, ...]) -> Cost:
     if layer.title == "States":
         return Cost(0, 0.0)
     if layer.title in ("Recurrent", "LSTM", "GRU", "Bidirectional", "SimpleRNN"):
-        width, gates = layer.shape[-1], GATES.get(layer.config.get("cell", layer.title), 4)
+        width, gates = (
+            (layer.shape or (1,))[-1],
+            GATES.get(layer.config.get("cell", layer.title), 4),
+        )
         operations = 2 * gates * inputs[0].length * width * (width + inputs[0].shape[-1])
         return Cost(operations, operations / GEMM * 4, 4 * count)
     if layer.title == "MultiHeadAttention" and inputs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -9,7 +10,8 @@ import keras
 
 from ismc.errors import InputError, UnsupportedModelError
 from ismc.frontend import Model
-from ismc.ir import Graph
+from ismc.ir import Graph, Layer
+from ismc.rules import Rule, kind_of
 
 
 def choose_sequence(model: Model, chosen: int | str) -> tuple[str, tuple[int, int]]:
@@ -32,7 +34,18 @@ def choose_sequence(model: Model, chosen: int | str) -> tuple[str, tuple[int, in
             f"{', '.join(map(str, shape))}] without a sequence axis, expected [B, L, C].",
             hint="Name the sequence with sequence_input=, or give the model an input [L, C].",
         )
+    first = [n.name for n in model.graph.consumers(name) if _channels_first(n)]
+    if first:
+        raise UnsupportedModelError(
+            f"{', '.join(map(repr, first))} of model {model.graph.name!r} take the input {name!r} "
+            "with channels first, [B, C, L], expected [B, L, C].",
+            hint="Put keras.layers.Permute((2, 1)) between an input [L, C] and the model.",
+        )
     return name, (shape[0], shape[1])
+
+
+def _channels_first(layer: Layer) -> bool:
+    return layer.config.get("data_format") == "channels_first"
 
 
 def output_labels(model: Model) -> list[str]:
@@ -93,6 +106,30 @@ def choose_stops(graph: Graph, names: Any) -> tuple[str, ...]:
             )
         found += [f"{m}.activation" if f"{m}.activation" in graph else m for m in matches]
     return tuple(found)
+
+
+def choose_rules(graph: Graph, rules: Mapping[str | type, Rule]) -> dict[str, Rule]:
+    """The rules of single layers, by the names in the graph.
+
+    Raises:
+        InputError: when a name is unknown, or a class is nowhere in the model.
+    """
+    found: dict[str, Rule] = {}
+    for key, rule in rules.items():
+        if isinstance(key, str):
+            matches = [n.name for n in graph if key in (n.name, n.name.rsplit("/", 1)[-1])]
+        else:
+            matches = [n.name for n in graph if n.kind == kind_of(key)]
+        if not matches:
+            label = key if isinstance(key, str) else kind_of(key)
+            raise InputError(
+                f"rules names {label!r}, which is no layer of model {graph.name!r}.",
+                hint=_close(label, [layer.name for layer in graph]),
+            )
+        if not isinstance(rule, Rule):
+            raise InputError(f"The rule of {matches[0]!r} is {rule!r}, expected ismc.Rule.")
+        found |= dict.fromkeys(matches, rule)
+    return found
 
 
 def _close(name: Any, known: list[str]) -> str:

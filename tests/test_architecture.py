@@ -24,6 +24,7 @@ LAYERS = [
     {"requests"},
     {"oracle"},
     {"compiled"},
+    {"lengths"},
     {"verify"},
     {"api"},
     {"fastism", "io", "plot", "demo", "cli", "commands"},

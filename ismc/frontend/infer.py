@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ismc.ir import Layer
-from ismc.rules import Role, Rule
+from ismc.ir import Graph, Layer
+from ismc.rules import Node, Role, Rule, rule_of
+from ismc.rules.base import NO_RULE
 from ismc.window import Window
 
 Array = np.ndarray
@@ -49,6 +50,24 @@ def infer(layer: Layer, inputs: tuple[Layer, ...], weights: Mapping[str, Any]) -
             return _inferred(_Subject(layer, inputs), weights)
     except Exception:  # noqa: BLE001  (whatever a user's layer raises, it is not local)
         return None
+
+
+def inferred(graph: Graph, variables: Mapping[str, Mapping[str, Any]]) -> dict[str, Rule]:
+    """Rules for the layers of a flat graph that have none, where `infer` finds one, by name."""
+    found = {}
+    for layer in graph:
+        inputs = tuple(graph[name] for name in layer.inputs)
+        if not inputs or not _unknown(layer, inputs):
+            continue
+        rule = infer(layer, inputs, variables.get(layer.owner, {}))
+        if rule is not None:
+            found[layer.name] = replace(rule, reason=suggestion(layer, rule))
+    return found
+
+
+def _unknown(layer: Layer, inputs: tuple[Layer, ...]) -> bool:
+    rule = rule_of(Node(layer, inputs, (True,) * len(inputs)))
+    return rule.reason.startswith(NO_RULE) or layer.title == "Lambda"
 
 
 def suggestion(layer: Layer, rule: Rule) -> str:

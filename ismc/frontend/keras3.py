@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from ismc.errors import UnsupportedModelError
+from ismc.frontend.lengths import at_shapes, is_open
 from ismc.frontend.model import Model
 from ismc.frontend.probe import is_pointwise
 from ismc.ir import Graph, Layer, Operand
@@ -56,7 +57,7 @@ def _functional(model: keras.Model) -> tuple[Any, Any]:
             )
         shape: Any = model.input_shape
         x = keras.Input(shape[1:])
-        model = keras.Model(x, model(x))
+        model = keras.Model(x, model(x), name=model.name)
     outputs: Any = model.outputs
     nest = getattr(model, "_outputs_struct", None)
     return model, nest if nest is not None else outputs[0]
@@ -106,8 +107,12 @@ class _Reader:
         body = None
         if _is_graph(operation) and _plain_call(node, operation):
             inner = _Reader(variables=self.variables, owners=self.owners, kept=self.kept)
-            body = inner.graph(operation, operation.name)
             tensors = _matched(operation, node)
+            closed = operation
+            if is_open(operation):
+                closed = at_shapes(operation, [tensor.shape[1:] for tensor in tensors])
+                self.kept.append(closed)
+            body = inner.graph(closed, operation.name)
         owner, weights = self._weights(operation) if body is None else ("", {})
         layer = Layer(
             name=label,
@@ -267,9 +272,9 @@ def _caller(operation: Any, node: Any, tensors: list[Any], weights: Mapping[str,
         named: Any = keras.tree.map_structure(fill, dict(kwargs))
         if not isinstance(operation, keras.Layer):
             return operation(*filled, **named)
-        trainable = [w[order[id(v)]] for v in operation.trainable_variables]
-        others = [w[order[id(v)]] for v in operation.non_trainable_variables]
-        return operation.stateless_call(trainable, others, *filled, **named)[0]
+        pairs = [(v, w[order[id(v)]]) for v in operation.variables]
+        with keras.StatelessScope(state_mapping=pairs):
+            return operation(*filled, **named)
 
     return call
 

@@ -16,7 +16,7 @@ from ismc.ir import Layer
 from ismc.passes.masks import masked
 from ismc.passes.program import Program
 from ismc.rules import Node, Role, Rule, rule_of
-from ismc.rules.base import stop
+from ismc.rules.base import THE_LAYER, checked, stop
 
 
 def classify(program: Program) -> Program:
@@ -30,11 +30,14 @@ def classify(program: Program) -> Program:
         if layer.name not in live or not layer.inputs:
             continue
         inputs = tuple(graph[name] for name in layer.inputs)
-        rule = rule_of(Node(layer, inputs, tuple(name in varying for name in layer.inputs)))
+        node = Node(layer, inputs, tuple(name in varying for name in layer.inputs))
+        own = request.rules.get(layer.name)
+        rule = checked(own, node) if own else rule_of(node)
         if layer.name in reached and layer.title != "Item":
             rule = stop(f"a mask reaches it from {reached[layer.name]}")
         elif found := _other_dtype(layer, inputs, rule):
-            rule = stop(f"it computes in {found}")
+            own = THE_LAYER if layer.call else rule.reference
+            rule = stop(f"it computes in {found}", reference=own)
         else:
             before = _stopped(layer, rules, request.stop_at, varying)
             rule = _after(before, rule) if before else rule
@@ -46,7 +49,7 @@ def _other_dtype(layer: Layer, inputs: tuple[Layer, ...], rule: Rule) -> str:
     """A dtype that no difference is taken in; functions of single positions need none."""
     dtypes = [layer.config.get("compute_dtype", "float32"), *(i.dtype for i in (*inputs, layer))]
     alone = rule.window.pointwise and rule.role in (Role.SEE_THROUGH, Role.AGGREGATE)
-    if alone and not rule.linear and layer.kind.startswith("keras.ops."):
+    if alone and not rule.linear and layer.kind.startswith(("keras.ops.", "ismc.Cast")):
         dtypes = dtypes[:1]
     return next((dtype for dtype in dtypes if dtype != "float32"), "")
 

@@ -26,6 +26,7 @@ FUNCTIONS = ("tanh", "sigmoid", "relu", "linear", "softsign", "elu", "selu", "ha
 
 def expand(program: Program) -> Program:
     """The program with composite layers as their parts."""
+    program = _spelled_out(program)
     whole = masked(program.graph)
     layers: list[Layer] = []
     for layer in program.graph:
@@ -39,6 +40,36 @@ def expand(program: Program) -> Program:
         return program
     graph = program.graph
     return Program(Graph(graph.name, tuple(layers), graph.inputs, graph.outputs), program.request)
+
+
+def _spelled_out(program: Program) -> Program:
+    """With the casts that Keras makes of inputs, and that of outputs to float32, as layers."""
+    graph, outputs = program.graph, []
+    casts: dict[str, Layer] = {}
+    for name in graph.inputs:
+        if graph[name].dtype != "float32":
+            casts[name] = _cast(name, graph[name], graph[name].dtype)
+    layers = []
+    for layer in graph:
+        if layer.name in casts:
+            layers += [replace(layer, dtype="float32"), casts[layer.name]]
+        else:
+            feeds = tuple(casts[name].name if name in casts else name for name in layer.inputs)
+            layers.append(layer if feeds == layer.inputs else replace(layer, inputs=feeds))
+    for name in program.request.outputs:
+        outputs.append(name)
+        if graph[name].dtype != "float32" and name not in graph.inputs:
+            layers.append(_cast(name, graph[name], "float32"))
+            outputs[-1] = layers[-1].name
+    if not casts and tuple(outputs) == program.request.outputs:
+        return program
+    graph = Graph(graph.name, tuple(layers), graph.inputs, graph.outputs)
+    return Program(graph, replace(program.request, outputs=tuple(outputs)))
+
+
+def _cast(name: str, layer: Layer, dtype: str) -> Layer:
+    config = {"dtype": dtype, "compute_dtype": "float32"}
+    return Layer(f"{name}.{dtype}", "ismc.Cast", (name,), layer.shape, dtype, config)
 
 
 def _plain(layer: Layer) -> bool:

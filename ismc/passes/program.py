@@ -29,6 +29,7 @@ class Request:
         sequence: the input that is mutated.
         sites: the ranges that are mutated, one at a time.
         outputs: the values that are returned.
+        rules: rules for single layers by name; they come before all others.
         stop_at: layers after which everything is recomputed in full.
         memory: bytes that the tiles may take.
         tile: sites of one tile, or 0 for the schedule's choice.
@@ -39,6 +40,7 @@ class Request:
     sites: tuple[Span, ...]
     outputs: tuple[str, ...]
     stop_at: tuple[str, ...] = ()
+    rules: Mapping[str, Rule] = field(default_factory=dict)
     memory: int = 1 << 30
     tile: int = 0
     scored: bool = False

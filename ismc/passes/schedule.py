@@ -19,7 +19,6 @@ from ismc.passes.lower import Lowering, reference_name
 from ismc.passes.program import Form, Program
 from ismc.passes.reference import reference_steps
 from ismc.plan import Line, Plan
-from ismc.rules import Role
 from ismc.window import Span
 
 
@@ -129,7 +128,7 @@ def _line(program: Program, name: str, strategy: str, found: cost.Cost) -> Line:
         else layer.length,
         operations=found.operations,
         naive=naive(program, name).operations,
-        reason=rule.reason if rule is not None and rule.role is Role.STOP else "",
+        reason=rule.reason if rule is not None else "",
     )
 
 

@@ -46,6 +46,7 @@ class Expr:
         return hash((self.fn, self.args, tuple(self.kwargs.items()), self.weights))
 
 
+NO_RULE = "no rule for"
 THE_LAYER = Expr("layer", weights=True)
 IDENTITY = Expr("identity")
 
@@ -207,7 +208,7 @@ def rule(layer_class: type | str) -> Callable[[Callable[[Any], Rule]], Callable[
     def register(function: Callable[[Any], Rule]) -> Callable[[Any], Rule]:
         if not callable(function):
             raise TypeError("ismc.rule decorates a function that takes a layer.")
-        _TABLE[kind] = lambda node: _checked(function(node.layer.source), node)
+        _TABLE[kind] = lambda node: checked(function(node.layer.source), node)
         return function
 
     return register
@@ -237,7 +238,7 @@ def rule_of(node: Node) -> Rule:
     """The rule of a call, or a stop that says why there is none."""
     function = _EXTRA.get().get(node.layer.title) or _TABLE.get(node.layer.kind)
     if function is None:
-        return stop(f"no rule for {node.layer.title}")
+        return stop(f"{NO_RULE} {node.layer.title}")
     return function(node)
 
 
@@ -247,10 +248,17 @@ def unpadded(outside: float | None, window: Window, length: int, out: int) -> fl
     return outside if window.pad > 0 or last >= length * window.up else None
 
 
-def _checked(found: Rule, node: Node) -> Rule:
+def checked(found: Rule, node: Node) -> Rule:
+    """A user's rule, or a stop where it cannot hold.
+
+    Raises:
+        TypeError: when it is no rule.
+    """
     if not isinstance(found, Rule):
         raise TypeError(f"The rule of {node.layer.title} returned {found!r}, expected ismc.Rule.")
     out, length = node.layer.length, node.inputs[0].length
+    if found.positional and found.on_slab.fn == "layer":
+        return stop("its weights have a row for each position")
     if found.role is Role.STOP or found.outside is not None:
         return found
     padded = unpadded(-inf, found.window, length, out)

@@ -85,6 +85,18 @@ def prelu(node: Node) -> Rule:
     )
 
 
+@describe("ismc.Cast", examples=[])
+def cast(node: Node) -> Rule:
+    """Another dtype; whole numbers drop what is behind the point."""
+    if node.rank < 3:
+        return stop("there are no positions any more", reference=_cast(node))
+    return Rule(Role.SEE_THROUGH, reference=_cast(node))
+
+
+def _cast(node: Node) -> Expr:
+    return Expr("cast", (node.config["dtype"],))
+
+
 @describe("Masking", examples=[Example({"mask_value": 0.0})])
 def masking(_: Node) -> Rule:
     """Positions whose channels all have the mask's value are zeros; the mask goes its own way."""

@@ -13,7 +13,7 @@ REASONS = {
     "GroupQueryAttention": "each position attends to all others",
     "Attention": "each position attends to all others",
     "AdditiveAttention": "each position attends to all others",
-    "Lambda": "a function of the user's may look at every position",
+    "Lambda": "a function of the user's may look at every position; declare it with rules=",
     "GroupNormalization": "normalises over the positions",
     "RepeatVector": "every position takes the whole vector",
     "Dot": "its axes may be those of the positions",

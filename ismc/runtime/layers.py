@@ -112,6 +112,11 @@ def take(x: Tensor, *, start: int, stride: int, length: int) -> Tensor:
     return x[:, start : start + (length - 1) * stride + 1 : stride]
 
 
+def cast(x: Tensor, dtype: str) -> Tensor:
+    """The same in another dtype."""
+    return tf.cast(x, dtype)
+
+
 def zero_pad(x: Tensor, left: int, right: int) -> Tensor:
     """ZeroPadding1D."""
     return tf.pad(x, [[0, 0], [left, right]] + [[0, 0]] * (x.shape.rank - 2))
