@@ -162,5 +162,6 @@ class Spans:
 
 
 def _spans(starts: Array, stops: Array) -> Spans:
-    width = int((stops - starts).max()) if starts.size else 0
+    """Spans of the width of the widest; of one position where a stride skips all sites."""
+    width = max(1, int((stops - starts).max())) if starts.size else 0
     return Spans(tuple(starts.tolist()), width)

@@ -19,8 +19,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Random models have masks in front of layers that ignore them; Keras warns each time."""
+    """Random models hold masks that are ignored and softmax of one value; Keras warns of both."""
     config.addinivalue_line("filterwarnings", "ignore:.*does not support masking:UserWarning")
+    config.addinivalue_line("filterwarnings", "ignore:(?s).*using a softmax over axis:UserWarning")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

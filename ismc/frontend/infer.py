@@ -1,9 +1,8 @@
 """Finds by trial what a layer without a rule does to positions, and says so as a `Rule`.
 
-Single positions of random inputs are pushed both ways; the outputs that move give the hull of the
-taps and so a window. The window is then held against the layer: called on slabs cut from the
-sequence, it must give what it gives on the whole sequence. Whatever fails that on any probe, or
-cannot be called on a slab, gets no rule.
+Single positions of random inputs are pushed both ways; the outputs that move give a window. Then
+the layer, called on slabs cut from the sequence, must give what it gives on the whole sequence.
+What fails that on any probe, or cannot be called on a slab, gets no rule.
 """
 
 from __future__ import annotations
@@ -25,9 +24,8 @@ from ismc.window import Window
 Array = np.ndarray
 Values = tuple[Array, ...]
 
-SHORTEST = 4
 SCALES, SIGNS, PEAK, PUSH = (0.1, 1.0, 100.0), (1.0, -1.0), 1e4, 10.0
-FEW, MANY, LONG = 24, 48, 256
+SHORTEST, FEW, MANY, LONG = 4, 24, 48, 256
 CHUNK, BUDGET, WIDEST = 1 << 22, 1 << 24, 64
 RTOL, ATOL, NUDGE, NOISE = 1e-4, 1e-5, 2e-6, 1e-2
 
@@ -35,13 +33,8 @@ RTOL, ATOL, NUDGE, NOISE = 1e-4, 1e-5, 2e-6, 1e-2
 def infer(layer: Layer, inputs: tuple[Layer, ...], weights: Mapping[str, Any]) -> Rule | None:
     """The rule that holds on every probe of the layer, or ``None``.
 
-    A rule is see-through, aggregate (several operands), pooling (windows side by side) or local.
-    It must hold for the weights given and for random ones, since weights may change later.
-
-    Args:
-        layer: a call ``[L, ...]`` to ``[L', ...]``, both of rank 2 or more.
-        inputs: what it takes, in order.
-        weights: the layer's weights by name, as `ismc.frontend.Model.variables` holds them.
+    The layer takes values ``[L, ...]`` and gives ``[L', ...]``, all of rank 2 or more. The rule
+    must hold for the weights given, by name, and for random ones, since weights may change.
     """
     if not _qualifies(layer, inputs):
         return None
@@ -96,15 +89,14 @@ def _arguments(value: Rule | Window, lead: str = "") -> str:
 
 
 def _qualifies(layer: Layer, inputs: tuple[Layer, ...]) -> bool:
-    if layer.call is None or layer.body is not None or not inputs or layer.length < 2:
-        return False
     values = (layer, *inputs)
     return (
-        all(len(value.shape) >= 2 and value.dtype == "float32" for value in values)
-        and inputs[0].length >= SHORTEST
+        layer.call is not None and layer.body is None and layer.length >= 2
         and len({operand.length for operand in inputs}) == 1
+        and inputs[0].length >= SHORTEST
+        and all(len(value.shape) >= 2 and value.dtype == "float32" for value in values)
         and layer.config.get("compute_dtype", "float32") == "float32"
-    )
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -168,7 +160,7 @@ def _inferred(subject: _Subject, weights: Mapping[str, Any]) -> Rule | None:
 
 def _probes(subject: _Subject, weights: Mapping[str, Any]) -> Iterator[_Probe]:
     """Normal and one-hot operands of three scales, operands with peaks, and other weights."""
-    forms = [*product(SIGNS, SCALES, ("normal", "letters")), *product(SIGNS, (1.0,), ("peaks",))]
+    forms = [*product(SIGNS, SCALES, ("normal", "letters")), *product(SIGNS, [1.0], ["peaks"])]
     others = [(1.0, 1.0, "normal"), (-1.0, 1.0, "letters"), (1.0, 1.0, "peaks")] if weights else []
     for i, (sign, scale, form) in enumerate([*forms, *others]):
         rng = np.random.default_rng(i)
@@ -187,24 +179,24 @@ def _probes(subject: _Subject, weights: Mapping[str, Any]) -> Iterator[_Probe]:
 
 def _random_weights(weights: Mapping[str, Any]) -> Mapping[str, Any]:
     """The same weights with other numbers, so that a zero hides no tap."""
-    rng, other = np.random.default_rng(0), {}
-    for name, value in weights.items():
-        array = np.asarray(value)
-        real = np.issubdtype(array.dtype, np.floating)
-        other[name] = rng.uniform(0.3, 1.2, array.shape).astype(array.dtype) if real else value
-    return other
+    rng = np.random.default_rng(0)
+    arrays = {name: np.asarray(value) for name, value in weights.items()}
+    return {
+        name: rng.uniform(0.3, 1.2, a.shape).astype(a.dtype) if a.dtype.kind == "f" else a
+        for name, a in arrays.items()
+    }
 
 
 def _noise(subject: _Subject, probe: _Probe, whole: Array) -> Array:
     """How far rounding may move each row of the answer, ``[2]``: a nudge of the input tells."""
     rng = np.random.default_rng(0)
     nudge = {o.name: rng.uniform(1 - NUDGE, 1 + NUDGE, o.shape) for o in subject.inputs}
-    factors = subject.alike(nudge)
-    nudged = [(v * f).astype("float32") for v, f in zip(probe.values, factors, strict=True)]
+    pairs = zip(probe.values, subject.alike(nudge), strict=True)
+    nudged = [(value * factor).astype("float32") for value, factor in pairs]
     change = np.nan_to_num(np.abs(subject(nudged, probe.weights) - whole), posinf=0.0)
     rows = tuple(range(1, whole.ndim))
-    size = np.where(np.isfinite(whole), np.abs(whole), 0.0)
-    return np.minimum(change.max(rows, initial=0.0), NOISE * size.max(rows, initial=0.0))
+    size = np.where(np.isfinite(whole), np.abs(whole), 0.0).max(rows, initial=0.0)
+    return np.minimum(change.max(rows, initial=0.0), NOISE * size)
 
 
 def _moved(subject: _Subject, probe: _Probe, before: Array, noise: Array, *, seed: int) -> Array:
@@ -216,13 +208,11 @@ def _moved(subject: _Subject, probe: _Probe, before: Array, noise: Array, *, see
     found, step = [np.empty((0, 2), int)], max(1, CHUNK // size)
     base = {o.name: v[:1] for o, v in zip(subject.inputs, probe.values, strict=True)}
     for name, value in base.items():
-        push = (rng.normal(size=value.shape[2:]) * PUSH * probe.scale * probe.sign).astype(
-            "float32"
-        )
+        push = np.float32(PUSH * probe.scale * probe.sign) * rng.normal(size=value.shape[2:])
         for i in range(0, len(positions), step):
             part = positions[i : i + step]
             rows = {key: np.repeat(v, len(part), 0) for key, v in base.items()}
-            rows[name][np.arange(len(part)), part] += push
+            rows[name][np.arange(len(part)), part] += push.astype("float32")
             after = subject(subject.alike(rows), probe.weights)
             differ = _where(after, np.repeat(before, len(part), 0), noise, rtol=0.0)
             row, out = np.nonzero(differ.reshape(*differ.shape[:2], -1).any(-1))
@@ -242,8 +232,7 @@ def _positions(length: int, count: int) -> Array:
     rest = count - 2 * edge - run
     spread = [length * (i + 1) // (rest + 2 - rest % 2) for i in range(rest + 1)]
     middle = range((length - run) // 2, (length - run) // 2 + run)
-    ends = (*range(edge), *range(length - edge, length))
-    return np.unique([*ends, *middle, *spread])
+    return np.unique([*range(edge), *range(length - edge, length), *middle, *spread])
 
 
 def _candidates(subject: _Subject, moved: Array) -> list[Rule]:
@@ -273,25 +262,18 @@ def _hulls(subject: _Subject, moved: Array) -> list[tuple[int, int, int, int]]:
 
 
 def _dense_rules(shorter: int, low: int, high: int) -> list[Rule]:
-    """The rules of a layer of stride 1 whose answer is ``shorter`` than its input.
-
-    Output ``o`` reads ``o + low`` to ``o + high``; on a slab of ``n`` positions the layer gives
-    ``n - shorter`` outputs, of which those that miss no tap are kept.
-    """
+    """Rules of stride 1, for a layer that gives ``n - shorter`` outputs on ``n`` positions."""
     before, after = max(0, -low), max(shorter, high)
     window, trim = Window(before + after + 1, pad=before), (before, after - shorter)
-    if window.pointwise and trim == (0, 0):
-        return [Rule(Role.SEE_THROUGH)]
     if trim == (0, 0):
-        return [Rule(Role.LOCAL, window=window)]
+        return [Rule(Role.SEE_THROUGH if window.pointwise else Role.LOCAL, window=window)]
     return [Rule(Role.LOCAL, window=window, outside=end, trim=trim) for end in (0.0, -inf)]
 
 
 def _fits(rule: Rule, length: int, out: int) -> bool:
     """Whether the window gives ``out`` outputs, and at least two fit into the sequence."""
     window = rule.window
-    extended = length + sum(_ends(rule, length, out))
-    outputs = (extended - window.size) // window.stride + 1
+    outputs = (length + sum(_ends(rule, length, out)) - window.size) // window.stride + 1
     return outputs == out and window.size + window.stride <= length
 
 
@@ -316,11 +298,10 @@ def _holds(
         count = min(many, out)
         width = (count - 1) * window.stride + window.size
         starts = {0, out - count, *rng.integers(0, out - count + 1, 3).tolist()}
-        slabs = [
-            np.concatenate([v[:, s * window.stride :][:, :width] for s in starts]) for v in values
-        ]
-        got = subject(slabs, probe.weights)
-        got = got[:, before : got.shape[1] - after]
+        cuts = [slice(s * window.stride, s * window.stride + width) for s in starts]
+        slabs = [np.concatenate([v[:, c] for c in cuts]) for v in values]
+        got = subject(slabs, probe.weights)[:, before:]
+        got = got[:, : got.shape[1] - after]
         if _differ(got, np.concatenate([whole[:, s : s + count] for s in starts]), noise):
             return False
     return True
