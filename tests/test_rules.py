@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -107,6 +108,15 @@ def test_linear_means_that_the_reference_does_not_matter(kind: str, example: Exa
         return np.asarray(tf.subtract(model(moved), model(base)))
 
     np.testing.assert_allclose(effect(inputs), effect(other), rtol=1e-3, atol=1e-4)
+
+
+def test_the_page_of_layers_is_what_the_rules_say(request: pytest.FixtureRequest) -> None:
+    from ismc.commands.layers import table
+
+    page = Path(__file__).parent.parent / "docs" / "layers.md"
+    if request.config.getoption("--update"):
+        page.write_text(table())
+    assert page.read_text() == table(), "docs/layers.md is old: `pytest --update` writes it anew"
 
 
 def test_every_known_layer_has_a_rule_or_a_reason() -> None:

@@ -28,11 +28,21 @@ def _broken(code: str, room: int) -> tuple[str, ...]:
         if len(parts) > 1:
             inner = [f"    {parts[0]}", *(f"    {operator.strip()} {part}" for part in parts[1:])]
             return (f"{target} = (", *inner, ")")
-    head, _, rest = value.partition("(")
+    first, *rest = _call(value, room)
+    return (f"{target} = {first}", *rest)
+
+
+def _call(code: str, room: int) -> tuple[str, ...]:
+    """One call over several lines: its arguments on one line, or on one each."""
+    head, _, rest = code.partition("(")
     args = rest.removesuffix(")")
     if len(args) + 4 <= room:
-        return (f"{target} = {head}(", f"    {args}", ")")
-    return (f"{target} = {head}(", *(f"    {part}," for part in _split(args, ", ")), ")")
+        return (f"{head}(", f"    {args}", ")")
+    lines = []
+    for part in _split(args, ", "):
+        broken = _call(part, room - 4) if len(part) + 5 > room else (part,)
+        lines += [f"    {line}" for line in broken[:-1]] + [f"    {broken[-1]},"]
+    return (f"{head}(", *lines, ")")
 
 
 def _split(text: str, separator: str) -> list[str]:

@@ -106,7 +106,7 @@ def _segments(plan: Plan) -> tuple[Statement, ...]:
         heading = ""
         if segment not in seen:
             head, tail = (" > ".join(_few(names)) for names in titles[segment or 0])
-            heading = f"# segment {segment}: {head}{' | ' if tail else ''}{tail}"[:92]
+            heading = f"# segment {segment}: {head}{' | ' if tail else ''}{tail}"[:88]
             seen.add(segment)
         statements.append(Statement(_lines(step, 12), heading))
     return tuple(statements)
@@ -126,6 +126,8 @@ def _shape(shape: tuple[str | int, ...]) -> str:
 
 
 def _functions(term: Term) -> set[str]:
+    if isinstance(term, Weights) and term.renamed:
+        return {"part"}
     if not isinstance(term, Apply):
         return set()
     own = {term.fn} if term.fn not in (*OPERATORS, "negative", "item", "layer") else set()
@@ -140,8 +142,8 @@ def text(term: Term) -> str:
         case Offset(key, _):
             return f'at["{key}"][t]'
         case Weights(owner, renamed) if renamed:
-            items = (f'"{name}": w[{json.dumps(owner)}]["{kept}"]' for name, kept in renamed)
-            return f"{{{', '.join(items)}}}"
+            items = "".join(f', {name}="{kept}"' for name, kept in renamed)
+            return f"part(w[{json.dumps(owner)}]{items})"
         case Weights(owner):
             return f"w[{json.dumps(owner)}]" if owner else "{}"
         case Size("n"):

@@ -134,3 +134,13 @@ def demo(
         from ismc.demo import run as run_demo  # pyright: ignore
 
         run_demo(directory, overwrite=overwrite)
+
+
+@app.command()
+def layers() -> None:
+    """Print what each layer does to positions, as a Markdown table."""
+    with reporting():
+        import_keras()
+        from ismc.commands.layers import table
+
+        print(table(), end="")

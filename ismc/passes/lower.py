@@ -209,7 +209,8 @@ class Lowering:
 
 def weights_of(layer: Layer) -> Weights:
     """The weights of a layer, as a term."""
-    return Weights(layer.owner, layer.renamed)
+    other = tuple(pair for pair in layer.renamed if pair[0] != pair[1])
+    return Weights(layer.owner, layer.renamed if other else ())
 
 
 def reference_name(program: Program, name: str) -> Name:

@@ -180,7 +180,11 @@ def describe(*kinds: str, examples: Sequence[Example]) -> Callable[[Describe], D
     def register(function: Describe) -> Describe:
         for kind in kinds:
             _TABLE[kind if kind.startswith("ismc.") else f"keras.{kind}"] = function
-            _EXAMPLES[kind] = tuple(e for e in examples if e.kind in ("", kind))
+            _EXAMPLES[kind] = tuple(
+                e
+                for e in examples
+                if e.kind == kind or (not e.kind and not e.code) or len(kinds) == 1
+            )
         return function
 
     return register

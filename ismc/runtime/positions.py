@@ -40,6 +40,11 @@ def weights_at(
     return {name: tf.tile(v, [count // v.shape[0], 1, 1]) for name, v in rows.items()}
 
 
+def part(w: Mapping[str, Tensor], **names: str) -> dict[str, Tensor]:
+    """The weights that a part of a layer takes, under its own names."""
+    return {name: w[kept] for name, kept in names.items()}
+
+
 def place(d: Tensor, shift: int | Tensor, width: int) -> Tensor:
     """Puts ``[N, W, C]`` at ``shift`` into ``[N, width, C]`` of zeros; what sticks out is cut."""
     if isinstance(shift, int):
