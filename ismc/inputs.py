@@ -38,6 +38,11 @@ def named_inputs(x: Any, names: Any, signature: Signature) -> dict[str, Array]:
         if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
             problems.append(f"input {name!r} has the dtype {array.dtype}, expected numbers")
             continue
+        wanted = shapes[name]
+        if array.ndim == len(wanted) + 2 and _without_ones(array.shape[1:]) == _without_ones(
+            wanted
+        ):
+            array = array.reshape(len(array), *wanted)
         problem = _shape_problem(name, array, shapes[name])
         if problem:
             problems.append(problem)
@@ -146,6 +151,10 @@ def _leaves(nest: Any) -> Any:
             yield from _leaves(item)
     else:
         yield nest
+
+
+def _without_ones(shape: Sequence[int]) -> list[int]:
+    return [n for n in shape if n != 1]
 
 
 def _shape_problem(name: str, array: Array, shape: tuple[int, ...]) -> str:

@@ -49,7 +49,7 @@ class NaiveISM:
         self.sites = tuple((s.start, s.stop) for s in site_spans(sites, shape[0]))
         self.chosen, self.structure = choose_outputs(lowered, outputs)
         self._order = [lowered.graph.outputs.index(name) for name in self.chosen]
-        self.batch_size, self.score, self.model = batch_size, score, model
+        self.batch_size, self.score, self.model = batch_size, score, lowered.model
         graph = lowered.graph
         inputs = tuple((name, graph[name].shape) for name in graph.inputs)
         width = max(stop - start for start, stop in self.sites)

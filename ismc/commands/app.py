@@ -25,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A model, as a .keras file.")]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A model, a file .keras or .h5.")]
 Outputs = Annotated[
     list[str] | None,
     typer.Option("--outputs", metavar="NAME", help="An output; may be repeated; all by default."),

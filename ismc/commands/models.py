@@ -9,7 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from ismc.errors import ArtifactError, InputError, UnsupportedModelError
+from ismc.errors import InputError, UnsupportedModelError
+from ismc.io.models import load_model as read_model
 
 CHANNELS = 4
 STDERR = 2
@@ -23,12 +24,13 @@ def check_model_file(path: Path) -> None:
     """
     if path.is_dir():
         raise InputError(
-            f"The model {path} is a directory, expected a file .keras.",
+            f"The model {path} is a directory, expected a file .keras or .h5.",
             hint="Save it with model.save('model.keras').",
         )
     if not path.exists():
         raise InputError(
-            f"The model {path} does not exist, expected a file .keras.", hint="Check the path."
+            f"The model {path} does not exist, expected a file .keras or .h5.",
+            hint="Check the path.",
         )
 
 
@@ -63,20 +65,12 @@ def load_model(path: Path) -> Any:
 
     Raises:
         InputError: when there is no such file.
-        ArtifactError: when Keras cannot load it.
+        ArtifactError: when it is damaged, or needs what is not there.
         UnsupportedModelError: when its inputs are others.
     """
     check_model_file(path)
-    keras = import_keras()
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises nearly anything
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ArtifactError(
-            f"The model {path} cannot be loaded, expected a file of Keras 3 ({reason[:300]}).",
-            hint="Save it with model.save('model.keras'); load a model with layers or functions "
-            "of your own in Python, and use ismc.compile.",
-        ) from error
+    import_keras()
+    model = read_model(path)
     _check_inputs(model, path)
     return model
 

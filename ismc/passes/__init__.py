@@ -13,12 +13,14 @@ from ismc.passes.propagate import propagate
 from ismc.passes.schedule import schedule
 from ismc.passes.segment import segment
 from ismc.passes.thin import thin
+from ismc.passes.turn import turn
 
 Pass = Callable[[Program], Program]
 
 PIPELINE: tuple[Pass, ...] = (
     flatten,  # rules speak of layers, so models inside models go first
     expand,  # and layers that are made of others
+    turn,  # rules take axis 1 for the positions
     classify,  # roles follow from the layers alone
     thin,  # needs windows; rewrites layers, and asks the rules again
     segment,  # forms follow from the roles

@@ -223,7 +223,7 @@ def kind_of(layer_class: type) -> str:
     module = layer_class.__module__
     if module.split(".")[0] == "keras" and ".ops" in module:
         return f"keras.ops.{layer_class.__name__}"
-    if module.split(".")[0] == "keras":
+    if module.split(".")[0] in ("keras", "tf_keras"):
         return f"keras.{layer_class.__name__}"
     return f"{module}.{layer_class.__qualname__}"
 

@@ -19,6 +19,20 @@ def global_average(node: Node) -> Rule:
     )
 
 
+@describe(
+    "GlobalAveragePooling2D",
+    examples=[Example(shapes=((12, 2, 3),)), Example({"keepdims": True}, ((12, 1, 3),))],
+)
+def global_average2d(node: Node) -> Rule:
+    """The mean over positions and columns."""
+    if node.config.get("data_format") == "channels_first":
+        return stop("channels come first, positions are axis 2")
+    length, columns, _ = node.shape
+    kwargs = {"length": length * columns, "keepdims": bool(node.config.get("keepdims"))}
+    exact = Expr("mean_stop", kwargs=kwargs | {"axes": (1, 2)})
+    return stop("the mean sees every position", exact=exact, linear=True)
+
+
 @describe("GlobalMaxPooling1D", examples=EXAMPLES)
 def global_max(node: Node) -> Rule:
     """The maximum over positions, from the maxima before and after the slab."""

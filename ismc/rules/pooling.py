@@ -36,6 +36,10 @@ def _strides(node: Node) -> Any:
     return node.config["strides"] or node.config["pool_size"]
 
 
+def _pair(value: Any) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
 def _first(value: Any) -> int:
     return value if isinstance(value, int) else value[0]
 
@@ -57,7 +61,10 @@ def pooling2d(node: Node) -> Rule:
         node.config["padding"] == "same" and not whole
     ):
         return stop("it pads positions and pools columns")
-    return _refused(node) or Rule(Role.POOLING, window=window)
+    sizes, steps = (list(_pair(v)) for v in (node.config["pool_size"], _strides(node)))
+    name = "max_pool2d" if node.layer.title == "MaxPooling2D" else "average_pool2d"
+    reference = Expr(name, (sizes, steps, node.config["padding"]))
+    return _refused(node) or Rule(Role.POOLING, window=window, reference=reference)
 
 
 @describe("MaxPooling1D", "ops.MaxPool", examples=[

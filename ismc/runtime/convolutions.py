@@ -50,14 +50,25 @@ def conv2d(
     dilations: Sequence[int],
     pads: Sequence[Sequence[int]],
     bias: bool = True,
+    turned: bool = False,
 ) -> Tensor:
-    """Conv2D without its activation, after ``pads`` zeros around positions and columns."""
+    """Conv2D without its activation, after ``pads`` zeros around positions and columns.
+
+    ``turned`` says that the kernel has its columns first.
+    """
     x = tf.pad(x, [[0, 0], *map(list, pads), [0, 0]])
-    y = tf.nn.convolution(x, w["kernel"], list(strides), "VALID", dilations=list(dilations))
+    kernel = _turned(w["kernel"]) if turned else w["kernel"]
+    y = tf.nn.convolution(x, kernel, list(strides), "VALID", dilations=list(dilations))
     return y + w["bias"] if bias and "bias" in w else y
 
 
-def conv2d_gemm(d: Tensor, w: Weights, *, dilation: int = 1, column: int = -1) -> Tensor:
+def _turned(kernel: Tensor) -> Tensor:
+    return tf.transpose(kernel, [1, 0, 2, 3])
+
+
+def conv2d_gemm(
+    d: Tensor, w: Weights, *, dilation: int = 1, column: int = -1, turned: bool = False
+) -> Tensor:
     """Conv2D of a difference without flanks where a kernel covers all columns at once.
 
     Args:
@@ -65,8 +76,10 @@ def conv2d_gemm(d: Tensor, w: Weights, *, dilation: int = 1, column: int = -1) -
         w: the weights.
         dilation: positions from one tap to the next.
         column: the kernel's column that meets the only column of ``d``, or -1 for all.
+        turned: whether the kernel has its columns first.
     """
-    kernel = w["kernel"] if column < 0 else w["kernel"][:, column : column + 1]
+    kernel = _turned(w["kernel"]) if turned else w["kernel"]
+    kernel = kernel if column < 0 else kernel[:, column : column + 1]
     size, columns, channels, filters = kernel.shape
     kernel = tf.reshape(kernel, [size, columns * channels, filters])
     flat = tf.reshape(d, [*d.shape[:2], columns * channels])
@@ -92,7 +105,8 @@ def transposed_overlap(d: Tensor, w: Weights, *, strides: int, dilation: int) ->
 
     ``[N, W, C]`` or ``[N, W, 1, C]`` to ``(W - 1) * strides + (K - 1) * dilation + 1`` positions.
     """
-    size, filters, channels = w["kernel"].shape[0], *w["kernel"].shape[-2:]
+    filters, channels = w["kernel"].shape[-2:]
+    size = w["kernel"].shape.num_elements() // (filters * channels)
     count, width = d.shape[:2]
     kernel = tf.transpose(tf.reshape(w["kernel"], [size, filters, channels]), [2, 0, 1])
     products = tf.reshape(d, [count * width, channels]) @ tf.reshape(

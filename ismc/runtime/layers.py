@@ -81,6 +81,16 @@ def max_pool1d(x: Tensor, size: int, strides: int, padding: str = "valid") -> Te
     return tf.nn.max_pool1d(x, size, strides, _upper(padding))
 
 
+def max_pool2d(x: Tensor, size: Sequence[int], strides: Sequence[int], padding: str) -> Tensor:
+    """MaxPooling2D."""
+    return tf.nn.max_pool2d(x, size, strides, _upper(padding))
+
+
+def average_pool2d(x: Tensor, size: Sequence[int], strides: Sequence[int], padding: str) -> Tensor:
+    """AveragePooling2D; positions outside the sequence do not count."""
+    return tf.nn.avg_pool2d(x, size, strides, _upper(padding))
+
+
 def average_pool1d(x: Tensor, size: int, strides: int, padding: str = "valid") -> Tensor:
     """AveragePooling1D; positions outside the sequence do not count."""
     return tf.nn.avg_pool1d(x, size, strides, _upper(padding))
