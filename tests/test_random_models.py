@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import keras
 import numpy as np
@@ -41,17 +43,39 @@ def problem_of(case: Case) -> str:
     return ""
 
 
-def test_random_models_agree_with_the_oracle(
-    seeds: range, record_property: Callable[[str, object], None]
-) -> None:
-    problems = []
+def problems_of(seeds: range) -> tuple[list[list[object]], list[str]]:
+    """The seeds and kinds of the models that were compared, and what is wrong with them."""
+    drawn, problems = [], []
     for seed in seeds:
         case = random_case(seed)
-        record_property("random model", [seed, *kinds(case.model)])
+        drawn.append([seed, *kinds(case.model)])
         problem = problem_of(case)
         if problem:
             problems.append(problem)
     keras.backend.clear_session()
+    return drawn, problems
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ProcessPoolExecutor]:
+    """A process that is replaced now and then.
+
+    TensorFlow keeps every program that it has compiled, and each takes some of the 65530 memory
+    maps that a process may have.
+    """
+    context = get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=20) as executor:
+        yield executor
+
+
+def test_random_models_agree_with_the_oracle(
+    seeds: range,
+    pool: ProcessPoolExecutor,
+    record_property: Callable[[str, object], None],
+) -> None:
+    drawn, problems = pool.submit(problems_of, seeds).result()
+    for model in drawn:
+        record_property("random model", model)
     assert not problems, f"{len(problems)} of {len(seeds)} models:\n\n" + "\n\n".join(problems)
 
 

@@ -85,6 +85,7 @@ def test_a_masked_layer_sees_its_mask() -> None:
         lambda x: layers.Attention()([x, x]),
         lambda x: layers.MultiHeadAttention(2, 3)(x, x),
         layers.GlobalAveragePooling1D(),
+        lambda x: layers.Multiply()([x, layers.ReLU()(x)]),
     ):
         value = layer(layers.Masking()(sequence))
         model = randomise(keras.Model(sequence, value), 0)

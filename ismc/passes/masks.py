@@ -7,7 +7,8 @@ from ismc.ir import Graph, Layer
 LOOKING = (
     "LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM1D", "TimeDistributed",
     "MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention", "Softmax",
-    "GlobalAveragePooling1D", "Dot", "Concatenate", "Lambda",
+    "GlobalAveragePooling1D", "Lambda", "Add", "Subtract", "Multiply", "Average", "Maximum",
+    "Minimum", "Concatenate", "Dot",
 )  # fmt: skip
 
 

@@ -99,7 +99,7 @@ def conv2d(node: Node) -> Rule:
     window, pads = _window(node, 0)
     across, beside = _window(node, 1)
     columns = node.shape[1]
-    kwargs = {
+    kwargs: dict[str, Any] = {
         "strides": (window.stride, across.stride),
         "dilations": (window.dilation, across.dilation),
     }

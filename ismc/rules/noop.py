@@ -6,6 +6,7 @@ from ismc.rules.base import IDENTITY, Example, Node, Role, Rule, describe
 @describe(
     "Dropout",
     "SpatialDropout1D",
+    "SpatialDropout2D",
     "GaussianNoise",
     "GaussianDropout",
     "AlphaDropout",
