@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import prod
 from typing import Any
@@ -19,7 +19,7 @@ from ismc.frontend import Model
 from ismc.inputs import named_inputs, replacement
 from ismc.letters import Letters, every_letter, written
 from ismc.oracle import NaiveISM
-from ismc.plan import Plan
+from ismc.plan import Plan, Signature
 from ismc.progress import progress
 from ismc.requests import output_labels
 
@@ -73,7 +73,7 @@ class CompiledISM:
         Raises:
             InputError: when an input or the replacement does not fit.
         """
-        inputs = named_inputs(x, self.model.inputs, self.plan.signature)
+        inputs = named_inputs(x, self.model.inputs, self._signature)
         letters = written(replacement(replace_with, self.plan.signature))
         return self._nest([y[:, :, 0] for y in self._all(inputs, letters)])
 
@@ -86,12 +86,14 @@ class CompiledISM:
         Raises:
             InputError: when an input does not fit.
         """
-        inputs = named_inputs(x, self.model.inputs, self.plan.signature)
+        inputs = named_inputs(x, self.model.inputs, self._signature)
         return self._nest(self._all(inputs, every_letter(inputs, self.plan)))
 
     def reference(self, x: Any) -> Any:
         """The model's own answer: ``[B, *output]``."""
-        return self._oracle.reference(x)
+        inputs = named_inputs(x, self.model.inputs, self._signature)
+        nest = keras.tree.map_structure(lambda name: inputs[name], self.model.inputs)
+        return self._oracle.reference(nest)
 
     def predict(
         self,
@@ -111,7 +113,7 @@ class CompiledISM:
         Raises:
             InputError: when an input or the replacement does not fit.
         """
-        inputs = named_inputs(x, self.model.inputs, self.plan.signature)
+        inputs = named_inputs(x, self.model.inputs, self._signature)
         count = len(inputs[self.plan.sequence])
         block = None if replace_with is None else replacement(replace_with, self.plan.signature)
         results: list[Array] = []
@@ -277,6 +279,10 @@ class CompiledISM:
             traced = tf.function(self.score).get_concrete_function(spec, spec)
             found.append([mutants, *traced.output_shapes[1:]])
         return found
+
+    @property
+    def _signature(self) -> Signature:
+        return replace(self.plan.signature, folded=self.model.folded)
 
     @property
     def _oracle(self) -> NaiveISM:

@@ -27,7 +27,7 @@ def named_inputs(x: Any, names: Any, signature: Signature) -> dict[str, Array]:
         InputError: for a wrong number, rank, length, channels, batch or dtype; all at once.
     """
     flat = _paired(x, names)
-    shapes, problems = dict(signature.inputs), []
+    shapes, folded, problems = dict(signature.inputs), dict(signature.folded), []
     arrays: dict[str, Array] = {}
     for name, value in flat.items():
         try:
@@ -39,9 +39,7 @@ def named_inputs(x: Any, names: Any, signature: Signature) -> dict[str, Array]:
             problems.append(f"input {name!r} has the dtype {array.dtype}, expected numbers")
             continue
         wanted = shapes[name]
-        if array.ndim == len(wanted) + 2 and _without_ones(array.shape[1:]) == _without_ones(
-            wanted
-        ):
+        if array.shape[1:] == folded.get(name):
             array = array.reshape(len(array), *wanted)
         problem = _shape_problem(name, array, shapes[name])
         if problem:
@@ -151,10 +149,6 @@ def _leaves(nest: Any) -> Any:
             yield from _leaves(item)
     else:
         yield nest
-
-
-def _without_ones(shape: Sequence[int]) -> list[int]:
-    return [n for n in shape if n != 1]
 
 
 def _shape_problem(name: str, array: Array, shape: tuple[int, ...]) -> str:

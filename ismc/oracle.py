@@ -53,7 +53,7 @@ class NaiveISM:
         graph = lowered.graph
         inputs = tuple((name, graph[name].shape) for name in graph.inputs)
         width = max(stop - start for start, stop in self.sites)
-        self.signature = Signature(self.sequence, inputs, width)
+        self.signature = Signature(self.sequence, inputs, width, lowered.folded)
 
     def only(self, chosen: Sequence[str], structure: Any) -> NaiveISM:
         """The same for some of the outputs, named as in the graph, nested as in ``structure``."""

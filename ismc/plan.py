@@ -95,11 +95,13 @@ class Signature:
         sequence: the input that is mutated.
         inputs: names and shapes of all inputs, without the batch axis.
         width: the width of the widest site.
+        folded: shapes that inputs may have too, where the model has one axis of length one more.
     """
 
     sequence: str
     inputs: tuple[tuple[str, tuple[int, ...]], ...]
     width: int
+    folded: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -46,6 +46,8 @@ def test_a_conv1d_written_as_a_conv2d(form: str, inside: bool) -> None:
     assert_equal_to_oracle(ism, ismc.NaiveISM(model), given, replace_with=0.3)
     want = model(x.reshape(2, *(model.input_shape[1:])))
     np.testing.assert_allclose(ism.reference(given), want, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ismc.InputError, match="expected"):
+        ism(given[..., None])
     ours, naive = ism.plan.operations
     assert naive > 2.5 * ours, ism.explain()
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import ismc
 from ismc.frontend import read
+from tests.comparing import assert_same_outputs
 
 tf_keras = pytest.importorskip("tf_keras")
 
@@ -156,9 +157,7 @@ def inputs(model: Any, count: int = 2) -> Any:
 
 def same(found: Any, expected: Any) -> None:
     """Two nests of outputs hold the same numbers."""
-    keras.tree.assert_same_structure(found, expected)
-    for a, b in zip(keras.tree.flatten(found), keras.tree.flatten(expected), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    assert_same_outputs(found, expected)
 
 
 @pytest.mark.parametrize("build", BUILDERS, ids=lambda b: b.__name__)

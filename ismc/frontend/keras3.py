@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from ismc.errors import UnsupportedModelError
+from ismc.frontend.folded import unfolded
 from ismc.frontend.lengths import at_shapes, is_open
 from ismc.frontend.model import Model
 from ismc.frontend.probe import is_pointwise
@@ -35,13 +36,14 @@ def read(model: keras.Model) -> Model:
             f"The model is a {kind_of(type(model))}, expected a keras.Model.",
             hint="Load the file with keras.saving.load_model first.",
         )
-    model = _squeezed(model)
+    model, shapes = unfolded(model)
     model_, outputs = _functional(model)
     reader = _Reader()
     graph = reader.graph(model_, model_.name)
     inputs = keras.tree.map_structure(lambda t: reader.names[id(t)], _input_nest(model_))
     structure = keras.tree.map_structure(lambda t: reader.names[id(t)], outputs)
-    return Model(graph, inputs, structure, reader.variables, model)
+    folded = tuple(zip(graph.inputs, shapes, strict=False))
+    return Model(graph, inputs, structure, reader.variables, model, folded)
 
 
 def _functional(model: keras.Model) -> tuple[Any, Any]:
@@ -62,32 +64,6 @@ def _functional(model: keras.Model) -> tuple[Any, Any]:
     outputs: Any = model.outputs
     nest = getattr(model, "_outputs_struct", None)
     return model, nest if nest is not None else outputs[0]
-
-
-def _squeezed(model: keras.Model) -> keras.Model:
-    """The model on ``[L, C]`` where its sequence has a further axis of length one.
-
-    Models that write a Conv1D as a Conv2D take ``[L, 1, C]``, ``[1, L, C]`` or ``[L, C, 1]``.
-    """
-    try:
-        shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
-    except (AttributeError, ValueError, TypeError):
-        return model
-    if any(len(shape) == 2 for shape in shapes) or not any(map(_has_one, shapes)):
-        return model
-    inputs, values = [], []
-    for tensor, shape in zip(model.inputs, shapes, strict=True):
-        kept = tuple(n for n in shape if n != 1) if _has_one(shape) else shape
-        x = keras.Input(kept, name=_history(tensor)[0].name, dtype=tensor.dtype)
-        inputs.append(x)
-        values.append(x if kept == shape else keras.layers.Reshape(shape)(x))
-    nest: Any = keras.tree.pack_sequence_as(_input_nest(model), values)
-    packed: Any = keras.tree.pack_sequence_as(_input_nest(model), inputs)
-    return keras.Model(packed, model(nest), name=model.name)
-
-
-def _has_one(shape: tuple[int | None, ...]) -> bool:
-    return len(shape) == 3 and shape.count(1) == 1 and None not in shape
 
 
 def _input_nest(model: Any) -> Any:

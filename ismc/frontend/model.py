@@ -19,6 +19,7 @@ class Model:
         structure: the nest of output names, as the model returns it.
         variables: the live weights, by owner and name.
         model: the model object itself, for the naive program.
+        folded: inputs whose shape has a further axis of length one in the user's model.
     """
 
     graph: Graph
@@ -26,3 +27,4 @@ class Model:
     structure: Any
     variables: Mapping[str, Mapping[str, Any]]
     model: Any
+    folded: tuple[tuple[str, tuple[int, ...]], ...] = ()

@@ -128,7 +128,7 @@ def _line(program: Program, name: str, strategy: str, found: cost.Cost) -> Line:
         else layer.length,
         operations=found.operations,
         naive=naive(program, name).operations,
-        reason=rule.reason if rule is not None else "",
+        reason=rule.reason if rule is not None and not program.looked_up(name) else "",
     )
 
 
