@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 
 from ismc import __version__
-from ismc.commands.models import import_keras, load_model, sequence_length
+from ismc.commands.models import at_length, import_keras, load_model, sequence_length
 from ismc.commands.run import run as run_scan
 from ismc.commands.sites import site_range
-from ismc.errors import IsmcError, UnsupportedModelError
+from ismc.errors import InputError, IsmcError
 from ismc.io.extras import extras
 
 app = typer.Typer(
@@ -104,17 +104,25 @@ def run(
 
 @app.command()
 def explain(
-    model: ModelFile, outputs: Outputs = None, start: Start = None, end: End = None
+    model: ModelFile,
+    outputs: Outputs = None,
+    start: Start = None,
+    end: End = None,
+    length: Annotated[
+        int | None,
+        typer.Option("--length", metavar="N", min=1, help="For a model of any length."),
+    ] = None,
 ) -> None:
     """Print what is done with each layer of a model, and why."""
     with reporting():
         loaded = load_model(model)
-        length = sequence_length(loaded)
+        length = sequence_length(loaded) or length
         if length is None:
-            raise UnsupportedModelError(
-                f"The model {model} takes sequences of any length, expected a fixed one.",
-                hint="Call the model on a keras.Input with the length, and save that model.",
+            raise InputError(
+                f"The model {model} takes sequences of any length, expected one.",
+                hint="Give a length to explain it for: --length 1000.",
             )
+        loaded = at_length(loaded, length)
         import ismc
 
         sites = site_range(start, end, length)

@@ -75,6 +75,15 @@ def load_model(path: Path) -> Any:
     return model
 
 
+def at_length(model: Any, length: int) -> Any:
+    """The model for sequences of a length, where it takes any; else the model itself."""
+    from ismc.frontend.lengths import at_shapes
+
+    if sequence_length(model) is not None:
+        return model
+    return at_shapes(model, [(length, CHANNELS)])
+
+
 def sequence_length(model: Any) -> int | None:
     """``L`` of the model's sequences, or ``None`` when it is open."""
     return model.inputs[0].shape[1]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ismc.commands.models import check_model_file, load_model, sequence_length
+from ismc.commands.models import at_length, check_model_file, load_model, sequence_length
 from ismc.commands.sites import site_range
 from ismc.errors import InputError
 from ismc.io.contents import Contents, contents_of
@@ -72,7 +72,7 @@ def run(
     model = load_model(model_file)
     _check_length(records, fasta, sequence_length(model), model_file)
     with _bar() as moved:
-        ism = _compiled(model, sites, outputs)
+        ism = _compiled(at_length(model, records.length), sites, outputs)
         compiled = perf_counter()
         contents = contents_of(ism, records, model_file.name)
         with open_scores(target, contents, overwrite=overwrite) as file:
