@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from ismc.oracle import NaiveISM
 if TYPE_CHECKING:
     from ismc.compiled import CompiledISM
     from ismc.passes import Program
+    from ismc.plan import Signature
 
 RTOL, ATOL = 1e-4, 1e-5
 SEQUENCES, EDGES, RANDOM = 2, 2, 4
@@ -42,7 +43,7 @@ def verify(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
     if plan.operations[0] * count * plan.sequence_shape[1] > AFFORDABLE:
         active = tuple(i for i in plan.active if i in chosen)
         compiled = replace(compiled, plan=replace(plan, active=active), programs={})
-    inputs = random_inputs(plan.inputs, plan.sequence, rng)
+    inputs = random_inputs(plan.signature, SEQUENCES, rng)
     nest = tf.nest.map_structure(lambda name: inputs[name], compiled.model.inputs)
     oracle = NaiveISM(
         compiled.model.model,
@@ -68,17 +69,15 @@ def verify(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
         )
 
 
-def random_inputs(
-    inputs: Sequence[tuple[str, tuple[int, ...]]], sequence: str, rng: np.random.Generator
-) -> dict[str, Array]:
-    """Random one-hot sequences, and normal numbers for the other inputs."""
+def random_inputs(signature: Signature, count: int, rng: np.random.Generator) -> dict[str, Array]:
+    """Random one-hot sequences, and normal numbers for the other inputs: ``[count, ...]``."""
     arrays = {}
-    for name, shape in inputs:
-        if name == sequence:
-            letters = rng.integers(0, shape[-1], (SEQUENCES, shape[0]))
+    for name, shape in signature.inputs:
+        if name == signature.sequence:
+            letters = rng.integers(0, shape[-1], (count, shape[0]))
             arrays[name] = np.eye(shape[-1], dtype=np.float32)[letters]
         else:
-            arrays[name] = rng.normal(size=(SEQUENCES, *shape)).astype(np.float32)
+            arrays[name] = rng.normal(size=(count, *shape)).astype(np.float32)
     return arrays
 
 

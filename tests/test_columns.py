@@ -68,6 +68,31 @@ def test_profile_and_counts(shape: tuple[int, int, int]) -> None:
     assert naive > 4 * ours, ism.explain()
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.MaxPooling2D((1, 3), padding="same"),
+        layers.Cropping2D(((0, 0), (2, 1))),
+        layers.Conv2DTranspose(3, (3, 4), activation="gelu"),
+        layers.Conv2DTranspose(3, (1, 4), activation="gelu", padding="same"),
+        layers.ZeroPadding2D(((1, 0), (2, 1))),
+        layers.Conv2D(3, (1, 4), padding="same", activation="gelu", dtype="mixed_float16"),
+        layers.DepthwiseConv2D((1, 4), padding="same", activation="gelu"),
+    ],
+)
+def test_every_layer_over_columns_is_exact(layer: Any) -> None:
+    sequence = keras.Input((31, 4))
+    x = layers.Conv2D(6, (1, 1))(layers.Reshape((1, 31, 4))(sequence))
+    fresh = type(layer).from_config(layer.get_config() | {"name": "fresh"})
+    model = randomise(keras.Model(sequence, layers.Dense(2)(layers.Flatten()(fresh(x)))), 0)
+    x = one_hot(np.random.default_rng(0), 1, 31)
+    ism, naive = ismc.compile(model, verify=False), ismc.NaiveISM(model)
+    if fresh.compute_dtype == "float16":
+        np.testing.assert_allclose(ism.saturate(x), naive.saturate(x), atol=2e-2)
+    else:
+        assert_equal_to_oracle(ism, naive, x)
+
+
 def test_what_cannot_be_turned_is_exact() -> None:
     sequence = keras.Input((30, 4))
     x = layers.Conv2D(6, (1, 5))(layers.Reshape((1, 30, 4))(sequence))

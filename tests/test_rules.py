@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import keras
@@ -11,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import ismc
+from ismc.commands.layers import example_model
 from ismc.frontend import read
 from ismc.passes import Form, Program, Request
 from ismc.passes.classify import classify
@@ -30,21 +30,11 @@ CASES = [
 def build(kind: str, example: Example) -> tuple[keras.Model, list[np.ndarray]]:
     """The layer on inputs that all come from one sequence, with random weights."""
     rng = np.random.default_rng(len(kind))
-    shapes = [(shape[0], math.prod(shape[1:])) for shape in example.shapes]
-    flat = inputs = [keras.Input(shape) for shape in shapes]
-    if any(len(shape) > 2 for shape in example.shapes):
-        inputs = [keras.layers.Reshape(s)(x) for s, x in zip(example.shapes, flat, strict=True)]
-    if example.code:
-        names = {"ops": keras.ops, "np": np, "x": inputs[0], "y": inputs[-1]}
-        value = eval(example.code, names)  # noqa: S307  (the text of our own rules)
-    else:
-        layer = getattr(keras.layers, kind)(**example.config)
-        value = layer(inputs if len(inputs) > 1 else inputs[0])
-    model = keras.Model(flat, value)
+    model = example_model(kind, example)
     for weight in model.weights:
         if "seed" not in weight.path:
             weight.assign(rng.uniform(0.3, 1.2, weight.shape).astype(weight.dtype))
-    return model, [rng.normal(size=(2, *shape)).astype("float32") for shape in shapes]
+    return model, [rng.normal(size=(2, *x.shape[1:])).astype("float32") for x in model.inputs]
 
 
 def lowered(model: keras.Model) -> Program:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ismc.frontend import read
 from ismc.passes import Program, Request
@@ -15,6 +15,9 @@ from ismc.rules import Example, Role, Rule, examples
 from ismc.rules.functions import ALONG, ELEMENTWISE
 from ismc.rules.stops import REASONS
 from ismc.window import Span
+
+if TYPE_CHECKING:
+    import keras
 
 HEADER = ("layer or function", "role", "linear", "what is computed")
 GAINS = {
@@ -76,8 +79,17 @@ def _row(kind: str, rule: Rule) -> tuple[str, str, str, str]:
 
 
 def _rule(kind: str, example: Example) -> Rule:
-    """The rule of an example's last layer; all its inputs come from one sequence."""
+    """The rule of an example's last layer."""
+    graph = read(example_model(kind, example)).graph
+    request = Request(graph.inputs[0], (Span(0, 1),), graph.outputs)
+    program = classify(expand(flatten(Program(graph, request))))
+    return program.rules[program.request.outputs[0]]
+
+
+def example_model(kind: str, example: Example) -> keras.Model:
+    """The layer of an example on inputs ``[B, L, C]``, one for each of its shapes."""
     import keras
+    import numpy
 
     flat = [keras.Input((shape[0], prod(shape[1:]))) for shape in example.shapes]
     inputs: list[Any] = [
@@ -85,19 +97,9 @@ def _rule(kind: str, example: Example) -> Rule:
         for shape, x in zip(example.shapes, flat, strict=True)
     ]
     if example.code:
-        value = eval(example.code, names(inputs))  # noqa: S307  (the text of our own rules)
+        names = {"ops": keras.ops, "np": numpy, "x": inputs[0], "y": inputs[-1]}
+        value = eval(example.code, names)  # noqa: S307  (the text of our own rules)
     else:
         layer = getattr(keras.layers, kind)(**example.config)
         value = layer(inputs if len(inputs) > 1 else inputs[0])
-    graph = read(keras.Model(flat, value)).graph
-    request = Request(graph.inputs[0], (Span(0, 1),), graph.outputs)
-    program = classify(expand(flatten(Program(graph, request))))
-    return program.rules[program.request.outputs[0]]
-
-
-def names(inputs: list[Any]) -> dict[str, Any]:
-    """What the code of an example may name."""
-    import keras
-    import numpy
-
-    return {"ops": keras.ops, "np": numpy, "x": inputs[0], "y": inputs[-1]}
+    return keras.Model(flat, value)

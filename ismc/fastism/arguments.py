@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ismc.errors import InputError
-from ismc.plan import Signature
 
 Array = np.ndarray
 Ranges = Sequence[tuple[int, int]]
@@ -61,18 +60,6 @@ def unchanged(x: Array, ranges: Ranges, block: Array) -> Array:
     for i, letter in enumerate(block):
         same &= (x[:, starts + i] == letter).all(-1)
     return same
-
-
-def random_inputs(signature: Signature, count: int) -> dict[str, Array]:
-    """Random one-hot sequences, and normal numbers for the other inputs: ``[count, ...]``."""
-    rng, arrays = np.random.default_rng(0), {}
-    for name, shape in signature.inputs:
-        if name == signature.sequence:
-            letters = rng.integers(0, shape[1], (count, shape[0]))
-            arrays[name] = np.eye(shape[1], dtype=np.float32)[letters]
-        else:
-            arrays[name] = rng.normal(size=(count, *shape)).astype(np.float32)
-    return arrays
 
 
 def nested(arrays: Mapping[str, Array], names: Any) -> Any:

@@ -36,7 +36,7 @@ def turn(program: Program) -> Program:
     layers: dict[str, Layer] = {}
     turned: set[str] = set()
     for layer in graph:
-        found = _turned(layer, graph, turned)
+        found = _turned(layer, graph, layers, turned)
         if found is not None:
             turned.add(layer.name)
         elif layer.title not in (*SAME_ORDER, *GLOBAL):
@@ -56,7 +56,9 @@ def _flat(layer: Layer) -> bool:
     return len(layer.shape) == 3 and layer.shape[0] == 1 and layer.shape[1] > 1
 
 
-def _turned(layer: Layer, graph: Graph, turned: set[str]) -> Layer | None:
+def _turned(
+    layer: Layer, graph: Graph, layers: Mapping[str, Layer], turned: set[str]
+) -> Layer | None:
     """The layer with a turned value, or nothing where it has to stay."""
     shape = (layer.shape[1], layer.shape[0], *layer.shape[2:]) if len(layer.shape) == 3 else ()
     sources = tuple(graph[name] for name in layer.inputs)
@@ -67,9 +69,10 @@ def _turned(layer: Layer, graph: Graph, turned: set[str]) -> Layer | None:
     if not all(name in turned for name in layer.inputs):
         return None
     if layer.kind in (f"keras.{title}" for title in OVER_COLUMNS):
-        if layer.config.get("data_format") == "channels_first":
-            return None
-        return replace(layer, shape=shape, config=_swapped(layer.config), call=None)
+        found = replace(layer, shape=shape, config=_swapped(layer.config), call=None)
+        node = Node(found, tuple(layers[name] for name in layer.inputs), (True,))
+        plain = layer.config.get("compute_dtype", "float32") == "float32"
+        return found if plain and rule_of(node).role is not Role.STOP else None
     rule = rule_of(Node(layer, sources, (True,) * len(sources)))
     last = layer.config.get("axis", -1) in (-1, 3, [-1], [3])
     alone = rule.role in (Role.SEE_THROUGH, Role.AGGREGATE) and not rule.positional and last

@@ -47,6 +47,7 @@ class Expr:
 
 
 NO_RULE = "no rule for"
+CHANNELS_FIRST = "channels_first"
 THE_LAYER = Expr("layer", weights=True)
 IDENTITY = Expr("identity")
 
@@ -243,6 +244,8 @@ def rule_of(node: Node) -> Rule:
     function = _EXTRA.get().get(node.layer.title) or _TABLE.get(node.layer.kind)
     if function is None:
         return stop(f"{NO_RULE} {node.layer.title}")
+    if node.layer.kind.startswith("keras.") and node.config.get("data_format") == CHANNELS_FIRST:
+        return stop("channels come first, positions are axis 2")
     return function(node)
 
 

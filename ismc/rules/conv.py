@@ -1,6 +1,6 @@
 """Convolutions: linear; the schedule chooses how the product of a Conv1D is laid out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ismc.rules.base import Example, Expr, Node, Role, Rule, describe, stop, unpadded
@@ -23,8 +23,6 @@ from ismc.window import Window
 def conv1d(node: Node) -> Rule:
     """Convolution over positions."""
     config = node.config
-    if config.get("data_format") == "channels_first":
-        return stop("channels come first, positions are axis 2")
     if node.rank != 3:
         return stop("more than one axis of positions")
     (size,), (stride,), (dilation,) = (
@@ -61,9 +59,6 @@ def conv1d(node: Node) -> Rule:
 )
 def depthwise_conv1d(node: Node) -> Rule:
     """Convolution of each channel by itself."""
-    config = node.config
-    if config.get("data_format") == "channels_first":
-        return stop("channels come first, positions are axis 2")
     window, pads = _window(node, 0)
     kwargs = {"strides": window.stride, "dilation": window.dilation}
     if window.stride == 1:
@@ -94,8 +89,6 @@ def depthwise_conv1d(node: Node) -> Rule:
 def conv2d(node: Node) -> Rule:
     """Convolution over positions and one more axis; over a single column it is a Conv1D."""
     config = node.config
-    if config.get("data_format") == "channels_first":
-        return stop("channels come first, positions are axis 2")
     window, pads = _window(node, 0)
     across, beside = _window(node, 1)
     columns = node.shape[1]
@@ -156,10 +149,8 @@ def conv2d(node: Node) -> Rule:
 def conv_transpose(node: Node) -> Rule:
     """Transposed convolution: every input is spread over as many outputs as the kernel is long."""
     config = node.config
-    if config.get("data_format") == "channels_first":
-        return stop("channels come first, positions are axis 2")
     if any(s != 1 for s in (*node.shape[1:-1], *config["kernel_size"][1:], *config["strides"][1:])):
-        return stop("it mixes columns", reference=_transposed(node, 0))
+        return stop("it mixes columns")
     before = padding_before(config["padding"], node.layer.length, node.shape[0], *_sizes(config, 0))
     size, stride, dilation = _sizes(config, 0)
     window = Window(size, 1, dilation, (size - 1) * dilation - before, stride)
@@ -176,18 +167,17 @@ def conv_transpose(node: Node) -> Rule:
 
 def _transposed(node: Node, before: int) -> Expr:
     _, stride, dilation = _sizes(node.config, 0)
-    if len(node.config["kernel_size"]) > 1 and node.shape[1] != 1:
-        return Expr("layer", weights=True)
     kwargs = {"strides": stride, "dilation": dilation, "crop": before, "length": node.layer.length}
     return Expr("conv_transpose", kwargs=kwargs, weights=True)
 
 
 def _sizes(config: Mapping[str, Any], axis: int) -> tuple[int, int, int]:
     """Kernel size, stride and dilation along an axis of the kernel."""
-    return tuple(_at(config[key], axis) for key in ("kernel_size", "strides", "dilation_rate"))  # pyright: ignore[reportReturnType]
+    return tuple(along(config[key], axis) for key in ("kernel_size", "strides", "dilation_rate"))  # pyright: ignore[reportReturnType]
 
 
-def _at(value: Any, axis: int) -> int:
+def along(value: int | Sequence[int], axis: int) -> int:
+    """A size along one axis, of a size for each axis or for all."""
     return value if isinstance(value, int) else value[axis]
 
 

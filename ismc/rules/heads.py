@@ -9,8 +9,6 @@ EXAMPLES = [Example(), Example({"keepdims": True})]
 def global_average(node: Node) -> Rule:
     """The mean over positions: linear."""
     kwargs = {"keepdims": bool(node.config.get("keepdims"))}
-    if node.config.get("data_format") == "channels_first":
-        return stop("channels come first, positions are axis 2")
     return stop(
         "the mean sees every position",
         reference=Expr("global_average", kwargs=kwargs),
@@ -25,8 +23,6 @@ def global_average(node: Node) -> Rule:
 )
 def global_average2d(node: Node) -> Rule:
     """The mean over positions and columns."""
-    if node.config.get("data_format") == "channels_first":
-        return stop("channels come first, positions are axis 2")
     length, columns, _ = node.shape
     kwargs = {"length": length * columns, "keepdims": bool(node.config.get("keepdims"))}
     exact = Expr("mean_stop", kwargs=kwargs | {"axes": (1, 2)})
@@ -37,8 +33,6 @@ def global_average2d(node: Node) -> Rule:
 def global_max(node: Node) -> Rule:
     """The maximum over positions, from the maxima before and after the slab."""
     kwargs = {"keepdims": bool(node.config.get("keepdims"))}
-    if node.config.get("data_format") == "channels_first":
-        return stop("channels come first, positions are axis 2")
     return stop(
         "the maximum sees every position",
         reference=Expr("global_max", kwargs=kwargs),

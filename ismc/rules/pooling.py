@@ -4,7 +4,7 @@ from math import inf
 from typing import Any
 
 from ismc.rules.base import Example, Expr, Node, Role, Rule, describe, stop, unpadded
-from ismc.rules.conv import padding_before
+from ismc.rules.conv import along, padding_before
 from ismc.window import Window
 
 EXAMPLES = [
@@ -18,15 +18,13 @@ EXAMPLES = [
 
 
 def _window(node: Node) -> Window:
-    size, stride = _first(node.config["pool_size"]), _first(_strides(node))
+    size, stride = along(node.config["pool_size"], 0), along(_strides(node), 0)
     padding = node.config["padding"]
     pad = padding_before(padding, node.shape[0], node.layer.length, size, stride)
     return Window(size, stride, 1, pad)
 
 
 def _refused(node: Node) -> Rule | None:
-    if node.config.get("data_format") == "channels_first":
-        return stop("channels come first, positions are axis 2")
     if node.rank != 3 and node.layer.title in ("MaxPool", "AveragePool"):
         return stop("it pools columns as well")
     return None
@@ -34,14 +32,6 @@ def _refused(node: Node) -> Rule | None:
 
 def _strides(node: Node) -> Any:
     return node.config["strides"] or node.config["pool_size"]
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
-
-
-def _first(value: Any) -> int:
-    return value if isinstance(value, int) else value[0]
 
 
 @describe(
@@ -61,7 +51,9 @@ def pooling2d(node: Node) -> Rule:
         node.config["padding"] == "same" and not whole
     ):
         return stop("it pads positions and pools columns")
-    sizes, steps = (list(_pair(v)) for v in (node.config["pool_size"], _strides(node)))
+    sizes, steps = (
+        [along(value, 0), along(value, 1)] for value in (node.config["pool_size"], _strides(node))
+    )
     name = "max_pool2d" if node.layer.title == "MaxPooling2D" else "average_pool2d"
     reference = Expr(name, (sizes, steps, node.config["padding"]))
     return _refused(node) or Rule(Role.POOLING, window=window, reference=reference)

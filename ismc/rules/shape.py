@@ -39,8 +39,6 @@ def cropped(_: Node, left: int, right: int) -> Rule:
 @describe("ZeroPadding1D", examples=[Example({"padding": [2, 3]}), Example({"padding": [0, 1]})])
 def zero_padding(node: Node) -> Rule:
     """Zeros are put before and after; the positions move."""
-    if node.config.get("data_format") == "channels_first":
-        return stop("channels come first, positions are axis 2")
     return padded(node, *node.config["padding"])
 
 
@@ -70,8 +68,6 @@ def padded(_: Node, left: int, right: int) -> Rule:
 )
 def reshape(node: Node) -> Rule:
     """Positions are split into several or joined; what one holds must divide the other."""
-    if node.config.get("data_format") == "channels_first":
-        return stop("channels come first, positions are axis 2")
     return regrouped(node)
 
 
@@ -164,8 +160,6 @@ def repeated(_: Node, times: int) -> Rule:
 )
 def beside_columns(node: Node) -> Rule:
     """ZeroPadding2D and Cropping2D that leave the columns alone."""
-    if node.config.get("data_format") == "channels_first":
-        return stop("channels come first, positions are axis 2")
     (left, right), columns = node.config.get("padding") or node.config["cropping"]
     if tuple(columns) != (0, 0):
         return stop("it changes the columns as well")

@@ -49,11 +49,7 @@ def place(d: Tensor, shift: int | Tensor, width: int) -> Tensor:
     """Puts ``[N, W, C]`` at ``shift`` into ``[N, width, C]`` of zeros; what sticks out is cut."""
     if isinstance(shift, int):
         return _place_static(d, shift, width)
-    index = _spread(tf.range(width)[None] - shift[:, None], d.shape[0])
-    last = d.shape[1] - 1
-    taken = tf.gather(d, tf.clip_by_value(index, 0, last), axis=1, batch_dims=1)
-    kept = _like((index >= 0) & (index <= last), taken)
-    return tf.where(kept, taken, tf.zeros([], d.dtype))
+    return _over(tf.zeros([], d.dtype), d, shift, width)
 
 
 def cut(s: Tensor, shift: int | Tensor, width: int) -> Tensor:
@@ -68,11 +64,7 @@ def expand(r: Tensor, d: Tensor, starts: Tensor) -> Tensor:
 
 def overwrite(r: Tensor, s: Tensor, starts: Tensor) -> Tensor:
     """The whole mutated value ``[N, L, C]``: the slab in its place, in any dtype."""
-    index = _spread(tf.range(r.shape[1])[None] - starts[:, None], s.shape[0])
-    last = s.shape[1] - 1
-    taken = tf.gather(s, tf.clip_by_value(index, 0, last), axis=1, batch_dims=1)
-    kept = _like((index >= 0) & (index <= last), taken)
-    return tf.where(kept, taken, per_mutant(r, s.shape[0]))
+    return _over(per_mutant(r, s.shape[0]), s, starts, r.shape[1])
 
 
 def inside(v: Tensor, starts: Tensor, length: int, fill: float = 0.0) -> Tensor:
@@ -97,6 +89,14 @@ def substitution(x: Tensor, turn: Tensor, block: Tensor, starts: Tensor, widths:
     change = tf.einsum("maws,ast->mawt", seen, turn) + block - seen
     keep = _spread(tf.range(width)[None] < widths[:, None], there.shape[0])
     return tf.where(keep[:, :, None], tf.reshape(change, there.shape), 0.0)
+
+
+def _over(under: Tensor, s: Tensor, starts: Tensor, width: int) -> Tensor:
+    """``[N, W, C]`` from each start on, and what is under it elsewhere: ``[N, width, C]``."""
+    index = _spread(tf.range(width)[None] - starts[:, None], s.shape[0])
+    last = s.shape[1] - 1
+    taken = tf.gather(s, tf.clip_by_value(index, 0, last), axis=1, batch_dims=1)
+    return tf.where(_like((index >= 0) & (index <= last), taken), taken, under)
 
 
 def _place_static(d: Tensor, shift: int, width: int) -> Tensor:
