@@ -138,6 +138,12 @@ class CompiledISM:
         """One line per layer: role, form, strategy, width, operations against naive."""
         return str(self.plan)
 
+    def profile(self, x: Any = None, rounds: int = 5, every: int | str = 1) -> Any:
+        """Where the time of a saturation goes, statement by statement; see `ismc.profile`."""
+        from ismc.profile import profile
+
+        return profile(self, x, rounds, every)
+
     @property
     def sites(self) -> tuple[tuple[int, int], ...]:
         """The ranges that are mutated."""

@@ -27,6 +27,7 @@ def table(plan: Plan) -> str:
         f"model {plan.model}, plan {plan.digest}: {len(plan.sites)} sites of a sequence "
         f"[{length}, {channels}], {len(plan.active)} of them reach an output",
         f"operations per mutant: {count(ours)}, naive {count(naive)}: {gain:.1f} times fewer",
+        *needed(plan),
         f"about {plan.mutants} mutants a tile",
         verdict(plan),
     ]
@@ -47,6 +48,14 @@ def verdict(plan: Plan) -> str:
         return f"predicted gain: {gain:.1f} times"
     reason = f": {first.name} ({first.title}): {first.reason}" if first else ""
     return f"no large gain is expected{reason}"
+
+
+def needed(plan: Plan) -> tuple[str, ...]:
+    """How much of the plan's work any difference scan has to do, if sites change anything."""
+    if not plan.active:
+        return ()
+    least, ours = plan.minimum // (plan.letters * len(plan.active)), plan.operations[0]
+    return (f"at least {count(least)} of {count(ours)} operations per mutant are needed",)
 
 
 def count(number: int) -> str:

@@ -36,7 +36,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Size:
-    """A size that follows from how sites are put into tiles: ``"n"``, or the band of a Dense."""
+    """A size that follows from the tiles: ``"n"``, ``"letters"``, or the band of a Dense."""
 
     key: str
 
@@ -129,6 +129,8 @@ class Plan:
         mutants: about how many mutants a tile holds.
         seconds: predicted time of one mutant here and in the naive program.
         scored: whether a score is computed from reference and mutant.
+        minimum: operations that an exact difference scan of one sequence must do, in products
+            alone, over all sites and all letters beside the one there; see `ismc.passes.minimum`.
     """
 
     model: str
@@ -147,6 +149,7 @@ class Plan:
     mutants: int
     seconds: tuple[float, float]
     scored: bool = False
+    minimum: int = 0
 
     @property
     def signature(self) -> Signature:
@@ -163,6 +166,12 @@ class Plan:
     def width(self) -> int:
         """The width of the widest site."""
         return self.signature.width
+
+    @property
+    def letters(self) -> int:
+        """Substitutions per site where one-hot sequences are saturated."""
+        _, channels = self.sequence_shape
+        return channels - 1 if self.width == 1 and channels > 1 else channels
 
     @property
     def operations(self) -> tuple[int, int]:

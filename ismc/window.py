@@ -127,6 +127,11 @@ class Spans:
         """The starts as ``int64[sites]``."""
         return np.asarray(self.starts, np.int64)
 
+    @property
+    def fixed(self) -> bool:
+        """Whether all sites have the same span."""
+        return len(set(self.starts)) == 1
+
     def through(self, window: Window) -> Spans:
         """Where a layer with this window carries them: the hull of what each site reaches."""
         if window.pointwise:

@@ -16,7 +16,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 LAYERS = [
     {"errors", "window", "ir", "progress"},
     {"rules"},
-    {"plan", "cost", "explain", "arrange"},
+    {"plan", "cost", "products", "explain", "arrange"},
     {"passes"},
     {"codegen", "debug", "runtime", "inputs"},
     {"letters"},
@@ -25,11 +25,11 @@ LAYERS = [
     {"oracle"},
     {"compiled"},
     {"lengths"},
-    {"verify"},
+    {"verify", "profile"},
     {"api"},
     {"fastism", "io", "plot", "demo", "cli", "commands"},
 ]
-TENSORFLOW = {"frontend", "runtime", "oracle", "compiled", "verify", "requests", "demo"}
+TENSORFLOW = {"frontend", "runtime", "oracle", "compiled", "verify", "requests", "demo", "profile"}
 
 
 def part(path: Path) -> str:

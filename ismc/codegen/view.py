@@ -146,8 +146,8 @@ def text(term: Term) -> str:
             return f"part(w[{json.dumps(owner)}]{items})"
         case Weights(owner):
             return f"w[{json.dumps(owner)}]" if owner else "{}"
-        case Size("n"):
-            return "n"
+        case Size("n" | "letters" as key):
+            return key
         case Size(key):
             return f'sizes["{key}"]'
         case Apply():

@@ -112,6 +112,12 @@ def explain(
         int | None,
         typer.Option("--length", metavar="N", min=1, help="For a model of any length."),
     ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Time it too, statement by statement.")
+    ] = False,
+    every: Annotated[
+        int, typer.Option("--every", metavar="N", min=1, help="Statements of a row of --profile.")
+    ] = 1,
 ) -> None:
     """Print what is done with each layer of a model, and why."""
     with reporting():
@@ -126,7 +132,10 @@ def explain(
         import ismc
 
         sites = site_range(start, end, length)
-        print(ismc.compile(loaded, sites=sites, outputs=outputs or None, verify=False).explain())
+        ism = ismc.compile(loaded, sites=sites, outputs=outputs or None, verify=False)
+        print(ism.explain())
+        if profile:
+            print(f"\n{ism.profile(every=every)}")
 
 
 @app.command()

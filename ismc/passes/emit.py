@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ismc.ir import Layer
@@ -72,12 +74,24 @@ def _on_difference(low: Lowering, layer: Layer, rule: Rule) -> None:
     operands: list[Term] = [d]
     if rule.layout == "pool":
         operands.append(low.offset(layer.name, spans.starts))
+    cropped = crop(raw, spans) if strategy == "gemm" else None
+    if cropped:
+        expr = replace(expr, kwargs={**expr.kwargs, "crop": cropped})
+        raw = spans
     term = d if expr == IDENTITY else low.apply(layer, expr, operands)
     if raw != spans:
         if expr != IDENTITY:
             term = low.bind(layer.name, "d", term, (raw.width, *layer.shape[1:]))
         term = low.moved(term, raw, spans)
     low.define(layer, term, spans)
+
+
+def crop(raw: Spans, spans: Spans) -> tuple[int, int] | None:
+    """The first position and the width of ``spans`` within ``raw``, if one part for all sites."""
+    shift = spans.array - raw.array
+    if raw == spans or not np.all(shift == shift[0]) or shift[0] < 0:
+        return None
+    return (int(shift[0]), spans.width) if shift[0] + spans.width <= raw.width else None
 
 
 def _on_slab(low: Lowering, layer: Layer, rule: Rule) -> None:

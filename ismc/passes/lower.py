@@ -25,7 +25,8 @@ from ismc.rules import Expr
 from ismc.rules.base import IDENTITY
 from ismc.window import Span, Spans
 
-N = Size("n")
+PIECEWISE = ("relu", "leaky_relu", "relu6")
+N, LETTERS = Size("n"), Size("letters")
 
 
 @dataclass
@@ -56,7 +57,7 @@ class Lowering:
         if key not in self.made:
             spans = self.program.spans[name]
             slab = self.slab(name, spans)
-            term = Apply("-", (slab, self._windows(name, spans)))
+            term = Apply("-", (slab, self._unchanged(name, spans)))
             self._define(name, "d", term, spans, key)
         return self.made[key]
 
@@ -73,8 +74,8 @@ class Lowering:
             return made if there == extent else self._moved(made, there, extent, "cut")
         key = (name, "s", extent)
         if key not in self.made:
-            placed = self._moved(self.difference(name), self.program.spans[name], extent, "place")
-            term = Apply("+", (self._windows(name, extent), placed))
+            d, there = self.difference(name), self.program.spans[name]
+            term = Apply("+", (self._base(name, extent), self.moved(d, there, extent)))
             self._define(name, "s", term, extent, key)
         return self.made[key]
 
@@ -172,10 +173,37 @@ class Lowering:
                 return True
         return False
 
-    def _windows(self, name: str, spans: Spans) -> Apply:
-        return Apply(
-            "windows", (self.reference(name), self.offset(name, spans.starts), spans.width)
+    def _base(self, name: str, extent: Spans) -> Term:
+        """The reference under a slab; named where a reader applies its function to it again."""
+        term, readers = self._windows(name, extent), self.program.graph.consumers(name)
+        if not any(self._again(reader.name, extent) for reader in readers):
+            return term
+        shape = ("N", extent.width, *_tail(self.program, name))
+        return self.step(name, "w", term, shape, (name, "w", extent))
+
+    def _unchanged(self, name: str, spans: Spans) -> Term:
+        """The reference at the spans of a layer that is held as a slab."""
+        layer = self.program.graph[name]
+        base = self.made.get((layer.inputs[0], "w", spans)) if self._again(name, spans) else None
+        if base is None:
+            return self._windows(name, spans)
+        return self.apply(layer, self.program.rules[name].on_slab, [base])
+
+    def _again(self, name: str, extent: Spans) -> bool:
+        """Whether a function is cheaper to apply to the reference again than to look up."""
+        program = self.program
+        return (
+            program.forms.get(name) is Form.SLAB
+            and program.rules[name].on_slab.fn in PIECEWISE
+            and not program.rules[name].positional
+            and program.extents[name] == program.spans[name] == extent
         )
+
+    def _windows(self, name: str, spans: Spans) -> Apply:
+        r, first = self.reference(name), spans.starts[0]
+        if spans.fixed and 0 <= first <= self.program.graph[name].length - spans.width:
+            return Apply("window", (r, first, spans.width, N))
+        return Apply("windows", (r, self.offset(name, spans.starts), spans.width, LETTERS))
 
     def _moved(self, v: Term, there: Spans, wanted: Spans, how: str) -> Apply:
         shift = there.array - wanted.array

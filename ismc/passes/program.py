@@ -32,7 +32,11 @@ class Request:
         rules: rules for single layers by name; they come before all others.
         stop_at: layers after which everything is recomputed in full.
         memory: bytes that the tiles may take.
-        tile: sites of one tile, or 0 for the schedule's choice.
+        tile: sites of one tile as far as memory allows, or 0 for the schedule's choice.
+        strategies: forms of single convolutions, ``(layer, form)``; the schedule's choice for
+            the others.
+        cut: the first layer to be recomputed in full, ``""`` for none, or ``None`` for the
+            choice of `balance`.
         scored: whether a score is computed from reference and mutant.
     """
 
@@ -43,6 +47,8 @@ class Request:
     rules: Mapping[str, Rule] = field(default_factory=dict)
     memory: int = 1 << 30
     tile: int = 0
+    strategies: tuple[tuple[str, str], ...] = ()
+    cut: str | None = None
     scored: bool = False
 
 

@@ -24,14 +24,14 @@ from ismc.window import Span, Spans
 
 def propagate(program: Program) -> Program:
     """The program with need, spans and extents of every live value."""
-    need = _need(program)
+    need = needed(program)
     program = program.knowing(need=need)
     spans = _spans(program)
     program = program.knowing(spans=spans)
     return program.knowing(extents=_extents(program))
 
 
-def _need(program: Program) -> dict[str, Span]:
+def needed(program: Program) -> dict[str, Span]:
     """Backward: the positions of each value that some requested output depends on."""
     graph = program.graph
     need = {name: Span(0, 0) for name in program.live}

@@ -16,6 +16,7 @@ from ismc import cost
 from ismc.ir import Layer
 from ismc.passes.emit import emit
 from ismc.passes.lower import Lowering, reference_name
+from ismc.passes.minimum import minimum
 from ismc.passes.program import Form, Program
 from ismc.passes.reference import reference_steps
 from ismc.plan import Line, Plan
@@ -53,6 +54,7 @@ def schedule(program: Program) -> Program:
             bands=tuple(low.bands),
             active=_active(program),
             scored=request.scored,
+            minimum=minimum(program),
             mutants=_mutants(program, low, spent),
             seconds=(
                 sum(found.seconds for found in spent),
@@ -82,16 +84,30 @@ def here(program: Program, name: str) -> tuple[str, cost.Cost]:
         if rule.stop.fn == "dense_stop":
             return "rows", cost.dense(width, layer, inputs)
         return rule.stop.fn.removesuffix("_stop"), cost.elements(width * inputs[0].shape[-1])
-    width = (program.extents if form is Form.SLAB else program.spans)[name].width
+    width = _width(program, name)
     if rule.layout == "conv":
-        forms = cost.convolution(
-            layer, inputs[0].shape, program.spans[layer.inputs[0]].width, width
-        )
-        best = min(forms, key=lambda key: forms[key].seconds)
+        forms = strategies(program, name)
+        best = dict(program.request.strategies).get(name, "")
+        if best not in forms:
+            best = min(forms, key=lambda key: forms[key].seconds)
         return best, forms[best]
     if layer.title == "Dense":
         return "gemm", cost.dense(width, layer, inputs)
     return "", cost.Cost(0, 0.0) if rule.identity else cost.elements(width * prod(layer.shape[1:]))
+
+
+def strategies(program: Program, name: str) -> dict[str, cost.Cost]:
+    """Every form of a convolution that acts on a difference, and what it costs."""
+    layer = program.graph[name]
+    (source,) = layer.inputs
+    shape, reads = program.graph[source].shape, program.spans[source].width
+    return cost.convolution(layer, shape, reads, _width(program, name))
+
+
+def _width(program: Program, name: str) -> int:
+    """How many positions of a value are held."""
+    slab = program.forms[name] is Form.SLAB
+    return (program.extents if slab else program.spans)[name].width
 
 
 def naive(program: Program, name: str) -> cost.Cost:
@@ -113,7 +129,7 @@ def _line(program: Program, name: str, strategy: str, found: cost.Cost) -> Line:
     rule = program.rules.get(name)
     width = layer.length
     if form in (Form.DIFFERENCE, Form.SLAB):
-        width = (program.extents if form is Form.SLAB else program.spans)[name].width
+        width = _width(program, name)
     elif form is Form.FULL and rule is not None and rule.stop is not None:
         width = program.spans[layer.inputs[0]].width
     return Line(
@@ -155,11 +171,12 @@ def _mutants(program: Program, low: Lowering, spent: list[cost.Cost]) -> int:
     most = max(1, program.request.memory // max(1, 2 * total))
     largest = [found.temporary for found in spent if found.temporary]
     weights = sum(found.weights for found in spent)
+    rates = cost.rates()
 
     def seconds(count: int) -> float:
-        spilled = sum(size for size in largest if size * count > cost.CACHE)
-        return weights / cost.BYTES / 2 / count + spilled * 2 / cost.BYTES + 2e-5 / count
+        spilled = sum(size for size in largest if size * count > rates.cache)
+        return weights / rates.bytes / 2 / count + spilled * 2 / rates.bytes + 2e-5 / count
 
     sizes = [letters * sites for sites in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256)]
     best = min((n for n in sizes if n <= most), key=seconds, default=1)
-    return letters * program.request.tile or max(1, best)
+    return min(most, letters * program.request.tile) or max(1, best)

@@ -60,8 +60,10 @@ from ismc.runtime.positions import (
     place,
     substitution,
     weights_at,
+    window,
     windows,
 )
+from ismc.runtime.probe import held
 from ismc.runtime.recurrent import recurrent_output, recurrent_states, recurrent_stop
 from ismc.runtime.tiles import collect, letters_in_order, scan
 
@@ -104,6 +106,7 @@ __all__ = [
     "global_average",
     "global_max",
     "global_max_stop",
+    "held",
     "inside",
     "layer_norm",
     "letters_in_order",
@@ -141,6 +144,7 @@ __all__ = [
     "tanh",
     "transposed_overlap",
     "weights_at",
+    "window",
     "windows",
     "zero_pad",
 ]

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from ismc.runtime.differences import conv1d_gemm, overlap_add
+from ismc.runtime.differences import conv1d_gemm
+from ismc.runtime.overlap import overlap_add
 from ismc.runtime.types import Tensor, Weights
 
 NONE = (0, 0)

@@ -3,30 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 
 import tensorflow as tf
 
 from ismc.runtime.layers import batch_norm_scale, conv1d
+from ismc.runtime.overlap import add_pieces, overlap_add, tap_blocks
 from ismc.runtime.positions import _spread, inside, per_mutant, place, windows
 from ismc.runtime.types import Tensor, Weights
 
+FEW = 4
 
-def conv1d_gemm(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:
-    """Convolution as one product and an overlap-add: ``[N, W + (K-1) * dilation, F]``.
+
+def conv1d_gemm(
+    d: Tensor, w: Weights, *, dilation: int = 1, crop: tuple[int, int] | None = None
+) -> Tensor:
+    """Convolution as products and an overlap-add: ``[N, W + (K-1) * dilation, F]``.
 
     Every position is multiplied with every row of the kernel, ``W * K`` products in all, and
-    the products are added up where they land. Groups follow from the shapes.
+    the products are added up where they land. Groups follow from the shapes. With ``crop``, the
+    first output and how many are wanted, rows whose products land elsewhere are left out.
     """
     size, channels, filters = w["kernel"].shape
     groups = d.shape[2] // channels
     if groups > 1:
         parts = zip(tf.split(d, groups, 2), tf.split(w["kernel"], groups, 2), strict=True)
-        return tf.concat([conv1d_gemm(p, {"kernel": k}, dilation=dilation) for p, k in parts], 2)
+        each = (conv1d_gemm(p, {"kernel": k}, dilation=dilation, crop=crop) for p, k in parts)
+        return tf.concat(list(each), 2)
     count, width, _ = d.shape
-    kernel = tf.reshape(tf.transpose(w["kernel"][::-1], [1, 0, 2]), [channels, size * filters])
-    products = tf.reshape(d, [count * width, channels]) @ kernel
-    products = tf.reshape(products, [count, width, size, filters])
-    return overlap_add(products, dilation)
+    kernel = tf.transpose(w["kernel"][::-1], [1, 0, 2])
+    if filters <= FEW and size > FEW:
+        y = _few_filters(d, kernel, dilation)
+        return y[:, crop[0] : sum(crop)] if crop else y
+    if not crop:
+        products = tf.reshape(d, [count * width, channels]) @ tf.reshape(kernel, [channels, -1])
+        return overlap_add(tf.reshape(products, [count, width, size, filters]), dilation)
+    (first, out), pieces = crop, []
+    for begin, end, taps in tap_blocks(width, size, dilation, first, out):
+        rows = tf.reshape(d[:, begin:end], [count * (end - begin), channels])
+        block = tf.reshape(kernel[:, taps.start : taps.stop], [channels, len(taps) * filters])
+        products = tf.reshape(rows @ block, [count, end - begin, len(taps), filters])
+        pieces += [(begin + j * dilation - first, products[:, :, i]) for i, j in enumerate(taps)]
+    return add_pieces(pieces, out)
+
+
+def _few_filters(d: Tensor, kernel: Tensor, dilation: int) -> Tensor:
+    """The same with positions last, where few filters would leave short rows to add up."""
+    channels, size, filters = kernel.shape
+    count, width, _ = d.shape
+    reach = (size - 1) * dilation
+    rows = tf.reshape(tf.transpose(kernel, [1, 2, 0]), [size * filters, channels])
+    products = tf.matmul(rows, tf.reshape(d, [count * width, channels]), transpose_b=True)
+    products = tf.reshape(products, [size, filters, count, width])
+    padded = (
+        tf.pad(products[j], [[0, 0], [0, 0], [j * dilation, reach - j * dilation]])
+        for j in range(size)
+    )
+    return tf.transpose(reduce(add, padded), [1, 2, 0])
 
 
 def conv1d_outer(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:
@@ -171,20 +205,3 @@ def _running_max(x: Tensor) -> Tensor:
         x = tf.maximum(x, tf.concat([x[:, :step], x[:, :-step]], 1))
         step *= 2
     return x
-
-
-def overlap_add(products: Tensor, dilation: int) -> Tensor:
-    """Adds ``[N, W, K, F]``, where tap ``j`` of position ``i`` lands at ``i + j * dilation``."""
-    _, width, size, _ = products.shape
-    reach = (size - 1) * dilation
-    if dilation == 1 and width < size:
-        parts = (tf.pad(products[:, i], [[0, 0], [i, width - 1 - i], [0, 0]]) for i in range(width))
-    else:
-        parts = (
-            tf.pad(products[:, :, j], [[0, 0], [j * dilation, reach - j * dilation], [0, 0]])
-            for j in range(size)
-        )
-    total = next(parts)
-    for part in parts:
-        total += part
-    return total

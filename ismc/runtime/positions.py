@@ -22,14 +22,20 @@ def per_mutant(x: Tensor, count: int) -> Tensor:
     return tf.reshape(tf.broadcast_to(x[:, None], shape), [count, *x.shape[1:]])
 
 
-def windows(r: Tensor, starts: Tensor, width: int) -> Tensor:
+def windows(r: Tensor, starts: Tensor, width: int, letters: int = 1) -> Tensor:
     """``width`` positions of ``[B, L, C]`` from each start: ``[N, width, C]``.
 
-    Beyond the ends the last position is repeated; `inside` masks what must not be seen.
+    The ``letters`` mutants of a site share one look-up. Beyond the ends the last position is
+    repeated; `inside` masks what must not be seen.
     """
-    index = tf.clip_by_value(starts[:, None] + tf.range(width), 0, r.shape[1] - 1)
-    gathered = tf.gather(r, tf.reshape(index, [-1]), axis=1)
-    return tf.reshape(gathered, [r.shape[0] * starts.shape[0], width, *r.shape[2:]])
+    index = tf.clip_by_value(starts[::letters, None] + tf.range(width), 0, r.shape[1] - 1)
+    shared = tf.reshape(tf.gather(r, index, axis=1), [-1, width, *r.shape[2:]])
+    return per_mutant(shared, r.shape[0] * starts.shape[0])
+
+
+def window(r: Tensor, start: int, width: int, count: int) -> Tensor:
+    """The same ``width`` positions of ``[B, L, C]`` for all mutants of a sequence."""
+    return per_mutant(r[:, start : start + width], count)
 
 
 def weights_at(
