@@ -1,1 +1,1 @@
-"""Benchmarks; never run under pytest. ``python -m benchmarks.speed --help``."""
+"""Benchmarks; never run under pytest. ``python -m benchmarks --help``."""

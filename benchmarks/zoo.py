@@ -5,8 +5,8 @@
 
 One sequence, all three alternatives at every site; where that takes too long or its answer is too
 large, at windows of consecutive sites spread over the sequence, both ends among them. The naive
-program is timed as in `benchmarks.speed`: each form at its best batch, on some mutants, scaled to
-all of them, alternating with ours, medians.
+program is timed as in `python -m benchmarks run`: each form at its best batch, on some mutants,
+scaled to all of them, alternating with ours, medians.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ import numpy as np
 import tensorflow as tf
 
 import ismc
-from benchmarks.speed import gemm_rate, naive_forms, timed
+from benchmarks.naive import gemm_rate, naive_forms, timed
 from ismc.explain import verdict
 from tests.zoo import ARCHITECTURES, Entry, random_inputs
 

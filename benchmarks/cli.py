@@ -1,0 +1,183 @@
+"""The commands: set up the peers, race, check, and draw."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks import environments, growth, records
+from benchmarks.environments import PEERS, python_of
+from benchmarks.errors import BenchmarkError
+from benchmarks.machine import machine
+from benchmarks.race import race
+from benchmarks.reporting import reporting
+from benchmarks.rows import ROWS
+
+RESULTS = Path("benchmarks/results")
+RACES, GROWTH = RESULTS / "races-cpu2.json", RESULTS / "growth-cpu2.json"
+NAIVE = "naive"
+
+app = typer.Typer(
+    help="ismc beside the naive program and its peers, in one run.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+Models = Annotated[
+    list[str] | None, typer.Option("--models", metavar="NAME ..", help="Rows; all by default.")
+]
+Against = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--against", metavar="SIDE ..", help=f"naive, {', '.join(PEERS)}; all by default."
+    ),
+]
+Rounds = Annotated[int, typer.Option("--rounds", min=1, help="Timings of each side.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Rows of this file are replaced.")]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Errors are told on stderr, without a traceback; the exit code is 2."""
+    try:
+        yield
+    except BenchmarkError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from error
+
+
+@app.command()
+def setup() -> None:
+    """Build the environments of the peers; what is there stays."""
+    with _told():
+        environments.setup(print)
+
+
+@app.command()
+def run(
+    models: Models = None, against: Against = None, rounds: Rounds = 5, json: Json = None
+) -> None:
+    """Race the sides: answers compared, then timed in turn."""
+    with _told():
+        measured(models or list(ROWS), PEERS if against is None else against, rounds, json)
+
+
+@app.command()
+def check(
+    models: Models = None,
+    against: Against = None,
+    rounds: Rounds = 5,
+    committed: Annotated[Path, typer.Option(help="The results to hold against.")] = RACES,
+    results: Annotated[
+        Path | None, typer.Option("--measured", help="Compare this file, and run nothing.")
+    ] = None,
+) -> None:
+    """Compare ratios with the committed results; exits with 1 when one fell by over 20 %.
+
+    By default the quick rows are run against the naive program, which must never be the faster.
+    """
+    with _told():
+        if not committed.exists():
+            raise BenchmarkError(f"There are no results {committed}.", hint="See --committed.")
+        quick = [name for name, row in ROWS.items() if row.quick]
+        now = (
+            records.read(results)
+            if results
+            else measured(models or quick, against or [NAIVE], rounds, None)
+        )
+        problems = [*records.fallen(records.read(committed), now), *records.slower(now)]
+        for problem in problems:
+            print(problem)
+    if problems:
+        raise typer.Exit(1)
+    count = len(list(records.ratios(now)))
+    print(f"No ratio fell by more than {records.FALL:.0%}; {count} were measured.")
+
+
+@app.command()
+def grow(
+    json: Annotated[Path, typer.Option("--json", help="The file to write.")] = GROWTH,
+    rounds: Rounds = 3,
+) -> None:
+    """Time against length, batch, kernel and depth, with the naive program beside it."""
+    with _told(), reporting(growth.count(), "growth") as (say, step):
+        points = growth.measured(rounds, say, step)
+        records.write(json, {"machine": machine(), "points": points})
+
+
+@app.command()
+def plots(
+    races: Annotated[Path, typer.Option(help="The results of `run`.")] = RACES,
+    growing: Annotated[Path, typer.Option("--growth", help="The results of `grow`.")] = GROWTH,
+    folder: Annotated[Path, typer.Option("--output", "-o", help="Where to draw.")] = RESULTS,
+) -> None:
+    """Draw the pictures of the README from results; of those that are there."""
+    from benchmarks import plots as drawing
+
+    for file, draw, name in ((races, drawing.bars, "races"), (growing, drawing.lines, "growth")):
+        if file.exists():
+            draw(records.read(file), folder / f"{name}.png")
+            print(folder / f"{name}.png")
+
+
+@app.command()
+def table(races: Annotated[Path, typer.Option(help="The results of `run`.")] = RACES) -> None:
+    """Print results as a Markdown table."""
+    from benchmarks.tables import markdown
+
+    print(markdown(records.read(races)))
+
+
+def measured(models: list[str], against: Any, rounds: int, json: Path | None) -> records.Record:
+    """The results of some rows; written after each, where a file is named.
+
+    Raises:
+        BenchmarkError: when a name is unknown, or an environment is not built.
+    """
+    _known(models, against)
+    about, rows = {"machine": machine()}, []
+    with reporting(len(models), "rows") as (say, step):
+        for name in models:
+            row = ROWS[name]
+            rows.append(race(name, row, against, rounds, lambda text: say(f"{row.title}: {text}")))  # noqa: B023
+            step()
+            print(sentence(rows[-1]), flush=True)
+            if json:
+                records.write(json, records.merged(json, about, rows))
+    return {**about, "rows": rows}
+
+
+def _known(models: list[str], against: Any) -> None:
+    for found, known, what in ((models, list(ROWS), "row"), (against, [NAIVE, *PEERS], "side")):
+        for name in found:
+            if name not in known:
+                raise BenchmarkError(f"There is no {what} {name!r}.", hint=", ".join(known))
+    for side in against:
+        python_of(side)
+
+
+def sentence(row: records.Record) -> str:
+    """A row in words."""
+    ours, naive = row["sides"]["ismc"], row["sides"]["naive"]
+    compiled = ours["compile"]
+    form = naive["variant"]
+    text = [
+        f"{row['title']}: {row['mutants']} mutants, ismc {ours['seconds']:.3f} s, "
+        f"{ours['peak_mb']:.0f} MB, compiled in {compiled['total']:.1f} s",
+        f"naive {naive['seconds']:.2f} s ({form['form']}, batch {form['batch']}, scaled from "
+        f"{naive['timed']}), {row['speedups']['naive']:.1f} times faster",
+    ]
+    for name, side in row["sides"].items():
+        if name not in ("ismc", "naive"):
+            text.append(
+                f"{name} cannot: {side['cannot']}"
+                if "cannot" in side
+                else f"{name} {side['seconds']:.2f} s, {row['speedups'][name]:.1f} times faster"
+            )
+    return "\n  ".join(text)
