@@ -112,7 +112,7 @@ class Export:
         plan, model = self.ism.plan, self.ism.model
         x = self.inputs(sequences)
         nest = keras.tree.map_structure(lambda name: x[name], model.inputs)
-        call = first_call(replace(self.ism, tile=tile), nest)
+        call = first_call(replace(self.ism, tile=tile, programs={}), nest)
         batch, letters = call.arguments[0].shape[0], call.arguments[2].shape[0]
         others = {name: self._input(name, batch) for name, _ in plan.inputs}
         first = others.pop(plan.sequence)

@@ -69,7 +69,8 @@ def test_manifest_is_complete(exported: Any) -> None:
     programs = record["programs"]
     assert [p["kind"] for p in programs] == ["ismc", "ismc", "naive", "naive"]
     assert [p["batch"] for p in programs] == [SEQUENCES, SEQUENCES, *BATCHES]
-    assert programs[1]["tile_sites"] <= 3
+    assert programs[1]["tile_sites"] <= 3 < programs[0]["tile_sites"]
+    assert programs[1]["arguments"] != programs[0]["arguments"]
     assert programs[0]["mutants"] == SEQUENCES * 3 * record["active_sites"]
     assert record["multiply_adds_per_mutant"]["naive"] > record["multiply_adds_per_mutant"]["ismc"]
     assert len(record["plan"]) == 6
