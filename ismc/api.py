@@ -7,9 +7,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from ismc.autotune import autotune as tune
+from ismc.calibration import calibrate
 from ismc.codegen.load import load
 from ismc.codegen.render import render
 from ismc.compiled import CompiledISM
+from ismc.cost import using_rates
 from ismc.debug import observed
 from ismc.errors import InputError
 from ismc.frontend import Model, read
@@ -21,6 +24,7 @@ from ismc.passes import PIPELINE, Program, Request
 from ismc.passes.flatten import flatten
 from ismc.requests import choose_outputs, choose_rules, choose_sequence, choose_stops
 from ismc.rules import Rule
+from ismc.trials import Trials
 from ismc.verify import verify as compare
 
 MEMORY = 1 << 30
@@ -39,6 +43,8 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     rules: Mapping[str | type, Rule] | None = None,
     infer_rules: bool = False,
     verify: bool = True,
+    autotune: bool = False,
+    autotune_seconds: float = 60.0,
 ) -> Any:
     """Compiles a Keras model into exact in-silico mutagenesis.
 
@@ -61,6 +67,11 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
             that holds on every trial, if any; `explain` prints it.
         verify: compare with the naive program on a few random sequences, at the edges and at
             random sites.
+        autotune: time what the cost model decides, and its alternatives, on this machine, and
+            keep the fastest, which may be the naive program. What is found is remembered in the
+            user's cache directory, or in that of ``ISMC_CACHE_DIR``. Without it, a plan does not
+            depend on the machine.
+        autotune_seconds: after which nothing new is tried; the first trials are always made.
 
     Returns:
         A callable; see `CompiledISM`, and `OpenISM` for a model of open length.
@@ -78,7 +89,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         settings = {
             "sites": sites, "outputs": outputs, "score": score, "sequence_input": sequence_input,
             "stop_at": stop_at, "memory": memory, "rules": rules, "infer_rules": infer_rules,
-            "verify": verify,
+            "verify": verify, "autotune": autotune, "autotune_seconds": autotune_seconds,
         }  # fmt: skip
         return OpenISM(model, partial(compile, **settings))
     lowered = read(model)
@@ -93,28 +104,32 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         chosen_rules = inferred(program.graph, lowered.variables) | chosen_rules
     request = replace(program.request, stop_at=stops, rules=chosen_rules)
     program = program.knowing(request=request)
-    compiled = _assembled(program, lowered, chosen, structure, score)
-    if verify:
+    finish = partial(_assembled, model=lowered, chosen=chosen, structure=structure, score=score)
+    if autotune:
+        with using_rates(calibrate()):
+            program, compiled = tune(program, finish, Trials(), autotune_seconds)
+    else:
+        _, compiled = finish(program)
+    if verify and not compiled.measured.naive_is_faster:
         compare(compiled, program)
     return compiled
 
 
 def assemble(program: Program, model: Model, outputs: tuple[str, ...]) -> CompiledISM:
     """The compiled form of a flat program whose outputs are named as in its graph."""
-    structure = list(outputs)
-    return _assembled(program, model, outputs, structure, None)
+    return _assembled(program, model, outputs, list(outputs), None)[1]
 
 
 def _assembled(
     program: Program, model: Model, chosen: tuple[str, ...], structure: Any, score: Any
-) -> CompiledISM:
+) -> tuple[Program, CompiledISM]:
     """Runs the passes, prints the program, and loads it."""
     for step in PIPELINE:
         program = observed(step)(program)
     plan = program.plan
     assert plan is not None  # noqa: S101  (schedule is the last pass)
     source = render(plan)
-    return CompiledISM(
+    return program, CompiledISM(
         plan=plan,
         source=source,
         build=load(source, plan),

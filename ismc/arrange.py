@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from math import ceil, gcd
@@ -12,6 +12,7 @@ import numpy as np
 from ismc.plan import Band, Plan
 
 Array = np.ndarray
+ROWS = 128
 
 
 @dataclass(frozen=True)
@@ -39,29 +40,81 @@ def arrange(plan: Plan, letters: int, batch: int = 1, tile: int = 0) -> Arrangem
     """The tiles of a plan. ``tile`` overrides the sites of one tile."""
     active = np.asarray(plan.active, np.int64)
     if not active.size:
-        return Arrangement(0, 0, letters, {}, np.zeros(len(plan.sites), np.int32), {})
+        at, sizes = tables(plan, np.zeros((0, 0), np.int64), letters)
+        return Arrangement(0, 0, letters, at, np.zeros(len(plan.sites), np.int32), sizes)
     size = min(len(active), tile or max(1, plan.mutants // (letters * batch)))
     tiles = ceil(len(active) / size)
     size = ceil(len(active) / tiles)
     where = active[np.minimum(np.arange(tiles * size), len(active) - 1)].reshape(tiles, size)
     order = np.full(len(plan.sites), tiles * size, np.int32)
     order[active] = np.arange(len(active))
-    at: dict[str, Array] = {}
+    at, sizes = tables(plan, where, letters)
     for key, values in plan.offsets.items():
         per_site = np.asarray(values, np.int32)[where]
         at[key] = np.repeat(per_site, letters, axis=1)
-    sizes: dict[str, int] = {}
-    for band in plan.bands:
-        at[band.key], sizes[band.key], sizes[f"{band.key}_grain"] = rows(band, where)
     return Arrangement(tiles, size, letters, at, order, sizes)
 
 
-def rows(band: Band, where: Array) -> tuple[Array, int, int]:
+def batches(plan: Plan, count: int, letters: int) -> Iterator[tuple[int, int, int]]:
+    """First sequence, number, and compiled size of each call; sizes are powers of two."""
+    mutants = max(1, len(plan.active) * letters)
+    most = 1
+    while most * 2 * mutants <= plan.mutants and most < 1024:
+        most *= 2
+    for begin in range(0, count, most):
+        size = min(most, count - begin)
+        yield begin, size, 1 << (size - 1).bit_length()
+
+
+def tables(plan: Plan, where: Array, letters: int) -> tuple[dict[str, Array], dict[str, int]]:
+    """The offsets and sizes of every Dense after Flatten; ``where`` are the sites of each tile."""
+    at: dict[str, Array] = {}
+    sizes: dict[str, int] = {}
+    for band in plan.bands:
+        found = positions(band, where, letters) if band.by_position else rows(band, where)
+        at |= found[0]
+        sizes |= found[1]
+    return at, sizes
+
+
+def rows(band: Band, where: Array) -> tuple[dict[str, Array], dict[str, int]]:
     """First kernel row of each tile ``int32[tiles]``, how many rows, and what moves together."""
     starts = np.asarray(band.starts, np.int64)[where]
+    if not starts.size:
+        return {}, {}
     first, last = starts.min(1), starts.max(1) + band.width
     count = min(int((last - first).max()), band.length)
     first = np.clip(first, 0, band.length - count)
     steps = np.unique(starts - first[:, None])
     grain = reduce(gcd, map(int, np.abs(steps)), gcd(band.width, count))
-    return first.astype(np.int32), count, max(grain, 1)
+    sizes = {band.key: count, f"{band.key}_grain": max(grain, 1)}
+    return {band.key: first.astype(np.int32)}, sizes
+
+
+def positions(band: Band, where: Array, letters: int) -> tuple[dict[str, Array], dict[str, int]]:
+    """Which mutants change each block of positions, and where their spans start.
+
+    A position is as many kernel rows as all spans move by. Tables: ``starts``, the first position
+    of each mutant's span; and per block the ``first`` mutant that changes it, its first position,
+    and that ``from`` which its products count (the last block overlaps the one before).
+    """
+    starts = np.asarray(band.starts, np.int64)[where].reshape(-1)
+    grain = reduce(gcd, map(int, np.unique(np.abs(starts))), gcd(band.width, band.length))
+    starts, width, length = starts // grain, band.width // grain, band.length // grain
+    block = min(max(1, ROWS // grain), max(1, width // 2), length)
+    begins = np.arange(0, length, block)
+    changes = (starts[None] < begins[:, None] + block) & (starts[None] + width > begins[:, None])
+    begins, changes = begins[changes.any(1)], changes[changes.any(1)]
+    first = np.array([row.argmax() for row in changes], np.int64)
+    last = starts.size - np.array([row[::-1].argmax() for row in changes], np.int64)
+    most = int((last - first).max()) if begins.size else 0
+    first = np.minimum(first, starts.size - most)
+    tables = {
+        "starts": np.repeat(starts, letters),
+        "first": first * letters,
+        "from": begins,
+        "position": np.minimum(begins, length - block),
+    }
+    sizes = {"most": most * letters, "block": block, "grain": grain}
+    at = {f"{band.key}_{name}": table.astype(np.int32) for name, table in tables.items()}
+    return at, {f"{band.key}_{name}": size for name, size in sizes.items()}

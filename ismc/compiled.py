@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import prod
@@ -12,20 +12,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ismc.arrange import Arrangement, arrange
+from ismc.arrange import Arrangement, arrange, batches
 from ismc.debug import show
 from ismc.errors import InputError
+from ismc.explain import timing
 from ismc.frontend import Model
 from ismc.inputs import named_inputs, replacement
 from ismc.letters import Letters, every_letter, written
 from ismc.oracle import NaiveISM
-from ismc.plan import Plan, Signature
+from ismc.plan import UNMEASURED, Measured, Plan, Signature
 from ismc.progress import progress
 from ismc.requests import output_labels
 
 Array = np.ndarray
 Inputs = Mapping[str, Array]
-
 
 FLIGHT = 64 << 20
 
@@ -40,6 +40,7 @@ class CompiledISM:
     Attributes:
         plan: what the compiler decided.
         source: the generated program.
+        measured: what `autotune` measured; where the naive program is faster, it is run.
     """
 
     plan: Plan
@@ -52,6 +53,7 @@ class CompiledISM:
     score: Any = None
     programs: dict[Any, Any] = field(default_factory=dict)
     tile: int = 0
+    measured: Measured = UNMEASURED
 
     def __repr__(self) -> str:
         length, channels = self.input_shape
@@ -136,7 +138,7 @@ class CompiledISM:
 
     def explain(self) -> str:
         """One line per layer: role, form, strategy, width, operations against naive."""
-        return str(self.plan)
+        return str(self.plan) + timing(self.measured)
 
     def profile(self, x: Any = None, rounds: int = 5, every: int | str = 1) -> Any:
         """Where the time of a saturation goes, statement by statement; see `ismc.profile`."""
@@ -168,6 +170,8 @@ class CompiledISM:
         count = len(inputs[self.plan.sequence])
         if not count:
             return self._empty(letters)
+        if self.measured.naive_is_faster:
+            return self._naive(inputs, letters)
         finite = np.ones(count, bool)
         for value in inputs.values():
             finite &= np.isfinite(value).reshape(count, -1).all(1)
@@ -201,48 +205,51 @@ class CompiledISM:
     def _chunks(self, inputs: Inputs, letters: Letters) -> list[tf.Tensor]:
         """Calls of the program for as many sequences as it is compiled for."""
         count = len(inputs[self.plan.sequence])
+        parts = []
+        for begin, size, batch in batches(self.plan, count, letters.count):
+            chunk = {k: v[begin : begin + size] for k, v in inputs.items()}
+            if size < batch:
+                chunk = {k: v[np.arange(batch) % size] for k, v in chunk.items()}
+            ys = self._call(chunk, letters, batch)
+            parts.append([y[:size] for y in ys] if size < batch else ys)
+        return [ys[0] if len(ys) == 1 else tf.concat(ys, 0) for ys in zip(*parts, strict=True)]
+
+    def _call(self, inputs: Inputs, letters: Letters, batch: int) -> Sequence[tf.Tensor]:
+        """One call; weights and offsets are captured, what changes is handed over."""
+        key = ("traced", letters.count, letters.turned, batch)
+        given = self._given(inputs, letters)
+        if key not in self.programs:
+            self.programs[key] = self._bound(letters, batch).get_concrete_function(*given)
+            for stage in ("stablehlo", "hlo"):
+                show(f"program.{stage}", partial(self._ir, inputs, letters, batch, stage))
+        return self.programs[key](*given)
+
+    def arguments(self, inputs: Inputs, letters: Letters, batch: int) -> tuple[Any, tuple]:
+        """The program of ``batch`` sequences and its arguments, weights included."""
+        program, _ = self._program(letters.count, letters.turned, batch)
+        return program, (*self._given(inputs, letters), *self._held(letters, batch))
+
+    def _bound(self, letters: Letters, batch: int) -> Any:
+        """The program with what it holds; variables are read in it, not copied."""
+        program, _ = self._program(letters.count, letters.turned, batch)
+
+        @tf.function(jit_compile=True, autograph=False)
+        def bound(*given: Any) -> Any:
+            return program(*given, *self._held(letters, batch))
+
+        return bound
+
+    def _given(self, inputs: Inputs, letters: Letters) -> tuple:
+        context = {k: tf.constant(v) for k, v in inputs.items() if k != self.plan.sequence}
+        x = tf.constant(inputs[self.plan.sequence])
+        return x, context, tf.constant(letters.turn), tf.constant(letters.block)
+
+    def _held(self, letters: Letters, batch: int) -> tuple:
         weights = {
             owner: {name: tf.convert_to_tensor(v) for name, v in named.items()}
             for owner, named in self.model.variables.items()
         }
-        parts = []
-        for begin, size, batch in self._batches(count, letters.count):
-            chunk = {k: v[begin : begin + size] for k, v in inputs.items()}
-            if size < batch:
-                chunk = {k: v[np.arange(batch) % size] for k, v in chunk.items()}
-            ys = self._call(chunk, letters, weights, batch)
-            parts.append([y[:size] for y in ys] if size < batch else ys)
-        return [ys[0] if len(ys) == 1 else tf.concat(ys, 0) for ys in zip(*parts, strict=True)]
-
-    def _batches(self, count: int, letters: int) -> Iterator[tuple[int, int, int]]:
-        """First sequence, number, and compiled size of each call; sizes are powers of two."""
-        mutants = max(1, len(self.plan.active) * letters)
-        most = 1
-        while most * 2 * mutants <= self.plan.mutants and most < 1024:
-            most *= 2
-        begin = 0
-        while begin < count:
-            size = min(most, count - begin)
-            batch = 1
-            while batch < size:
-                batch *= 2
-            yield begin, size, batch
-            begin += size
-
-    def _call(
-        self, inputs: Inputs, letters: Letters, weights: Any, batch: int
-    ) -> Sequence[tf.Tensor]:
-        build, arrays = self._program(letters.count, letters.turned, batch)
-        context = {k: tf.constant(v) for k, v in inputs.items() if k != self.plan.sequence}
-        x = tf.constant(inputs[self.plan.sequence])
-        turn, block = tf.constant(letters.turn), tf.constant(letters.block)
-        args = (x, context, turn, block, weights, *arrays)
-        key = ("traced", letters.count, letters.turned, batch)
-        if key not in self.programs:
-            self.programs[key] = build.get_concrete_function(*args)
-            for stage in ("stablehlo", "hlo"):
-                show(f"program.{stage}", partial(_compiler_ir, build, args, stage))
-        return self.programs[key](*args)
+        return weights, *self._program(letters.count, letters.turned, batch)[1]
 
     def _program(self, letters: int, turned: bool, batch: int) -> tuple[Any, tuple]:
         key = (letters, turned, batch)
@@ -252,7 +259,7 @@ class CompiledISM:
             program = self.build(
                 mutants,
                 found.tiles,
-                self._shapes(mutants),
+                [[mutants, *step.shape[1:]] for step in self.plan.handed] or self._shapes(mutants),
                 found.sizes,
                 letters,
                 turned,
@@ -296,9 +303,10 @@ class CompiledISM:
             self.programs["oracle"] = NaiveISM(
                 self.model.model,
                 sites=self.plan.sites,
-                outputs=None,
                 score=self.score,
                 sequence_input=self.plan.sequence,
+                batch_size=self.measured.batch,
+                form=self.measured.form,
             ).only(self.chosen, self.structure)
         return self.programs["oracle"]
 
@@ -306,7 +314,7 @@ class CompiledISM:
         by_name = dict(zip(self.chosen, flat, strict=True))
         return keras.tree.map_structure(lambda name: by_name[name], self.structure)
 
-
-def _compiler_ir(build: Any, args: tuple, stage: str) -> str:
-    """What XLA is given (``stablehlo``) or makes of it first (``hlo``)."""
-    return build.experimental_get_compiler_ir(*args)(stage=stage)
+    def _ir(self, inputs: Inputs, letters: Letters, batch: int, stage: str) -> str:
+        """What XLA is given (``stablehlo``) or makes of it first (``hlo``)."""
+        program, arguments = self.arguments(inputs, letters, batch)
+        return program.experimental_get_compiler_ir(*arguments)(stage=stage)

@@ -1,22 +1,59 @@
 """Operations and bytes of each strategy. One operation is one floating-point add or multiply.
 
-The rates are those of a small CPU; only their ratios matter for the choice of a strategy.
+Seconds follow from the rates of a machine. The default rates are those of a small CPU, so that a
+plan does not depend on where it is made; `using_rates` puts measured ones in their place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from math import prod
 
 from ismc.ir import Layer, Shape
 
-GEMM = 4e11
-CONVOLUTION = 1.4e11
-WHOLE = 3e11
-ELEMENTS = 4e9
-BYTES = 1.2e10
-CACHE = 16e6
 GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How fast a machine is.
+
+    Attributes:
+        gemm: operations per second of matrix products.
+        convolution: operations per second of the library's convolution of short differences.
+        whole: operations per second of the library's convolution of whole sequences.
+        elements: elements per second of functions of single elements.
+        bytes: bytes per second read or written beyond the cache.
+        cache: bytes that the cache holds.
+    """
+
+    gemm: float = 4e11
+    convolution: float = 1.4e11
+    whole: float = 3e11
+    elements: float = 4e9
+    bytes: float = 1.2e10
+    cache: float = 16e6
+
+
+_RATES: ContextVar[Rates] = ContextVar("rates", default=Rates())  # noqa: B039  (it is frozen)
+
+
+def rates() -> Rates:
+    """The rates that seconds follow from."""
+    return _RATES.get()
+
+
+@contextmanager
+def using_rates(found: Rates) -> Iterator[None]:
+    """Inside, costs are those of a machine with these rates."""
+    token = _RATES.set(found)
+    try:
+        yield
+    finally:
+        _RATES.reset(token)
 
 
 @dataclass(frozen=True)
@@ -51,7 +88,7 @@ class Cost:
 
 def elements(count: int, per_element: int = 1) -> Cost:
     """A function of single elements, fused with its neighbours."""
-    return Cost(count * per_element, count / ELEMENTS, 4 * count)
+    return Cost(count * per_element, count / rates().elements, 4 * count)
 
 
 def kernel(layer: Layer, shape: Shape) -> tuple[int, int, int, int]:
@@ -67,10 +104,10 @@ def whole(layer: Layer, inputs: tuple[Layer, ...]) -> Cost:
     if layer.title == "Conv1D" and len(layer.shape) == 2:
         size, channels, _, _ = kernel(layer, inputs[0].shape)
         operations = 2 * count * size * channels
-        return Cost(operations, operations / WHOLE, 4 * count, _bytes(layer, inputs))
+        return Cost(operations, operations / rates().whole, 4 * count, _bytes(layer, inputs))
     if layer.title == "Dense":
         operations = 2 * count * inputs[0].shape[-1]
-        return Cost(operations, operations / GEMM, 4 * count, _bytes(layer, inputs))
+        return Cost(operations, operations / rates().gemm, 4 * count, _bytes(layer, inputs))
     if layer.title == "States":
         return Cost(0, 0.0)
     if layer.title in ("Recurrent", "LSTM", "GRU", "Bidirectional", "SimpleRNN"):
@@ -79,11 +116,12 @@ def whole(layer: Layer, inputs: tuple[Layer, ...]) -> Cost:
             GATES.get(layer.config.get("cell", layer.title), 4),
         )
         operations = 2 * gates * inputs[0].length * width * (width + inputs[0].shape[-1])
-        return Cost(operations, operations / GEMM * 4, 4 * count)
+        return Cost(operations, operations / rates().gemm * 4, 4 * count)
     if layer.title == "MultiHeadAttention" and inputs:
         length, channels = inputs[0].length, inputs[0].shape[-1]
         operations = 8 * length * channels**2 + 4 * length**2 * channels
-        return Cost(operations, operations / GEMM * 2, 4 * (count + length**2))
+        weights = layer.config.get("num_heads", 1) * length**2
+        return Cost(operations, operations / rates().gemm * 2, 4 * (3 * count + weights))
     return elements(max(count, *(prod(i.shape) for i in inputs)) if inputs else count)
 
 
@@ -92,7 +130,9 @@ def dense(width: int, layer: Layer, inputs: tuple[Layer, ...]) -> Cost:
     rows = width if len(inputs[0].shape) == 1 else width * inputs[0].shape[-1]
     operations = 2 * rows * layer.shape[-1]
     out = layer.shape[-1] if len(inputs[0].shape) == 1 else width * layer.shape[-1]
-    return Cost(operations, operations / GEMM, 4 * max(out, rows), 4 * rows * layer.shape[-1])
+    return Cost(
+        operations, operations / rates().gemm, 4 * max(out, rows), 4 * rows * layer.shape[-1]
+    )
 
 
 def convolution(layer: Layer, shape: Shape, width: int, out: int) -> dict[str, Cost]:
@@ -103,23 +143,25 @@ def convolution(layer: Layer, shape: Shape, width: int, out: int) -> dict[str, C
     reach = width + (size - 1) * dilation
     weights = 4 * size * channels * filters
     written = 4 * out * filters
-    forms = {"conv": _product(2 * out * size * channels * filters, CONVOLUTION, written, weights)}
+    forms = {
+        "conv": _product(2 * out * size * channels * filters, rates().convolution, written, weights)
+    }
     if stride > 1 or groups > 8:
         return forms
     forms["gemm"] = _product(
-        2 * width * size * channels * filters, GEMM, 4 * width * size * filters, weights
+        2 * width * size * channels * filters, rates().gemm, 4 * width * size * filters, weights
     )
     if groups == 1 and width <= 8:
         banded = 2 * width * channels * reach * filters
-        forms["toeplitz"] = _product(banded, GEMM / 2, 4 * reach * filters, weights * width)
+        forms["toeplitz"] = _product(banded, rates().gemm / 2, 4 * reach * filters, weights * width)
     if groups == 1 and channels * width <= 8 and dilation == 1:
         work = 2 * width * size * channels * filters
-        forms["outer"] = Cost(work, work / ELEMENTS / 4, 0, weights)
+        forms["outer"] = Cost(work, work / rates().elements / 4, 0, weights)
     return forms
 
 
 def _product(operations: int, rate: float, written: int, weights: int) -> Cost:
-    return Cost(operations, operations / rate + 2 * written / BYTES / 4, written, weights)
+    return Cost(operations, operations / rate + 2 * written / rates().bytes / 4, written, weights)
 
 
 def _bytes(layer: Layer, inputs: tuple[Layer, ...]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ismc.plan import Line, Plan
+from ismc.plan import Line, Measured, Plan
 
 HEADER = ("layer", "kind", "role", "form", "strategy", "width", "operations", "naive", "note")
 
@@ -29,6 +29,7 @@ def table(plan: Plan) -> str:
         f"operations per mutant: {count(ours)}, naive {count(naive)}: {gain:.1f} times fewer",
         *needed(plan),
         f"about {plan.mutants} mutants a tile",
+        predicted(plan),
         verdict(plan),
     ]
     return "\n".join(lines)
@@ -48,6 +49,30 @@ def verdict(plan: Plan) -> str:
         return f"predicted gain: {gain:.1f} times"
     reason = f": {first.name} ({first.title}): {first.reason}" if first else ""
     return f"no large gain is expected{reason}"
+
+
+def predicted(plan: Plan) -> str:
+    """What one saturation of one sequence takes, by the cost model."""
+    ours, naive = plan.seconds
+    here, there = ours * len(plan.active), naive * len(plan.sites)
+    letters = plan.letters
+    return f"predicted: {duration(letters * here)} a sequence, naive {duration(letters * there)}"
+
+
+def timing(found: Measured) -> str:
+    """The same as measured, if it was, and which program is run."""
+    if not found.seconds:
+        return ""
+    line = (
+        f"\nmeasured: {duration(found.seconds)} a sequence, naive {duration(found.naive)} "
+        f"({found.form}, batch {found.batch})"
+    )
+    return line + (", which is run" if found.naive_is_faster else "")
+
+
+def duration(seconds: float) -> str:
+    """Seconds with the unit that keeps them short."""
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"
 
 
 def needed(plan: Plan) -> tuple[str, ...]:

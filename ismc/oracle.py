@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from ismc.requests import choose_outputs, choose_sequence
 
 Array = np.ndarray
 Score = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+FORMS = ("eager", "tf.function", "tf.function jit")
 
 
 class NaiveISM:
@@ -31,6 +33,7 @@ class NaiveISM:
         score: a function ``(reference, mutant) -> tensor`` of outputs ``[n, *output]``.
         sequence_input: index or name of the input that is mutated.
         batch_size: mutants of one call of the model.
+        form: how the model is called: ``"eager"``, ``"tf.function"`` or ``"tf.function jit"``.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class NaiveISM:
         score: Score | None = None,
         sequence_input: int | str = 0,
         batch_size: int = 64,
+        form: str = "eager",
     ) -> None:
         lowered = read(model)
         self.input_names = lowered.inputs
@@ -50,6 +54,8 @@ class NaiveISM:
         self.chosen, self.structure = choose_outputs(lowered, outputs)
         self._order = [lowered.graph.outputs.index(name) for name in self.chosen]
         self.batch_size, self.score, self.model = batch_size, score, lowered.model
+        self.form = form
+        self._run = _called(lowered.model, form)
         graph = lowered.graph
         inputs = tuple((name, graph[name].shape) for name in graph.inputs)
         width = max(stop - start for start, stop in self.sites)
@@ -78,7 +84,7 @@ class NaiveISM:
     def reference(self, x: Any) -> Any:
         """The model itself: ``[B, *output]``."""
         inputs = named_inputs(x, self.input_names, self.signature)
-        return self._nest([tf.constant(y) for y in self._batched([inputs])])
+        return self._nest([tf.constant(y) for y in self._whole(inputs)])
 
     def predict(
         self, x: Any, replace_with: Any = None, batch_size: int | None = None, verbose: Any = 0
@@ -92,10 +98,19 @@ class NaiveISM:
         by_name = dict(zip(self.chosen, flat, strict=True))
         return keras.tree.map_structure(lambda name: by_name[name], self.structure)
 
-    def _outputs(self, inputs: dict[str, tf.Tensor]) -> list[tf.Tensor]:
-        nest = keras.tree.map_structure(lambda name: inputs[name], self.input_names)
-        flat = keras.tree.flatten(self.model(nest, training=False))
-        return [tf.cast(flat[i], tf.float32) for i in self._order]
+    def answers(self, inputs: dict[str, Array]) -> list[Array]:
+        """The outputs of one batch: ``[n, *output]`` each.
+
+        Where the model is compiled for each size, batches are filled up to powers of two.
+        """
+        count = len(inputs[self.sequence])
+        filled = inputs
+        if self.form != "eager":
+            size = min(1 << max(count - 1, 0).bit_length(), max(count, self.batch_size))
+            filled = {k: v[np.minimum(np.arange(size), count - 1)] for k, v in inputs.items()}
+        nest = keras.tree.map_structure(lambda name: tf.constant(filled[name]), self.input_names)
+        flat = keras.tree.flatten(self._run(nest))
+        return [np.asarray(tf.cast(flat[i], tf.float32))[:count] for i in self._order]
 
     def _scan(self, inputs: dict[str, Array], blocks: Array) -> list[tf.Tensor]:
         """Every block at every site: one ``[B, S, A, *output]`` per output."""
@@ -103,32 +118,30 @@ class NaiveISM:
         shape = (len(x), len(self.sites), len(blocks))
         if not len(x):
             empty = {k: np.zeros((1, *v.shape[1:]), np.float32) for k, v in inputs.items()}
-            reference = self._scored(self._batched([empty]), self._batched([empty]))
+            reference = self._scored(self.answers(empty), self.answers(empty))
             return [tf.zeros([*shape, *y.shape[1:]]) for y in reference]
-        reference = self._batched([inputs])
-        unchanged = self._scored(reference, reference)
-        results = [np.empty((*shape, *y.shape[1:]), np.float32) for y in unchanged]
-        for b in range(len(x)):
-            places, mutants = [], []
-            for s, (start, stop) in enumerate(self.sites):
-                for a, block in enumerate(blocks):
-                    if np.array_equal(x[b, start:stop], block[: stop - start]):
-                        for result, y in zip(results, unchanged, strict=True):
-                            result[b, s, a] = y[b]
-                    else:
-                        places.append((s, a))
-                        mutants.append((start, stop, block))
-            values = self._batched(self._mutants(inputs, b, mutants)) if places else []
-            own = [np.repeat(y[b : b + 1], len(places), 0) for y in reference]
-            for result, y in zip(
-                results, self._scored(own, values) if places else [], strict=False
-            ):
-                for row, (s, a) in enumerate(places):
-                    result[b, s, a] = y[row]
+        results: list[Array] = []
+        for b, sequence in enumerate(x):
+            same = [(sequence[i:j] == blocks[:, : j - i]).all((1, 2)) for i, j in self.sites]
+            places = np.argwhere(~np.stack(same))
+            rows = [(0, 0, blocks[0]), *((*self.sites[s], blocks[a]) for s, a in places)]
+            batches = self._mutants(inputs, b, rows)
+            first = self.answers(next(batches))
+            own, rest = [y[:1] for y in first], [y[1:] for y in first]
+            unchanged = self._scored(own, own)
+            results = results or [np.empty((*shape, *y.shape[1:]), np.float32) for y in unchanged]
+            for result, y in zip(results, unchanged, strict=True):
+                result[b] = y
+            for values in chain([rest], map(self.answers, batches)):
+                there, places = np.split(places, [len(values[0])])
+                repeated = [np.repeat(y, len(there), 0) for y in own]
+                scored = self._scored(repeated, values) if len(there) else []
+                for result, y in zip(results, scored, strict=False):
+                    result[b, there[:, 0], there[:, 1]] = y
         return [tf.constant(result) for result in results]
 
     def _mutants(self, inputs: dict[str, Array], b: int, mutants: list) -> Iterator[dict]:
-        """Batches of the mutants of sequence ``b``, with the other inputs beside them."""
+        """Batches of mutants ``(start, stop, block)`` of sequence ``b``, with its other inputs."""
         for i in range(0, len(mutants), self.batch_size):
             part = mutants[i : i + self.batch_size]
             batch = {k: np.repeat(v[b : b + 1], len(part), 0) for k, v in inputs.items()}
@@ -136,12 +149,26 @@ class NaiveISM:
                 batch[self.sequence][row, start:stop] = block[: stop - start]
             yield batch
 
-    def _batched(self, batches: Any) -> list[Array]:
-        parts = [self._outputs(batch) for batch in batches]
-        return [np.concatenate([np.asarray(p[i]) for p in parts]) for i in range(len(self.chosen))]
+    def _whole(self, inputs: dict[str, Array]) -> list[Array]:
+        """The answers for the sequences themselves, batch by batch."""
+        size = self.batch_size
+        parts = [
+            self.answers({k: v[i : i + size] for k, v in inputs.items()})
+            for i in range(0, max(len(inputs[self.sequence]), 1), size)
+        ]
+        return [np.concatenate(values) for values in zip(*parts, strict=True)]
 
     def _scored(self, reference: list[Array], mutant: list[Array]) -> list[Array]:
         if self.score is None:
             return mutant
         pairs = zip(reference, mutant, strict=True)
         return [np.asarray(self.score(tf.constant(r), tf.constant(m))) for r, m in pairs]
+
+
+def _called(model: Any, form: str) -> Callable[[Any], Any]:
+    """The model on a nest of inputs, in one of the forms."""
+
+    def call(nest: Any) -> Any:
+        return model(nest, training=False)
+
+    return call if form == "eager" else tf.function(call, jit_compile=form.endswith("jit"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,6 +24,13 @@ class Offset:
 
     key: str
     scalar: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Offsets of all tiles at once."""
+
+    key: str
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,27 @@ class Apply:
     kwargs: tuple[tuple[str, Term], ...] = ()
 
 
+def names_in(term: Term) -> set[str]:
+    """The values that a term takes."""
+    return {found.name for found in _parts(term) if isinstance(found, Name)}
+
+
+def offsets_in(term: Term) -> set[str]:
+    """The keys of the offsets that a term takes."""
+    return {found.key for found in _parts(term) if isinstance(found, Offset)}
+
+
+def _parts(term: Term) -> Iterator[Term]:
+    if isinstance(term, Apply):
+        for part in (*term.args, *(value for _, value in term.kwargs)):
+            yield from _parts(part)
+    elif isinstance(term, tuple | list):
+        for part in term:
+            yield from _parts(part)
+    else:
+        yield term
+
+
 @dataclass(frozen=True)
 class Step:
     """One assignment of the program; ``shape`` begins with ``"B"`` or ``"N"``."""
@@ -62,13 +90,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Band:
-    """The kernel rows that a Dense after Flatten reads: where each site's positions start."""
+    """The kernel rows that a Dense after Flatten reads: where each site's positions start.
+
+    ``by_position`` says that it runs behind the loop, position by position.
+    """
 
     key: str
     starts: tuple[int, ...]
     width: int
     length: int
     filters: int
+    by_position: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,6 +143,31 @@ class Signature:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What saturating one sequence takes on a machine.
+
+    Attributes:
+        seconds: of the compiled program; 0 if it was not measured.
+        naive: seconds of the naive program, in its best form.
+        form: that form.
+        batch: mutants of a call of it.
+    """
+
+    seconds: float
+    naive: float
+    form: str
+    batch: int
+
+    @property
+    def naive_is_faster(self) -> bool:
+        """Whether the naive program is the one to run."""
+        return self.naive < self.seconds
+
+
+UNMEASURED = Measured(0.0, 0.0, "eager", 64)
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that codegen needs, and everything that `explain` prints.
 
@@ -122,7 +179,9 @@ class Plan:
         lines: one per layer.
         reference: assignments before the loop, shapes ``[B, ...]``.
         tile: assignments of one tile, shapes ``[N, ...]``.
-        results: the values of a tile that are returned, one per output.
+        handed: the values of a tile that ``rest`` takes, if there is a rest.
+        rest: assignments after the loop, for all mutants at once.
+        results: the values that are returned, one per output.
         offsets: per-site offsets by key.
         bands: kernel rows by key.
         active: the sites that change an output at all, in tile order.
@@ -149,6 +208,8 @@ class Plan:
     mutants: int
     seconds: tuple[float, float]
     scored: bool = False
+    handed: tuple[Step, ...] = ()
+    rest: tuple[Step, ...] = ()
     minimum: int = 0
 
     @property

@@ -25,7 +25,7 @@ from ismc.codegen.view import view
 from ismc.errors import InputError
 from ismc.explain import count
 from ismc.letters import every_letter
-from ismc.plan import Apply, Name, Plan, Size, Step, Term, Weights
+from ismc.plan import Apply, Name, Plan, Size, Step, Term, Weights, names_in
 from ismc.verify import random_inputs
 
 if TYPE_CHECKING:
@@ -148,28 +148,34 @@ def profile(
 
 def _ends(plan: Plan, every: int | str) -> tuple[int, ...]:
     """After how many statements each program ends; the last holds all."""
-    total = len(plan.tile)
+    total = len(plan.tile) + len(plan.rest)
     if isinstance(every, int):
         return tuple(sorted({*range(every, total, every), total})) if total else ()
     heads = [i for i, statement in enumerate(view(plan).tile) if statement.heading]
-    return tuple(sorted({*heads[1:], total} - {0}))
+    return tuple(sorted({*heads[1:], len(plan.tile), total} - {0}))
 
 
 def _part(ism: CompiledISM, end: int | None) -> CompiledISM:
     """The program that ends after so many statements; ``None`` leaves out the reference too."""
     plan = ism.plan
-    done, rest = plan.tile[: end or 0], plan.tile[end or 0 :]
-    looked_up = {name for step in plan.tile for name in _names(step.term)} | {*plan.references}
+    steps, loop = (*plan.tile, *plan.rest), len(plan.tile)
+    done, rest = steps[: end or 0], steps[end or 0 :]
+    looked_up = {name for step in steps for name in names_in(step.term)} | {*plan.references}
     known = {step.target for step in plan.reference} & looked_up
-    wanted = {name for step in rest for name in _names(step.term)} | {*plan.results}
-    live = [step.target for step in done if step.target in wanted]
+    wanted = {name for step in rest for name in names_in(step.term)} | {*plan.results}
+    behind = len(done) > loop
+    there = (*plan.handed, *done[loop:]) if behind else done
+    live = [step.target for step in there if step.target in wanted]
+    answer = Step("y", Apply(HELD, (Size("n"), *map(Name, live))), ("N",))
     reference = () if end is None else plan.reference
     kept = [Name(step.target) for step in reference if step.target in known]
     part = replace(
         plan,
         outputs=((HELD, ()),),
         reference=(*reference, Step("q", Apply(HELD, (Name("x"), *kept)), ("B",))),
-        tile=(*done, Step("y", Apply(HELD, (Size("n"), *map(Name, live))), ("N",))),
+        tile=plan.tile if behind else (*done, answer),
+        handed=plan.handed if behind else (),
+        rest=(*done[loop:], answer) if behind else (),
         results=("y",),
         references=("q",),
         scored=False,
@@ -227,9 +233,10 @@ def _mutants(ism: CompiledISM, x: Any) -> int:
 
 def _labelled(plan: Plan, begin: int, end: int, mutants: int) -> Row:
     """The row of the statements from ``begin`` to ``end``, without its time."""
-    steps = plan.tile[begin:end]
+    every = (*plan.tile, *plan.rest)
+    steps = every[begin:end]
     lines = {line.name: line for line in plan.lines}
-    done = [lines[plan.tile[i].layer] for i in range(begin, end) if i in _products(plan)]
+    done = [lines[every[i].layer] for i in range(begin, end) if i in _products(plan)]
     first, last = steps[0].target, steps[-1].target
     return Row(
         first if len(steps) == 1 else f"{first} .. {last}",
@@ -243,7 +250,7 @@ def _labelled(plan: Plan, begin: int, end: int, mutants: int) -> Row:
 def _products(plan: Plan) -> set[int]:
     """Of each layer, the statement that its operations belong to: the one with its weights."""
     found: dict[str, int] = {}
-    for i, step in enumerate(plan.tile):
+    for i, step in enumerate((*plan.tile, *plan.rest)):
         if step.layer not in found or _weighted(step.term):
             found[step.layer] = i
     return set(found.values())
@@ -253,17 +260,6 @@ def _weighted(term: Term) -> bool:
     if isinstance(term, Apply):
         return any(map(_weighted, term.args))
     return isinstance(term, Weights)
-
-
-def _names(term: Term) -> set[str]:
-    """The values that a term takes."""
-    if isinstance(term, Name):
-        return {term.name}
-    if isinstance(term, Apply):
-        return set().union(*map(_names, term.args), *(_names(v) for _, v in term.kwargs))
-    if isinstance(term, tuple | list):
-        return set().union(*map(_names, term))
-    return set()
 
 
 def _few(names: Sequence[str]) -> str:

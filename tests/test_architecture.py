@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent / "ismc"
 FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = [
-    {"errors", "window", "ir", "progress"},
+    {"errors", "window", "ir", "progress", "cache"},
     {"rules"},
     {"plan", "cost", "products", "explain", "arrange"},
     {"passes"},
@@ -24,12 +24,25 @@ LAYERS = [
     {"requests"},
     {"oracle"},
     {"compiled"},
-    {"lengths"},
+    {"lengths", "calibration"},
     {"verify", "profile"},
+    {"trials"},
+    {"autotune"},
     {"api"},
     {"fastism", "io", "plot", "demo", "cli", "commands"},
 ]
-TENSORFLOW = {"frontend", "runtime", "oracle", "compiled", "verify", "requests", "demo", "profile"}
+TENSORFLOW = {
+    "frontend",
+    "runtime",
+    "oracle",
+    "compiled",
+    "verify",
+    "requests",
+    "demo",
+    "profile",
+    "calibration",
+    "trials",
+}
 
 
 def part(path: Path) -> str:

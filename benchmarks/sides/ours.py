@@ -17,14 +17,14 @@ from benchmarks.sides.serving import Record, rows_of, serve, steady, timed
 
 
 class Traced:
-    """A program that counts the seconds of its tracing."""
+    """A program that counts the seconds of its tracing: it is called in no other place."""
 
     def __init__(self, program: Any, spent: list[float]) -> None:
         self.program, self.spent = program, spent
 
-    def get_concrete_function(self, *args: Any) -> Any:
+    def __call__(self, *args: Any) -> Any:
         begin = time.perf_counter()
-        found = self.program.get_concrete_function(*args)
+        found = self.program(*args)
         self.spent.append(time.perf_counter() - begin)
         return found
 

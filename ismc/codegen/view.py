@@ -8,7 +8,7 @@ from math import inf, isinf
 
 from ismc import __version__
 from ismc.codegen.layout import statement
-from ismc.plan import Apply, Name, Offset, Plan, Size, Step, Term, Weights
+from ismc.plan import Apply, Name, Offset, Plan, Size, Step, Table, Term, Weights
 
 OPERATORS = ("+", "-")
 
@@ -42,13 +42,17 @@ class View:
     imports: tuple[str, ...]
     reference: tuple[Statement, ...]
     tile: tuple[Statement, ...]
+    handed: str
+    rest: tuple[Statement, ...]
     results: tuple[Result, ...]
 
 
 def view(plan: Plan) -> View:
     """The view of a plan."""
     functions = {"scan", "collect", "letters_in_order"} | ({"per_mutant"} if plan.scored else set())
-    for step in (*plan.reference, *plan.tile):
+    if plan.rest:
+        functions.add("in_rows")
+    for step in (*plan.reference, *plan.tile, *plan.rest):
         functions |= _functions(step.term)
     contexts = [
         Statement(
@@ -68,6 +72,8 @@ def view(plan: Plan) -> View:
         imports=tuple(sorted(functions)),
         reference=(*contexts, *(Statement(_lines(s, 8)) for s in plan.reference)),
         tile=_segments(plan),
+        handed=", ".join(step.target for step in plan.handed),
+        rest=tuple(Statement(_lines(s, 12)) for s in plan.rest),
         results=tuple(_result(plan, i) for i in range(len(plan.outputs))),
     )
 
@@ -141,6 +147,8 @@ def text(term: Term) -> str:
             return name
         case Offset(key, _):
             return f'at["{key}"][t]'
+        case Table(key):
+            return f'at["{key}"]'
         case Weights(owner, renamed) if renamed:
             items = "".join(f', {name}="{kept}"' for name, kept in renamed)
             return f"part(w[{json.dumps(owner)}]{items})"

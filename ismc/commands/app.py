@@ -154,6 +154,16 @@ def demo(
 
 
 @app.command()
+def calibrate() -> None:
+    """Measure how fast this machine is, as the cost model sees it, and remember it."""
+    with reporting():
+        import_keras()
+        from ismc.commands.calibrate import table
+
+        print(table())
+
+
+@app.command()
 def layers() -> None:
     """Print what each layer does to positions, as a Markdown table."""
     with reporting():

@@ -79,6 +79,8 @@ def _on_difference(low: Lowering, layer: Layer, rule: Rule) -> None:
         expr = replace(expr, kwargs={**expr.kwargs, "crop": cropped})
         raw = spans
     term = d if expr == IDENTITY else low.apply(layer, expr, operands)
+    if strategy == "gemm" and isinstance(term, Apply):
+        term = replace(term, args=(d, low.turned_kernel(layer)))
     if raw != spans:
         if expr != IDENTITY:
             term = low.bind(layer.name, "d", term, (raw.width, *layer.shape[1:]))

@@ -40,6 +40,7 @@ class Lowering:
     bands: list[Band] = field(default_factory=list)
     references: set[str] = field(default_factory=set)
     made: dict[tuple[str, str, Any], Name] = field(default_factory=dict)
+    kernels: list[Step] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
 
     # --- forms of one value -------------------------------------------------------------------
@@ -96,6 +97,20 @@ class Lowering:
             term = Apply("expand", (reference, self.difference(name), starts))
         layer = self.program.graph[name]
         return self.step(name, "f", term, ("N", *layer.shape), key)
+
+    def turned_kernel(self, layer: Layer) -> Name:
+        """The kernel of a convolution as products take it, made before the loop."""
+        size, filters = layer.config["kernel_size"][0], layer.shape[-1]
+        channels = self.program.graph[layer.inputs[0]].shape[-1] // layer.config.get("groups", 1)
+        step = Step(
+            f"k{self.index(layer.name)}",
+            Apply("taps", (weights_of(layer),)),
+            (channels, size, filters),
+            layer.name,
+        )
+        if step not in self.kernels:
+            self.kernels.append(step)
+        return Name(step.target)
 
     # --- building blocks ----------------------------------------------------------------------
 

@@ -10,10 +10,12 @@ read, unless weights are so large that reading them for few mutants costs more.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 from ismc import cost
 from ismc.ir import Layer
+from ismc.passes.divide import divide
 from ismc.passes.emit import emit
 from ismc.passes.lower import Lowering, reference_name
 from ismc.passes.minimum import minimum
@@ -21,6 +23,8 @@ from ismc.passes.program import Form, Program
 from ismc.passes.reference import reference_steps
 from ismc.plan import Line, Plan
 from ismc.window import Span
+
+STEP = 1e-5
 
 
 def schedule(program: Program) -> Program:
@@ -35,6 +39,11 @@ def schedule(program: Program) -> Program:
         results.append(low.bind(name, "y", low.full(name), graph[name].shape).name)
         low.references.add(name)
     reference = reference_steps(program, low.references)
+    active = _active(program)
+    rows = len(active) * graph[request.sequence].shape[-1] if active else 0
+    parts = divide(low.steps, results, low.bands, rows, request.memory * 3 // 4)
+    tile, handed, rest = parts or (tuple(low.steps), (), ())
+    bands = [replace(band, by_position=parts is not None) for band in low.bands]
     lines = tuple(_line(program, name, *costs[name]) for name in program.live)
     spent = [found for _, found in costs.values()]
     inputs = tuple((name, graph[name].shape) for name in graph.inputs)
@@ -46,13 +55,15 @@ def schedule(program: Program) -> Program:
             sites=tuple((site.start, site.stop) for site in request.sites),
             outputs=tuple((name, graph[name].shape) for name in request.outputs),
             lines=lines,
-            reference=reference,
-            tile=tuple(low.steps),
+            reference=(*reference, *low.kernels),
+            tile=tile,
+            handed=handed,
+            rest=rest,
             results=tuple(results),
             references=tuple(reference_name(program, name).name for name in request.outputs),
             offsets=dict(low.offsets),
-            bands=tuple(low.bands),
-            active=_active(program),
+            bands=tuple(bands),
+            active=active,
             scored=request.scored,
             minimum=minimum(program),
             mutants=_mutants(program, low, spent),
@@ -172,11 +183,30 @@ def _mutants(program: Program, low: Lowering, spent: list[cost.Cost]) -> int:
     largest = [found.temporary for found in spent if found.temporary]
     weights = sum(found.weights for found in spent)
     rates = cost.rates()
+    once, late = _recurrences(program)
+    all_mutants = max(1, letters * len(program.request.sites))
 
     def seconds(count: int) -> float:
         spilled = sum(size for size in largest if size * count > rates.cache)
-        return weights / rates.bytes / 2 / count + spilled * 2 / rates.bytes + 2e-5 / count
+        read = weights / rates.bytes / 2 / count + spilled * 2 / rates.bytes
+        return read + (once + 2e-5) / count + late * min(1.0, count / all_mutants)
 
     sizes = [letters * sites for sites in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256)]
     best = min((n for n in sizes if n <= most), key=seconds, default=1)
     return min(most, letters * program.request.tile) or max(1, best)
+
+
+def _recurrences(program: Program) -> tuple[float, float]:
+    """Seconds of recurrent layers: of a tile's steps whatever its size, and of half the steps.
+
+    A tile steps from its first site on, so a tile of all sites saves none of that half.
+    """
+    once = late = 0.0
+    for name in program.live:
+        layer = program.graph[name]
+        if layer.title == "Recurrent" and program.varies(name):
+            strategy, found = here(program, name)
+            restarts = strategy == "from the change"
+            once += STEP * program.graph[layer.inputs[0]].length / (2 if restarts else 1)
+            late += found.seconds if restarts else 0.0
+    return once, late

@@ -16,6 +16,7 @@ from ismc.runtime.differences import (
     conv1d_library,
     conv1d_outer,
     conv1d_toeplitz,
+    dense_by_position,
     dense_difference,
     dense_stop,
     global_max_stop,
@@ -24,6 +25,7 @@ from ismc.runtime.differences import (
     pick,
     repeat,
     spread,
+    taps,
 )
 from ismc.runtime.layers import (
     average,
@@ -65,7 +67,7 @@ from ismc.runtime.positions import (
 )
 from ismc.runtime.probe import held
 from ismc.runtime.recurrent import recurrent_output, recurrent_states, recurrent_stop
-from ismc.runtime.tiles import collect, letters_in_order, scan
+from ismc.runtime.tiles import collect, in_rows, letters_in_order, scan
 
 relu, sigmoid, tanh, softplus = (ACTIVATIONS[n] for n in ("relu", "sigmoid", "tanh", "softplus"))
 softsign, exponential, silu, elu = (
@@ -95,6 +97,7 @@ __all__ = [
     "crop",
     "cut",
     "dense",
+    "dense_by_position",
     "dense_difference",
     "dense_stop",
     "depthwise_conv1d",
@@ -107,6 +110,7 @@ __all__ = [
     "global_max",
     "global_max_stop",
     "held",
+    "in_rows",
     "inside",
     "layer_norm",
     "letters_in_order",
@@ -142,6 +146,7 @@ __all__ = [
     "substitution",
     "take",
     "tanh",
+    "taps",
     "transposed_overlap",
     "weights_at",
     "window",

@@ -7,6 +7,7 @@ from functools import reduce
 from operator import add
 
 import tensorflow as tf
+from tensorflow.compiler.tf2xla.ops.gen_xla_ops import xla_dynamic_update_slice
 
 from ismc.runtime.layers import batch_norm_scale, conv1d
 from ismc.runtime.overlap import add_pieces, overlap_add, tap_blocks
@@ -14,6 +15,11 @@ from ismc.runtime.positions import _spread, inside, per_mutant, place, windows
 from ismc.runtime.types import Tensor, Weights
 
 FEW = 4
+
+
+def taps(w: Weights) -> Weights:
+    """The kernel ``[K, C, F]`` as products take it, ``[C, K, F]`` and backwards; made once."""
+    return w if "taps" in w else {"taps": tf.transpose(w["kernel"][::-1], [1, 0, 2])}
 
 
 def conv1d_gemm(
@@ -25,14 +31,14 @@ def conv1d_gemm(
     the products are added up where they land. Groups follow from the shapes. With ``crop``, the
     first output and how many are wanted, rows whose products land elsewhere are left out.
     """
-    size, channels, filters = w["kernel"].shape
+    kernel = taps(w)["taps"]
+    channels, size, filters = kernel.shape
     groups = d.shape[2] // channels
     if groups > 1:
-        parts = zip(tf.split(d, groups, 2), tf.split(w["kernel"], groups, 2), strict=True)
-        each = (conv1d_gemm(p, {"kernel": k}, dilation=dilation, crop=crop) for p, k in parts)
+        parts = zip(tf.split(d, groups, 2), tf.split(kernel, groups, 2), strict=True)
+        each = (conv1d_gemm(p, {"taps": k}, dilation=dilation, crop=crop) for p, k in parts)
         return tf.concat(list(each), 2)
     count, width, _ = d.shape
-    kernel = tf.transpose(w["kernel"][::-1], [1, 0, 2])
     if filters <= FEW and size > FEW:
         y = _few_filters(d, kernel, dilation)
         return y[:, crop[0] : sum(crop)] if crop else y
@@ -40,11 +46,11 @@ def conv1d_gemm(
         products = tf.reshape(d, [count * width, channels]) @ tf.reshape(kernel, [channels, -1])
         return overlap_add(tf.reshape(products, [count, width, size, filters]), dilation)
     (first, out), pieces = crop, []
-    for begin, end, taps in tap_blocks(width, size, dilation, first, out):
+    for begin, end, wanted in tap_blocks(width, size, dilation, first, out):
         rows = tf.reshape(d[:, begin:end], [count * (end - begin), channels])
-        block = tf.reshape(kernel[:, taps.start : taps.stop], [channels, len(taps) * filters])
-        products = tf.reshape(rows @ block, [count, end - begin, len(taps), filters])
-        pieces += [(begin + j * dilation - first, products[:, :, i]) for i, j in enumerate(taps)]
+        block = tf.reshape(kernel[:, wanted.start : wanted.stop], [channels, len(wanted) * filters])
+        products = tf.reshape(rows @ block, [count, end - begin, len(wanted), filters])
+        pieces += [(begin + j * dilation - first, products[:, :, i]) for i, j in enumerate(wanted)]
     return add_pieces(pieces, out)
 
 
@@ -168,6 +174,56 @@ def dense_stop(
     blocks = tf.reshape(d, [count, width // grain, grain])
     placed = place(blocks, (starts - rows) // grain, band // grain)
     return per_mutant(r, count) + tf.reshape(placed, [count, band]) @ kernel
+
+
+def dense_by_position(
+    r: Tensor,
+    d: Tensor,
+    w: Weights,
+    starts: Tensor,
+    first: Tensor,
+    begin: Tensor,
+    position: Tensor,
+    *,
+    most: int,
+    block: int,
+    grain: int,
+) -> Tensor:
+    """Dense after Flatten for all mutants: each block of kernel rows meets those it concerns.
+
+    Args:
+        r: ``[B, F]`` the reference answers, bias included.
+        d: ``[N, W]`` the flattened differences, in the order of the sites.
+        w: the weights of the Dense.
+        starts: ``int32[N / B]`` the first position of each difference.
+        first: ``int32[Q]`` the first mutant of a sequence that changes each block.
+        begin: ``int32[Q]`` the position from which the products of each block count.
+        position: ``int32[Q]`` the first position of each block.
+        most: the mutants of the block that most of them change.
+        block: positions of a block.
+        grain: kernel rows of a position.
+    """
+    (batch, filters), (count, width) = r.shape, d.shape
+    reach, rows = width // grain, count // batch
+    values = tf.reshape(d, [batch, rows * reach, grain])
+
+    def body(i: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+        places = position[i] + tf.range(block)
+        at = places - tf.slice(starts, tf.stack([first[i]]), [most])[:, None]
+        mutant = (first[i] + tf.range(most))[:, None]
+        there = (at >= 0) & (at < reach) & (places >= begin[i])
+        x = tf.gather(values, mutant * reach + tf.clip_by_value(at, 0, reach - 1), axis=1)
+        x = tf.reshape(tf.where(there[:, :, None], x, 0.0), [batch * most, block * grain])
+        kernel = tf.slice(w["kernel"], [position[i] * grain, 0], [block * grain, filters])
+        y = tf.reshape(x @ kernel, [batch, most, filters])
+        corner = tf.stack([0, first[i], 0])
+        y += tf.slice(total, corner, y.shape)
+        return i + 1, xla_dynamic_update_slice(total, y, corner)
+
+    blocks = first.shape[0]
+    start = (0, tf.zeros([batch, rows, filters]))
+    total = tf.while_loop(lambda i, _: i < blocks, body, start, parallel_iterations=1)[1]
+    return per_mutant(r, count) + tf.reshape(total, [count, filters])
 
 
 def mean_stop(

@@ -31,6 +31,14 @@ def scan(
     return [array.stack() for array in done[1:]]
 
 
+def in_rows(stack: Tensor, batch: int) -> Tensor:
+    """The mutants of all tiles, ``[tiles, B * T * A, ...]``, sequence by sequence: ``[N, ...]``."""
+    tiles, count, *tail = stack.shape
+    y = tf.reshape(stack, [tiles, batch, count // batch, *tail])
+    y = tf.transpose(y, [1, 0, *range(2, y.shape.rank)]) if batch > 1 else y
+    return tf.reshape(y, [tiles * count, *tail])
+
+
 def collect(stack: Tensor, reference: Tensor, order: Tensor, letters: int) -> Tensor:
     """Puts the mutants of all tiles in the order of the sites: ``[B, S, A, ...]``.
 
@@ -43,7 +51,7 @@ def collect(stack: Tensor, reference: Tensor, order: Tensor, letters: int) -> Te
     """
     batch, tail = reference.shape[0], reference.shape[1:]
     unchanged = tf.broadcast_to(reference[:, None, None], [batch, 1, letters, *tail])
-    if not stack.shape[0]:
+    if not stack.shape[0] or not stack.shape[1]:
         return tf.gather(unchanged, order, axis=1)
     sites = stack.shape[1] // (batch * letters)
     y = tf.reshape(stack, [stack.shape[0], batch, sites, letters, *tail])
