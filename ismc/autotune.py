@@ -24,6 +24,7 @@ from ismc.trials import SEQUENCES, tile_sites
 BETTER = 0.97
 FAR = 4.0
 CLOSE = 2.0
+NEAR = 1.5
 SHARE = 0.02
 TRIES = 6
 NAIVE = 0.3
@@ -115,11 +116,16 @@ class Search:
         """The best choice, beside the best form of the naive program."""
         self.begin = self.timings.clock()
         self.last, self.timed = 0.0, set[str]()
-        self.best = self._timed(Choice(), *predicted)
+        first = self.best = self._timed(Choice(), *predicted)
         naive, form, batch = self._naive()
         self._cuts(naive)
         self._tiles()
         self._forms()
+        if self.best is not first:
+            self.best = min(self._again(self.best), self._again(first), key=lambda c: c.seconds)
+        if NEAR > naive / self.best.seconds > 1 / NEAR:
+            self.best = self._again(self.best)
+            naive = min(naive, self.timings.naive(self.best.compiled, form, batch))
         return self.best.choice, Measured(self.best.seconds, naive, form, batch)
 
     def _naive(self) -> tuple[float, str, int]:
@@ -171,7 +177,7 @@ class Search:
 
     def _try(self, choice: Choice) -> None:
         """Times a choice if there is time, and keeps it if it is faster."""
-        if self.timings.clock() - self.begin + self.last > self.seconds:
+        if self._late():
             return
         program, compiled = self.assemble(chosen(self.program, choice))
         plan, best = compiled.plan, self.best.compiled.plan
@@ -180,6 +186,16 @@ class Search:
         found = self._timed(choice, program, compiled)
         if found.seconds < BETTER * self.best.seconds:
             self.best = found
+
+    def _again(self, found: Candidate) -> Candidate:
+        """Timed once more, for a machine is not as fast at all times; the shorter time counts."""
+        if self._late():
+            return found
+        return replace(found, seconds=min(found.seconds, self.timings.scan(found.compiled)))
+
+    def _late(self) -> bool:
+        """Whether another trial like the last would end too late."""
+        return self.timings.clock() - self.begin + self.last > self.seconds
 
     def _timed(self, choice: Choice, program: Program, compiled: CompiledISM) -> Candidate:
         begin = self.timings.clock()

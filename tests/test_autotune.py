@@ -141,6 +141,15 @@ def test_gains_within_the_noise_change_nothing(model: keras.Model, tune: Any) ->
     assert ism.plan == plan
 
 
+def test_a_slow_moment_of_the_machine_decides_nothing(model: keras.Model, tune: Any) -> None:
+    plan = ismc.compile(model, verify=False).plan
+    times = iter([4.0])
+    ism, fake = tune(lambda found: next(times, 1.0) if found == plan else 2.0, always(3.0))
+    assert fake.scans.count(plan) > 1
+    assert ism.plan == plan
+    assert ism.measured.seconds == 1.0
+
+
 def test_nothing_new_is_tried_when_the_time_is_over(tune: Any) -> None:
     ism, fake = tune(seconds=0.0)
     assert len(fake.scans) == 1
