@@ -242,7 +242,7 @@ class CompiledISM:
     def _given(self, inputs: Inputs, letters: Letters) -> tuple:
         context = {k: tf.constant(v) for k, v in inputs.items() if k != self.plan.sequence}
         x = tf.constant(inputs[self.plan.sequence])
-        return x, context, tf.constant(letters.turn), tf.constant(letters.block)
+        return x, context, *letters.tensors
 
     def _held(self, letters: Letters, batch: int) -> tuple:
         weights = {

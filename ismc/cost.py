@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from ismc.ir import Layer, Shape
@@ -148,9 +148,9 @@ def convolution(layer: Layer, shape: Shape, width: int, out: int) -> dict[str, C
     }
     if stride > 1 or groups > 8:
         return forms
-    forms["gemm"] = _product(
-        2 * width * size * channels * filters, rates().gemm, 4 * width * size * filters, weights
-    )
+    products = 4 * width * size * filters
+    gemm = _product(2 * width * size * channels * filters, rates().gemm, products, weights)
+    forms["gemm"] = replace(gemm, temporary=products + 2 * written)
     if groups == 1 and width <= 8:
         banded = 2 * width * channels * reach * filters
         forms["toeplitz"] = _product(banded, rates().gemm / 2, 4 * reach * filters, weights * width)

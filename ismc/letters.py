@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
+import tensorflow as tf
 
 from ismc.inputs import is_one_hot
 from ismc.plan import Plan
@@ -29,6 +31,11 @@ class Letters:
     saturates: bool = False
     turned: bool = False
 
+    @cached_property
+    def tensors(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """``turn`` and ``block`` on the device."""
+        return tf.constant(self.turn), tf.constant(self.block)
+
     @property
     def count(self) -> int:
         """``A``."""
@@ -44,11 +51,21 @@ def written(block: Array) -> Letters:
 def every_letter(inputs: Mapping[str, Array], plan: Plan) -> Letters:
     """Turns of the letter that is there if all sites are one-hot, else every letter."""
     width, channels = plan.width, plan.sequence_shape[1]
-    eye = np.eye(channels, dtype=np.float32)
     starts = [start for start, _ in plan.sites]
     if width == 1 and channels > 1 and is_one_hot(inputs[plan.sequence][:, starts]):
-        turns = np.stack([np.roll(eye, j, 1) for j in range(1, channels)])
-        nothing = np.zeros((channels - 1, 1, channels), np.float32)
-        return Letters(turns, nothing, saturates=True, turned=True)
-    blocks = np.repeat(eye[:, None], width, 1)
+        return _turned(channels)
+    return _every(channels, width)
+
+
+@cache
+def _turned(channels: int) -> Letters:
+    eye = np.eye(channels, dtype=np.float32)
+    turns = np.stack([np.roll(eye, j, 1) for j in range(1, channels)])
+    nothing = np.zeros((channels - 1, 1, channels), np.float32)
+    return Letters(turns, nothing, saturates=True, turned=True)
+
+
+@cache
+def _every(channels: int, width: int) -> Letters:
+    blocks = np.repeat(np.eye(channels, dtype=np.float32)[:, None], width, 1)
     return Letters(np.zeros((channels, channels, channels), np.float32), blocks, saturates=True)

@@ -24,7 +24,7 @@ from ismc.passes.reference import reference_steps
 from ismc.plan import Line, Plan
 from ismc.window import Span
 
-STEP = 1e-5
+STEP, TILE = 1e-5, 2e-4  # seconds of a step of a recurrence and of a tile, however small
 
 
 def schedule(program: Program) -> Program:
@@ -187,9 +187,9 @@ def _mutants(program: Program, low: Lowering, spent: list[cost.Cost]) -> int:
     all_mutants = max(1, letters * len(program.request.sites))
 
     def seconds(count: int) -> float:
-        spilled = sum(size for size in largest if size * count > rates.cache)
+        spilled = sum(max(0.0, size - rates.cache / count) for size in largest)
         read = weights / rates.bytes / 2 / count + spilled * 2 / rates.bytes
-        return read + (once + 2e-5) / count + late * min(1.0, count / all_mutants)
+        return read + (once + TILE) / count + late * min(1.0, count / all_mutants)
 
     sizes = [letters * sites for sites in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256)]
     best = min((n for n in sizes if n <= most), key=seconds, default=1)

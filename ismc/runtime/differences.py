@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
-from operator import add
 
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.ops.gen_xla_ops import xla_dynamic_update_slice
@@ -55,18 +53,23 @@ def conv1d_gemm(
 
 
 def _few_filters(d: Tensor, kernel: Tensor, dilation: int) -> Tensor:
-    """The same with positions last, where few filters would leave short rows to add up."""
+    """The same with positions last, where few filters would leave short rows to add up.
+
+    Zeros after each mutant make one row of all of them per tap. A tap is one row further down and
+    lands ``dilation`` positions further right: rows that are that much shorter line them up.
+    """
     channels, size, filters = kernel.shape
     count, width, _ = d.shape
     reach = (size - 1) * dilation
-    rows = tf.reshape(tf.transpose(kernel, [1, 2, 0]), [size * filters, channels])
-    products = tf.matmul(rows, tf.reshape(d, [count * width, channels]), transpose_b=True)
-    products = tf.reshape(products, [size, filters, count, width])
-    padded = (
-        tf.pad(products[j], [[0, 0], [0, 0], [j * dilation, reach - j * dilation]])
-        for j in range(size)
-    )
-    return tf.transpose(reduce(add, padded), [1, 2, 0])
+    rows = tf.reshape(tf.transpose(kernel, [2, 1, 0]), [filters * size, channels])
+    padded = tf.pad(d, [[0, 0], [0, reach + dilation], [0, 0]])
+    length = count * (width + reach + dilation)
+    products = tf.matmul(rows, tf.reshape(padded, [length, channels]), transpose_b=True)
+    flat = tf.reshape(products, [filters, size * length])[:, : size * (length - dilation)]
+    sums = tf.reduce_sum(tf.reshape(flat, [filters, size, length - dilation]), 1)
+    sums = tf.pad(sums, [[0, 0], [0, dilation]])
+    y = tf.reshape(sums, [filters, count, width + reach + dilation])[:, :, : width + reach]
+    return tf.transpose(y, [1, 2, 0])
 
 
 def conv1d_outer(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:
