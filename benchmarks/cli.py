@@ -20,6 +20,7 @@ from benchmarks.rows import ROWS
 
 RESULTS = Path("benchmarks/results")
 RACES, GROWTH = RESULTS / "races-cpu2.json", RESULTS / "growth-cpu2.json"
+LATENCY, PRECISION = RESULTS / "latency-cpu2.json", RESULTS / "precision-cpu2.json"
 NAIVE = "naive"
 
 app = typer.Typer(
@@ -109,6 +110,38 @@ def grow(
     with _told(), reporting(growth.count(), "growth") as (say, step):
         points = growth.measured(rounds, say, step)
         records.write(json, {"machine": machine(), "points": points})
+
+
+@app.command()
+def latency(
+    json: Annotated[Path, typer.Option("--json", help="The file to write.")] = LATENCY,
+) -> None:
+    """One sequence a call, again and again: time of a call against time in XLA."""
+    from benchmarks import latency as calls
+
+    _each(calls, json)
+
+
+@app.command()
+def precision(
+    json: Annotated[Path, typer.Option("--json", help="The file to write.")] = PRECISION,
+) -> None:
+    """Products in bfloat16 beside float32: time, and how far answers are off."""
+    from benchmarks import precision as rounding
+
+    _each(rounding, json)
+
+
+def _each(what: Any, file: Path) -> None:
+    """One record per model of a module, written and printed."""
+    rows = []
+    with _told(), reporting(len(what.MODELS), "models") as (say, step):
+        for model in what.MODELS:
+            say(model)
+            rows.append(what.measured(model))
+            step()
+        records.write(file, {"machine": machine(), "rows": rows})
+    print(what.markdown(rows))
 
 
 @app.command()

@@ -25,9 +25,11 @@ from ismc.passes.flatten import flatten
 from ismc.requests import choose_outputs, choose_rules, choose_sequence, choose_stops
 from ismc.rules import Rule
 from ismc.trials import Trials
+from ismc.verify import rounding_error
 from ismc.verify import verify as compare
 
 MEMORY = 1 << 30
+PRECISIONS = ("float32", "bfloat16")
 
 
 def compile(  # noqa: A001  (users write ismc.compile, as they write model.compile)
@@ -59,7 +61,9 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
             program, applied to each output.
         sequence_input: index or name of the input that is mutated; others are context.
         stop_at: names of layers after which everything is recomputed in full.
-        precision: ``"float32"``.
+        precision: ``"float32"``, or ``"bfloat16"``: the operands of products of differences are
+            rounded to 8 bits, and added up in float32. Changes are then off by some thousandths
+            of the largest change; `verify` measures by how much, and `explain` tells.
         memory: bytes that the working arrays of a tile may take; 1 GiB by default. Weights, the
             reference and the answer come on top.
         rules: rules for single layers by name, or for classes; they come before all others.
@@ -81,14 +85,15 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         InputError: when an argument names what the model does not have.
         VerificationError: when the program disagrees with the naive one.
     """
-    if precision != "float32":
-        raise InputError(f"precision is {precision!r}, expected 'float32'.")
+    if precision not in PRECISIONS:
+        raise InputError(f"precision is {precision!r}, expected one of {', '.join(PRECISIONS)}.")
     if memory is not None and memory <= 0:
         raise InputError(f"memory is {memory}, expected a positive number of bytes.")
     if is_open(model):
         settings = {
             "sites": sites, "outputs": outputs, "score": score, "sequence_input": sequence_input,
-            "stop_at": stop_at, "memory": memory, "rules": rules, "infer_rules": infer_rules,
+            "stop_at": stop_at, "precision": precision, "memory": memory, "rules": rules,
+            "infer_rules": infer_rules,
             "verify": verify, "autotune": autotune, "autotune_seconds": autotune_seconds,
         }  # fmt: skip
         return OpenISM(model, partial(compile, **settings))
@@ -96,7 +101,10 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     sequence, shape = choose_sequence(lowered, sequence_input)
     chosen, structure = choose_outputs(lowered, outputs)
     spans = site_spans(sites, shape[0])
-    request = Request(sequence, spans, chosen, scored=score is not None, memory=memory or MEMORY)
+    request = Request(
+        sequence, spans, chosen, scored=score is not None, memory=memory or MEMORY,
+        precision=precision,
+    )  # fmt: skip
     program = flatten(Program(lowered.graph, request))
     stops = choose_stops(program.graph, stop_at)
     chosen_rules = choose_rules(program.graph, rules or {})
@@ -110,8 +118,12 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
             program, compiled = tune(program, finish, Trials(), autotune_seconds)
     else:
         _, compiled = finish(program)
-    if verify and not compiled.measured.naive_is_faster:
-        compare(compiled, program)
+    if not verify or compiled.measured.naive_is_faster:
+        return compiled
+    if precision != "float32":
+        error = rounding_error(compiled)
+        return replace(compiled, measured=replace(compiled.measured, error=error))
+    compare(compiled, program)
     return compiled
 
 

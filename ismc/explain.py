@@ -60,14 +60,16 @@ def predicted(plan: Plan) -> str:
 
 
 def timing(found: Measured) -> str:
-    """The same as measured, if it was, and which program is run."""
-    if not found.seconds:
-        return ""
-    line = (
-        f"\nmeasured: {duration(found.seconds)} a sequence, naive {duration(found.naive)} "
-        f"({found.form}, batch {found.batch})"
-    )
-    return line + (", which is run" if found.naive_is_faster else "")
+    """What was measured: seconds, which program is run, and the error of rounded products."""
+    text = ""
+    if found.seconds:
+        text = (
+            f"\nmeasured: {duration(found.seconds)} a sequence, naive {duration(found.naive)} "
+            f"({found.form}, batch {found.batch})"
+        ) + (", which is run" if found.naive_is_faster else "")
+    if found.error is not None:
+        text += f"\nmeasured: answers are off by at most {found.error:.1e} of the largest change"
+    return text
 
 
 def duration(seconds: float) -> str:

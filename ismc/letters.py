@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from ismc.inputs import is_one_hot
 from ismc.plan import Plan
@@ -32,8 +32,10 @@ class Letters:
     turned: bool = False
 
     @cached_property
-    def tensors(self) -> tuple[tf.Tensor, tf.Tensor]:
+    def tensors(self) -> tuple[Any, Any]:
         """``turn`` and ``block`` on the device."""
+        import tensorflow as tf
+
         return tf.constant(self.turn), tf.constant(self.block)
 
     @property

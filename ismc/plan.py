@@ -144,19 +144,21 @@ class Signature:
 
 @dataclass(frozen=True)
 class Measured:
-    """What saturating one sequence takes on a machine.
+    """What saturating one sequence takes on a machine, and how far it is off.
 
     Attributes:
         seconds: of the compiled program; 0 if it was not measured.
         naive: seconds of the naive program, in its best form.
         form: that form.
         batch: mutants of a call of it.
+        error: the largest error over the largest change, where products are rounded.
     """
 
     seconds: float
     naive: float
     form: str
     batch: int
+    error: float | None = None
 
     @property
     def naive_is_faster(self) -> bool:

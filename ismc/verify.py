@@ -28,29 +28,13 @@ def verify(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
     """Compares saturation at the first, the last and a few random sites of random sequences.
 
     The tolerance is ``1e-4`` relative, and absolute ``1e-5`` of the output's own range: that of
-    the model's output where a score is a small difference of large numbers. Of a program that
-    takes long only some tiles are run.
+    the model's output where a score is a small difference of large numbers.
 
     Raises:
         VerificationError: names the output, the worst site and the first layer that differs.
     """
     plan = compiled.plan
-    rng = np.random.default_rng(seed)
-    count = len(plan.sites)
-    chosen = sorted(
-        {*range(count)[:EDGES], *range(count)[-EDGES:], *rng.integers(0, count, RANDOM)}
-    )
-    if plan.operations[0] * count * plan.sequence_shape[1] > AFFORDABLE:
-        active = tuple(i for i in plan.active if i in chosen)
-        compiled = replace(compiled, plan=replace(plan, active=active), programs={})
-    inputs = random_inputs(plan.signature, SEQUENCES, rng)
-    nest = tf.nest.map_structure(lambda name: inputs[name], compiled.model.inputs)
-    oracle = NaiveISM(
-        compiled.model.model,
-        sites=[plan.sites[i] for i in chosen],
-        score=compiled.score,
-        sequence_input=plan.sequence,
-    ).only(compiled.chosen, compiled.structure)
+    compiled, chosen, inputs, nest, oracle = _trial(compiled, seed)
     got, want = compiled.flat(compiled.saturate(nest)), compiled.flat(oracle.saturate(nest))
     raw = compiled.flat(oracle.reference(nest))
     for name, ours, theirs, reference in zip(compiled.output_names, got, want, raw, strict=True):
@@ -69,6 +53,22 @@ def verify(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
         )
 
 
+def rounding_error(compiled: CompiledISM, seed: int = 0) -> float:
+    """The largest error over the largest change from letter to letter, of the worst output.
+
+    At the sequences and sites that `verify` takes.
+    """
+    compiled, chosen, _, nest, oracle = _trial(compiled, seed)
+    got, want = compiled.flat(compiled.saturate(nest)), compiled.flat(oracle.saturate(nest))
+    errors = [0.0]
+    for ours, theirs in zip(got, want, strict=True):
+        true = theirs.numpy()
+        change = float(np.ptp(true, axis=2).max(initial=0.0))
+        error = float(np.abs(ours.numpy()[:, chosen] - true).max(initial=0.0))
+        errors.append(error / change if change else 0.0)
+    return max(errors)
+
+
 def random_inputs(signature: Signature, count: int, rng: np.random.Generator) -> dict[str, Array]:
     """Random one-hot sequences, and normal numbers for the other inputs: ``[count, ...]``."""
     arrays = {}
@@ -79,6 +79,33 @@ def random_inputs(signature: Signature, count: int, rng: np.random.Generator) ->
         else:
             arrays[name] = rng.normal(size=(count, *shape)).astype(np.float32)
     return arrays
+
+
+def _trial(
+    compiled: CompiledISM, seed: int
+) -> tuple[CompiledISM, list[int], dict[str, Array], Any, NaiveISM]:
+    """What is compared: the program, its sites, random inputs flat and nested, and the oracle.
+
+    Of a program that takes long only some tiles are run.
+    """
+    plan = compiled.plan
+    rng = np.random.default_rng(seed)
+    count = len(plan.sites)
+    chosen = sorted(
+        {*range(count)[:EDGES], *range(count)[-EDGES:], *rng.integers(0, count, RANDOM)}
+    )
+    if plan.operations[0] * count * plan.sequence_shape[1] > AFFORDABLE:
+        active = tuple(i for i in plan.active if i in chosen)
+        compiled = replace(compiled, plan=replace(plan, active=active), programs={})
+    inputs = random_inputs(plan.signature, SEQUENCES, rng)
+    nest = tf.nest.map_structure(lambda name: inputs[name], compiled.model.inputs)
+    oracle = NaiveISM(
+        compiled.model.model,
+        sites=[plan.sites[i] for i in chosen],
+        score=compiled.score,
+        sequence_input=plan.sequence,
+    ).only(compiled.chosen, compiled.structure)
+    return compiled, chosen, inputs, nest, oracle
 
 
 def exceeds(got: Array, want: Array, scale: float = 0.0) -> tuple[int, ...] | None:

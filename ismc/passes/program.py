@@ -38,6 +38,7 @@ class Request:
         cut: the first layer to be recomputed in full, ``""`` for none, or ``None`` for the
             choice of `balance`.
         scored: whether a score is computed from reference and mutant.
+        precision: the type that operands of products of differences are rounded to.
     """
 
     sequence: str
@@ -50,6 +51,7 @@ class Request:
     strategies: tuple[tuple[str, str], ...] = ()
     cut: str | None = None
     scored: bool = False
+    precision: str = "float32"
 
 
 @dataclass(frozen=True)

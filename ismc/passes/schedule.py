@@ -21,6 +21,7 @@ from ismc.passes.lower import Lowering, reference_name
 from ismc.passes.minimum import minimum
 from ismc.passes.program import Form, Program
 from ismc.passes.reference import reference_steps
+from ismc.passes.rounding import rounding
 from ismc.plan import Line, Plan
 from ismc.window import Span
 
@@ -43,6 +44,9 @@ def schedule(program: Program) -> Program:
     rows = len(active) * graph[request.sequence].shape[-1] if active else 0
     parts = divide(low.steps, results, low.bands, rows, request.memory * 3 // 4)
     tile, handed, rest = parts or (tuple(low.steps), (), ())
+    tile, rest, kernels = (
+        rounding(steps, request.precision) for steps in (tile, rest, low.kernels)
+    )
     bands = [replace(band, by_position=parts is not None) for band in low.bands]
     lines = tuple(_line(program, name, *costs[name]) for name in program.live)
     spent = [found for _, found in costs.values()]
@@ -55,7 +59,7 @@ def schedule(program: Program) -> Program:
             sites=tuple((site.start, site.stop) for site in request.sites),
             outputs=tuple((name, graph[name].shape) for name in request.outputs),
             lines=lines,
-            reference=(*reference, *low.kernels),
+            reference=(*reference, *kernels),
             tile=tile,
             handed=handed,
             rest=rest,

@@ -68,7 +68,13 @@ def _turned(kernel: Tensor) -> Tensor:
 
 
 def conv2d_gemm(
-    d: Tensor, w: Weights, *, dilation: int = 1, column: int = -1, turned: bool = False
+    d: Tensor,
+    w: Weights,
+    *,
+    dilation: int = 1,
+    column: int = -1,
+    turned: bool = False,
+    products: str = "",
 ) -> Tensor:
     """Conv2D of a difference without flanks where a kernel covers all columns at once.
 
@@ -78,13 +84,15 @@ def conv2d_gemm(
         dilation: positions from one tap to the next.
         column: the kernel's column that meets the only column of ``d``, or -1 for all.
         turned: whether the kernel has its columns first.
+        products: the type that operands of the product are rounded to, if any.
     """
     kernel = _turned(w["kernel"]) if turned else w["kernel"]
     kernel = kernel if column < 0 else kernel[:, column : column + 1]
     size, columns, channels, filters = kernel.shape
     kernel = tf.reshape(kernel, [size, columns * channels, filters])
     flat = tf.reshape(d, [*d.shape[:2], columns * channels])
-    return conv1d_gemm(flat, {"kernel": kernel}, dilation=dilation)[:, :, None]
+    options = {"dilation": dilation, "products": products}
+    return conv1d_gemm(flat, {"kernel": kernel}, **options)[:, :, None]
 
 
 def conv_transpose(

@@ -10,18 +10,31 @@ from tensorflow.compiler.tf2xla.ops.gen_xla_ops import xla_dynamic_update_slice
 from ismc.runtime.layers import batch_norm_scale, conv1d
 from ismc.runtime.overlap import add_pieces, overlap_add, tap_blocks
 from ismc.runtime.positions import _spread, inside, per_mutant, place, windows
+from ismc.runtime.products import product, rounded
 from ismc.runtime.types import Tensor, Weights
 
-FEW = 4
+FEW, MANY = 4, 16
 
 
-def taps(w: Weights) -> Weights:
-    """The kernel ``[K, C, F]`` as products take it, ``[C, K, F]`` and backwards; made once."""
-    return w if "taps" in w else {"taps": tf.transpose(w["kernel"][::-1], [1, 0, 2])}
+def taps(w: Weights, *, products: str = "") -> Weights:
+    """The kernel ``[K, C, F]`` as products take it, ``[C, K, F]`` and backwards; made once.
+
+    Kernels of few channels or filters are not rounded to ``products``: it would gain nothing.
+    """
+    if "taps" in w:
+        return w
+    worth = min(w["kernel"].shape[1:]) >= MANY
+    kernel = tf.transpose(w["kernel"][::-1], [1, 0, 2])
+    return {"taps": rounded(kernel, products) if worth else kernel}
 
 
 def conv1d_gemm(
-    d: Tensor, w: Weights, *, dilation: int = 1, crop: tuple[int, int] | None = None
+    d: Tensor,
+    w: Weights,
+    *,
+    dilation: int = 1,
+    crop: tuple[int, int] | None = None,
+    products: str = "",
 ) -> Tensor:
     """Convolution as products and an overlap-add: ``[N, W + (K-1) * dilation, F]``.
 
@@ -29,7 +42,7 @@ def conv1d_gemm(
     the products are added up where they land. Groups follow from the shapes. With ``crop``, the
     first output and how many are wanted, rows whose products land elsewhere are left out.
     """
-    kernel = taps(w)["taps"]
+    kernel = taps(w, products=products)["taps"]
     channels, size, filters = kernel.shape
     groups = d.shape[2] // channels
     if groups > 1:
@@ -41,13 +54,14 @@ def conv1d_gemm(
         y = _few_filters(d, kernel, dilation)
         return y[:, crop[0] : sum(crop)] if crop else y
     if not crop:
-        products = tf.reshape(d, [count * width, channels]) @ tf.reshape(kernel, [channels, -1])
+        rows = tf.reshape(d, [count * width, channels])
+        products = product(rows, tf.reshape(kernel, [channels, -1]))
         return overlap_add(tf.reshape(products, [count, width, size, filters]), dilation)
     (first, out), pieces = crop, []
     for begin, end, wanted in tap_blocks(width, size, dilation, first, out):
         rows = tf.reshape(d[:, begin:end], [count * (end - begin), channels])
         block = tf.reshape(kernel[:, wanted.start : wanted.stop], [channels, len(wanted) * filters])
-        products = tf.reshape(rows @ block, [count, end - begin, len(wanted), filters])
+        products = tf.reshape(product(rows, block), [count, end - begin, len(wanted), filters])
         pieces += [(begin + j * dilation - first, products[:, :, i]) for i, j in enumerate(wanted)]
     return add_pieces(pieces, out)
 
@@ -105,9 +119,11 @@ def batch_norm_difference(d: Tensor, w: Weights, *, epsilon: float) -> Tensor:
     return d * batch_norm_scale(w, epsilon)
 
 
-def dense_difference(d: Tensor, w: Weights) -> Tensor:
+def dense_difference(d: Tensor, w: Weights, *, products: str = "") -> Tensor:
     """Dense along the last axis, without its bias."""
-    return tf.tensordot(d, w["kernel"], 1)
+    kernel = rounded(w["kernel"], products)
+    y = product(tf.reshape(d, [-1, d.shape[-1]]), kernel)
+    return tf.reshape(y, [*d.shape[:-1], kernel.shape[1]])
 
 
 def average_difference(*ds: Tensor, count: int) -> Tensor:
@@ -159,7 +175,15 @@ def average_pool_difference(
 
 
 def dense_stop(
-    r: Tensor, d: Tensor, starts: Tensor, rows: Tensor, w: Weights, *, band: int, grain: int
+    r: Tensor,
+    d: Tensor,
+    starts: Tensor,
+    rows: Tensor,
+    w: Weights,
+    *,
+    band: int,
+    grain: int,
+    products: str = "",
 ) -> Tensor:
     """Dense after Flatten: the reference answer plus what the changed positions contribute.
 
@@ -171,12 +195,15 @@ def dense_stop(
         w: the weights of the Dense.
         band: the number of kernel rows that the tile touches.
         grain: positions that move together; divides widths and offsets.
+        products: the type that operands of the product are rounded to, if any.
     """
     count, width = d.shape
     kernel = tf.slice(w["kernel"], [rows, 0], [band, w["kernel"].shape[1]])
     blocks = tf.reshape(d, [count, width // grain, grain])
     placed = place(blocks, (starts - rows) // grain, band // grain)
-    return per_mutant(r, count) + tf.reshape(placed, [count, band]) @ kernel
+    return per_mutant(r, count) + product(
+        tf.reshape(placed, [count, band]), rounded(kernel, products)
+    )
 
 
 def dense_by_position(
@@ -191,6 +218,7 @@ def dense_by_position(
     most: int,
     block: int,
     grain: int,
+    products: str = "",
 ) -> Tensor:
     """Dense after Flatten for all mutants: each block of kernel rows meets those it concerns.
 
@@ -205,6 +233,7 @@ def dense_by_position(
         most: the mutants of the block that most of them change.
         block: positions of a block.
         grain: kernel rows of a position.
+        products: the type that operands of the product are rounded to, if any.
     """
     (batch, filters), (count, width) = r.shape, d.shape
     reach, rows = width // grain, count // batch
@@ -218,7 +247,7 @@ def dense_by_position(
         x = tf.gather(values, mutant * reach + tf.clip_by_value(at, 0, reach - 1), axis=1)
         x = tf.reshape(tf.where(there[:, :, None], x, 0.0), [batch * most, block * grain])
         kernel = tf.slice(w["kernel"], [position[i] * grain, 0], [block * grain, filters])
-        y = tf.reshape(x @ kernel, [batch, most, filters])
+        y = tf.reshape(product(x, rounded(kernel, products)), [batch, most, filters])
         corner = tf.stack([0, first[i], 0])
         y += tf.slice(total, corner, y.shape)
         return i + 1, xla_dynamic_update_slice(total, y, corner)

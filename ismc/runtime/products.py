@@ -1,0 +1,23 @@
+"""Products of matrices, in float32 or of operands that are rounded first."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from tensorflow.compiler.tf2xla.python import xla
+from tensorflow.compiler.xla.xla_data_pb2 import DotDimensionNumbers
+
+from ismc.runtime.types import Tensor
+
+PLAIN = DotDimensionNumbers(lhs_contracting_dimensions=[1], rhs_contracting_dimensions=[0])
+
+
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """``[N, K] @ [K, F]`` in float32; ``a`` is rounded to the type that ``b`` has."""
+    if a.dtype == b.dtype:
+        return a @ b
+    return xla.dot_general(tf.cast(a, b.dtype), b, PLAIN, preferred_element_type=a.dtype)
+
+
+def rounded(kernel: Tensor, products: str) -> Tensor:
+    """A kernel in the type that its products take, or as it is."""
+    return tf.cast(kernel, products) if products else kernel
