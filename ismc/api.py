@@ -22,7 +22,13 @@ from ismc.inputs import Sites, site_spans
 from ismc.lengths import OpenISM
 from ismc.passes import PIPELINE, Program, Request
 from ismc.passes.flatten import flatten
-from ismc.requests import choose_outputs, choose_rules, choose_sequence, choose_stops
+from ismc.requests import (
+    choose_devices,
+    choose_outputs,
+    choose_rules,
+    choose_sequence,
+    choose_stops,
+)
 from ismc.rules import Rule
 from ismc.trials import Trials
 from ismc.verify import rounding_error
@@ -47,6 +53,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     verify: bool = True,
     autotune: bool = False,
     autotune_seconds: float = 60.0,
+    devices: Sequence[str] | None = None,
 ) -> Any:
     """Compiles a Keras model into exact in-silico mutagenesis.
 
@@ -76,6 +83,8 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
             user's cache directory, or in that of ``ISMC_CACHE_DIR``. Without it, a plan does not
             depend on the machine.
         autotune_seconds: after which nothing new is tried; the first trials are always made.
+        devices: names of local devices, as TensorFlow lists them, that the sequences of a call are
+            spread over; all GPUs by default, where there are several.
 
     Returns:
         A callable; see `CompiledISM`, and `OpenISM` for a model of open length.
@@ -95,8 +104,10 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
             "stop_at": stop_at, "precision": precision, "memory": memory, "rules": rules,
             "infer_rules": infer_rules,
             "verify": verify, "autotune": autotune, "autotune_seconds": autotune_seconds,
+            "devices": devices,
         }  # fmt: skip
         return OpenISM(model, partial(compile, **settings))
+    spread = choose_devices(devices)
     lowered = read(model)
     sequence, shape = choose_sequence(lowered, sequence_input)
     chosen, structure = choose_outputs(lowered, outputs)
@@ -118,6 +129,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
             program, compiled = tune(program, finish, Trials(), autotune_seconds)
     else:
         _, compiled = finish(program)
+    compiled = replace(compiled, devices=spread)
     if not verify or compiled.measured.naive_is_faster:
         return compiled
     if precision != "float32":

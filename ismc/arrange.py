@@ -55,12 +55,18 @@ def arrange(plan: Plan, letters: int, batch: int = 1, tile: int = 0) -> Arrangem
     return Arrangement(tiles, size, letters, at, order, sizes)
 
 
-def batches(plan: Plan, count: int, letters: int) -> Iterator[tuple[int, int, int]]:
-    """First sequence, number, and compiled size of each call; sizes are powers of two."""
+def batches(
+    plan: Plan, count: int, letters: int, devices: int = 1
+) -> Iterator[tuple[int, int, int]]:
+    """First sequence, number, and compiled size of each call; sizes are powers of two.
+
+    No call takes so many sequences that devices are left without one.
+    """
     mutants = max(1, len(plan.active) * letters)
     most = 1
     while most * 2 * mutants <= plan.mutants and most < 1024:
         most *= 2
+    most = min(most, ceil(count / devices))
     for begin in range(0, count, most):
         size = min(most, count - begin)
         yield begin, size, 1 << (size - 1).bit_length()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import cycle
 from math import prod
 from typing import Any
 
@@ -23,6 +24,7 @@ from ismc.oracle import NaiveISM
 from ismc.plan import UNMEASURED, Measured, Plan, Signature
 from ismc.progress import progress
 from ismc.requests import output_labels
+from ismc.results import result_shapes
 
 Array = np.ndarray
 Inputs = Mapping[str, Array]
@@ -41,6 +43,7 @@ class CompiledISM:
         plan: what the compiler decided.
         source: the generated program.
         measured: what `autotune` measured; where the naive program is faster, it is run.
+        devices: names of the devices that sequences are spread over, if there are several.
     """
 
     plan: Plan
@@ -54,6 +57,7 @@ class CompiledISM:
     programs: dict[Any, Any] = field(default_factory=dict)
     tile: int = 0
     measured: Measured = UNMEASURED
+    devices: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         length, channels = self.input_shape
@@ -198,7 +202,7 @@ class CompiledISM:
         return [flat[names.index(name)] for name in self.chosen]
 
     def _empty(self, letters: Letters) -> list[tf.Tensor]:
-        shapes = self._shapes(1)
+        shapes = result_shapes(self.plan, self.score)
         width = letters.block.shape[2] if letters.turned else letters.count
         return [tf.zeros([0, len(self.plan.sites), width, *shape[1:]]) for shape in shapes]
 
@@ -206,16 +210,23 @@ class CompiledISM:
         """Calls of the program for as many sequences as it is compiled for."""
         count = len(inputs[self.plan.sequence])
         parts = []
-        for begin, size, batch in batches(self.plan, count, letters.count):
+        calls = batches(self.plan, count, letters.count, max(1, len(self.devices)))
+        for device, (begin, size, batch) in zip(cycle(self.devices or [""]), calls, strict=False):
             chunk = {k: v[begin : begin + size] for k, v in inputs.items()}
             if size < batch:
                 chunk = {k: v[np.arange(batch) % size] for k, v in chunk.items()}
-            ys = self._call(chunk, letters, batch)
+            ys = self._call(chunk, letters, batch, device)
             parts.append([y[:size] for y in ys] if size < batch else ys)
         return [ys[0] if len(ys) == 1 else tf.concat(ys, 0) for ys in zip(*parts, strict=True)]
 
-    def _call(self, inputs: Inputs, letters: Letters, batch: int) -> Sequence[tf.Tensor]:
-        """One call; weights and offsets are captured, what changes is handed over."""
+    def _call(
+        self, inputs: Inputs, letters: Letters, batch: int, device: str = ""
+    ) -> Sequence[tf.Tensor]:
+        """One call; weights and offsets are captured, unless another device may hold them."""
+        if device:
+            with tf.device(device):
+                program, arguments = self.arguments(inputs, letters, batch)
+                return program(*arguments)
         key = ("traced", letters.count, letters.turned, batch)
         given = self._given(inputs, letters)
         if key not in self.programs:
@@ -259,7 +270,8 @@ class CompiledISM:
             program = self.build(
                 mutants,
                 found.tiles,
-                [[mutants, *step.shape[1:]] for step in self.plan.handed] or self._shapes(mutants),
+                [[mutants, *step.shape[1:]] for step in self.plan.handed]
+                or result_shapes(self.plan, self.score, mutants),
                 found.sizes,
                 letters,
                 turned,
@@ -277,21 +289,9 @@ class CompiledISM:
 
     def _batch_size(self) -> int:
         """Sequences whose answers are on their way at a time."""
-        answers = sum(prod(shape) for shape in self._shapes(1))
+        answers = sum(prod(shape) for shape in result_shapes(self.plan, self.score))
         one = 4 * answers * len(self.sites) * self.input_shape[1]
         return max(1, min(32, FLIGHT // max(one, 1)))
-
-    def _shapes(self, mutants: int) -> list[list[int]]:
-        """Shapes of the results of a tile, after the score."""
-        shapes = [[mutants, *shape] for _, shape in self.plan.outputs]
-        if self.score is None:
-            return shapes
-        found = []
-        for shape in shapes:
-            spec = tf.TensorSpec([max(shape[0], 1), *shape[1:]], tf.float32)
-            traced = tf.function(self.score).get_concrete_function(spec, spec)
-            found.append([mutants, *traced.output_shapes[1:]])
-        return found
 
     @property
     def _signature(self) -> Signature:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from ismc.errors import InputError, UnsupportedModelError
 from ismc.frontend import Model
@@ -87,6 +88,24 @@ def choose_outputs(model: Model, chosen: Any) -> tuple[tuple[str, ...], Any]:
         nest = [find(label) for label in chosen]
         return tuple(dict.fromkeys(nest)), nest
     return (find(chosen),), find(chosen)
+
+
+def choose_devices(devices: Sequence[str] | None) -> tuple[str, ...]:
+    """The devices that sequences are spread over; none where there is one to choose from.
+
+    Raises:
+        InputError: when there is no such device.
+    """
+    if devices is None:
+        found = [device.name for device in tf.config.list_logical_devices("GPU")]
+        return tuple(found) if len(found) > 1 else ()
+    known = {device.name for device in tf.config.list_logical_devices()}
+    names = {name: name for name in known} | {n.removeprefix("/device:"): n for n in known}
+    for name in devices:
+        if name not in names:
+            listed = ", ".join(sorted(n.removeprefix("/device:") for n in known))
+            raise InputError(f"There is no device {name!r}; this machine has {listed}.")
+    return tuple(names[name] for name in devices)
 
 
 def choose_stops(graph: Graph, names: Any) -> tuple[str, ...]:
