@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from math import prod
+from math import ceil, prod
 
 from ismc.ir import Layer, Shape
 
@@ -135,8 +135,13 @@ def dense(width: int, layer: Layer, inputs: tuple[Layer, ...]) -> Cost:
     )
 
 
-def convolution(layer: Layer, shape: Shape, width: int, out: int) -> dict[str, Cost]:
-    """Every form of a convolution from ``width`` changed positions to ``out``, by name."""
+def convolution(
+    layer: Layer, shape: Shape, width: int, out: int, exact: bool = True
+) -> dict[str, Cost]:
+    """Every form of a convolution from ``width`` changed positions to ``out``, by name.
+
+    Not ``exact`` are products of rounded operands, whose sums must not cancel.
+    """
     size, channels, filters, groups = kernel(layer, shape)
     (stride,) = layer.config.get("strides", (1,))
     (dilation,) = layer.config.get("dilation_rate", (1,))
@@ -151,6 +156,8 @@ def convolution(layer: Layer, shape: Shape, width: int, out: int) -> dict[str, C
     products = 4 * width * size * filters
     gemm = _product(2 * width * size * channels * filters, rates().gemm, products, weights)
     forms["gemm"] = replace(gemm, temporary=products + 2 * written)
+    if groups == 1 and dilation == 1 and width >= 4 and size >= 3 and exact:
+        forms["toom"] = _toom(width, size, channels, filters, weights, written)
     if groups == 1 and width <= 8:
         banded = 2 * width * channels * reach * filters
         forms["toeplitz"] = _product(banded, rates().gemm / 2, 4 * reach * filters, weights * width)
@@ -158,6 +165,17 @@ def convolution(layer: Layer, shape: Shape, width: int, out: int) -> dict[str, C
         work = 2 * width * size * channels * filters
         forms["outer"] = Cost(work, work / rates().elements / 4, 0, weights)
     return forms
+
+
+def _toom(width: int, size: int, channels: int, filters: int, weights: int, written: int) -> Cost:
+    """Six products for each four positions and three taps; see `ismc.runtime.toom`."""
+    odd, alone = width % 4 == 1, size % 3 == 1
+    groups, taps = ceil((width - odd) / 4), ceil((size - alone) / 3)
+    products = 6 * groups * taps
+    operations = 2 * channels * filters * (products + alone * (width - odd) + odd * size)
+    between = 2 * products * filters + 6 * groups * channels
+    seconds = operations / rates().gemm + between / rates().elements
+    return Cost(operations, seconds, 4 * products * filters + 2 * written, 2 * weights)
 
 
 def _product(operations: int, rate: float, written: int, weights: int) -> Cost:

@@ -82,6 +82,8 @@ def needed(plan: Plan) -> tuple[str, ...]:
     if not plan.active:
         return ()
     least, ours = plan.minimum // (plan.letters * len(plan.active)), plan.operations[0]
+    if least > ours:
+        return (f"direct products alone would take {count(least)} operations per mutant",)
     return (f"at least {count(least)} of {count(ours)} operations per mutant are needed",)
 
 

@@ -15,7 +15,13 @@ from ismc.rules import Expr, Role, Rule
 from ismc.rules.base import IDENTITY
 from ismc.window import Spans
 
-STRATEGIES = {"gemm": "conv1d_gemm", "toeplitz": "conv1d_toeplitz", "outer": "conv1d_outer"}
+STRATEGIES = {
+    "gemm": "conv1d_gemm",
+    "toom": "conv1d_toom",
+    "toeplitz": "conv1d_toeplitz",
+    "outer": "conv1d_outer",
+}
+TURNED = {"gemm": "taps", "toom": "toom_taps"}
 
 
 def emit(low: Lowering, layer: Layer) -> None:
@@ -79,8 +85,8 @@ def _on_difference(low: Lowering, layer: Layer, rule: Rule) -> None:
         expr = replace(expr, kwargs={**expr.kwargs, "crop": cropped})
         raw = spans
     term = d if expr == IDENTITY else low.apply(layer, expr, operands)
-    if strategy == "gemm" and isinstance(term, Apply):
-        term = replace(term, args=(d, low.turned_kernel(layer)))
+    if strategy in TURNED and isinstance(term, Apply):
+        term = replace(term, args=(d, low.turned_kernel(layer, TURNED[strategy])))
     if raw != spans:
         if expr != IDENTITY:
             term = low.bind(layer.name, "d", term, (raw.width, *layer.shape[1:]))

@@ -98,13 +98,13 @@ class Lowering:
         layer = self.program.graph[name]
         return self.step(name, "f", term, ("N", *layer.shape), key)
 
-    def turned_kernel(self, layer: Layer) -> Name:
+    def turned_kernel(self, layer: Layer, how: str) -> Name:
         """The kernel of a convolution as products take it, made before the loop."""
         size, filters = layer.config["kernel_size"][0], layer.shape[-1]
         channels = self.program.graph[layer.inputs[0]].shape[-1] // layer.config.get("groups", 1)
         step = Step(
             f"k{self.index(layer.name)}",
-            Apply("taps", (weights_of(layer),)),
+            Apply(how, (weights_of(layer),)),
             (channels, size, filters),
             layer.name,
         )

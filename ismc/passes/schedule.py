@@ -116,7 +116,8 @@ def strategies(program: Program, name: str) -> dict[str, cost.Cost]:
     layer = program.graph[name]
     (source,) = layer.inputs
     shape, reads = program.graph[source].shape, program.spans[source].width
-    return cost.convolution(layer, shape, reads, _width(program, name))
+    exact = program.request.precision == "float32"
+    return cost.convolution(layer, shape, reads, _width(program, name), exact)
 
 
 def _width(program: Program, name: str) -> int:

@@ -68,6 +68,7 @@ from ismc.runtime.positions import (
 from ismc.runtime.probe import held
 from ismc.runtime.recurrent import recurrent_output, recurrent_states, recurrent_stop
 from ismc.runtime.tiles import collect, in_rows, letters_in_order, scan
+from ismc.runtime.toom import conv1d_toom, toom_taps
 
 relu, sigmoid, tanh, softplus = (ACTIVATIONS[n] for n in ("relu", "sigmoid", "tanh", "softplus"))
 softsign, exponential, silu, elu = (
@@ -91,6 +92,7 @@ __all__ = [
     "conv1d_library",
     "conv1d_outer",
     "conv1d_toeplitz",
+    "conv1d_toom",
     "conv2d",
     "conv2d_gemm",
     "conv_transpose",
@@ -147,6 +149,7 @@ __all__ = [
     "take",
     "tanh",
     "taps",
+    "toom_taps",
     "transposed_overlap",
     "weights_at",
     "window",

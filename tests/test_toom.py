@@ -1,0 +1,94 @@
+"""Four positions meet three taps in six products: the same answers, for every width and kernel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import ismc
+from ismc import cost
+from ismc.runtime import conv1d_gemm, conv1d_toom
+from tests.zoo import ZOO, random_inputs
+
+
+def case(width: int, size: int, channels: int = 6, filters: int = 5) -> tuple:
+    rng = np.random.default_rng(width * 100 + size)
+    d = rng.normal(size=(3, width, channels)).astype(np.float32)
+    return tf.constant(d), {
+        "kernel": tf.constant(rng.normal(size=(size, channels, filters)), "float32")
+    }
+
+
+def exact(d: tf.Tensor, w: dict) -> np.ndarray:
+    d, kernel = d.numpy().astype(np.float64), w["kernel"].numpy().astype(np.float64)[::-1]
+    y = np.zeros((d.shape[0], d.shape[1] + len(kernel) - 1, kernel.shape[2]))
+    for i in range(d.shape[1]):
+        for j in range(len(kernel)):
+            y[:, i + j] += d[:, i] @ kernel[j]
+    return y
+
+
+@pytest.mark.parametrize("size", [3, 4, 5, 7, 8, 11, 12, 13])
+def test_every_width_gives_what_products_one_by_one_give(size: int) -> None:
+    for width in range(1, 14):
+        d, w = case(width, size)
+        want = exact(d, w)
+        got = conv1d_toom(d, w).numpy()
+        assert got.shape == want.shape
+        assert np.abs(got - want).max() < 3e-6 * np.abs(want).max(), width
+
+
+def test_rounding_is_of_the_order_of_direct_products() -> None:
+    d, w = case(7, 11, channels=300, filters=200)
+    want = exact(d, w)
+    ours, direct = (np.abs(f(d, w).numpy() - want).max() for f in (conv1d_toom, conv1d_gemm))
+    assert ours < 5 * direct
+    assert ours < 2e-6 * np.abs(want).max()
+
+
+def test_no_difference_stays_none() -> None:
+    d, w = case(9, 7)
+    assert (conv1d_toom(tf.zeros_like(d), w).numpy() == 0).all()
+
+
+@pytest.mark.parametrize("name", ["basset", "factorized_basset", "beluga", "deepstarr"])
+def test_models_by_this_form_agree_with_the_oracle(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = cost.convolution
+
+    def only_toom(*args: object, **kwargs: object) -> dict:
+        forms = found(*args, **kwargs)  # pyright: ignore[reportArgumentType]
+        return {"toom": forms["toom"]} if "toom" in forms else forms
+
+    monkeypatch.setattr(cost, "convolution", only_toom)
+    model = ZOO[name].model(small=True)
+    ism = ismc.compile(model, verify=False)
+    assert "toom" in {line.strategy for line in ism.plan.lines}
+    x = random_inputs(model, 2, seed=4)
+    true = tf.nest.flatten(ismc.NaiveISM(model).saturate(x))
+    for ours, theirs in zip(tf.nest.flatten(ism.saturate(x)), true, strict=True):
+        scale = max(np.abs(theirs).max(), 0.1)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5 * scale)
+
+
+def test_it_is_chosen_where_channels_are_many() -> None:
+    wide = ismc.compile(ZOO["basset"].model(), verify=False)
+    strategies = {line.name: line.strategy for line in wide.plan.lines}
+    assert strategies["conv1d_1"] == "toom"
+    assert strategies["conv1d"] == "gemm"  # four channels
+    assert 'k5 = toom_taps(w["conv1d_1"])' in wide.source
+    dilated = ismc.compile(ZOO["bpnet"].model(), verify=False)
+    assert "toom" not in {line.strategy for line in dilated.plan.lines}
+
+
+def test_rounded_products_do_not_cancel() -> None:
+    rounded = ismc.compile(ZOO["basset"].model(), verify=False, precision="bfloat16")
+    assert "toom" not in {line.strategy for line in rounded.plan.lines}
+
+
+def test_explain_tells_what_direct_products_would_take() -> None:
+    ism = ismc.compile(ZOO["beluga"].model(), verify=False)
+    assert ism.plan.operations[0] < ism.plan.minimum / (3 * 2000)
+    assert "direct products alone would take" in ism.explain()
