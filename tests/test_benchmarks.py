@@ -249,3 +249,22 @@ def test_sentences_tables_and_pictures(tmp_path: Path) -> None:
     points = [{**point, "axis": "length", "value": value} for value in (250, 500)]
     plots.lines({**found, "points": points}, tmp_path / "growth.png")
     assert {file.name for file in tmp_path.iterdir()} == {"races.png", "growth.png"}
+
+
+def test_tables_of_latency_and_precision() -> None:
+    from benchmarks import latency, precision
+
+    call = {"model": "m", "mutants": 3, "call_seconds": 0.01, "xla_seconds": 0.009}
+    call |= {"call_seconds_while_profiled": 0.012, "traces_in_calls": 0, "traces_of_batches": 2}
+    assert "| m | 3 | 10.00 | 12.00 | 75% | 0 | 2 |" in latency.markdown([call])
+    rounded = {"model": "m", "seconds": {"float32": 0.3, "bfloat16": 0.2}, "error": 0.004}
+    assert "| m | 0.3000 | 0.2000 | 1.50 | 4.0e-03 |" in precision.markdown([rounded])
+
+
+def test_latency_counts_traces() -> None:
+    from benchmarks import latency
+
+    found = latency.measured("attention_pool_net")
+    assert found["traces_in_calls"] == 0
+    assert 0 < found["xla_seconds"] <= found["call_seconds_while_profiled"]
+    assert 1 <= found["traces_of_batches"] <= 4  # buckets of 1, 2, 4 and 8 sequences
