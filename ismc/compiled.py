@@ -284,7 +284,7 @@ class CompiledISM:
 
     def _offsets(self, found: Arrangement) -> tuple:
         at = {key: tf.constant(value) for key, value in found.at.items()}
-        starts = tf.constant([start for start, _ in self.plan.sites], tf.int32)
+        starts = tf.constant(self.plan.starts, tf.int32)
         return at, tf.constant(found.order), starts
 
     def _batch_size(self) -> int:

@@ -53,8 +53,7 @@ def written(block: Array) -> Letters:
 def every_letter(inputs: Mapping[str, Array], plan: Plan) -> Letters:
     """Turns of the letter that is there if all sites are one-hot, else every letter."""
     width, channels = plan.width, plan.sequence_shape[1]
-    starts = [start for start, _ in plan.sites]
-    if width == 1 and channels > 1 and is_one_hot(inputs[plan.sequence][:, starts]):
+    if width == 1 and channels > 1 and is_one_hot(inputs[plan.sequence][:, plan.starts]):
         return _turned(channels)
     return _every(channels, width)
 

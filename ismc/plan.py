@@ -6,7 +6,10 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 Term = Any  # Apply | Name | Offset | Weights | Size | a literal
 
@@ -214,7 +217,7 @@ class Plan:
     rest: tuple[Step, ...] = ()
     minimum: int = 0
 
-    @property
+    @cached_property
     def signature(self) -> Signature:
         """What a call of the program takes."""
         width = max((stop - start for start, stop in self.sites), default=0)
@@ -245,7 +248,12 @@ class Plan:
         """The plan as JSON with sorted keys; equal plans give equal text."""
         return json.dumps(asdict(self), sort_keys=True, default=str)
 
-    @property
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """The first position of each site, ``int64[S]``."""
+        return np.asarray([start for start, _ in self.sites], np.int64)
+
+    @cached_property
     def digest(self) -> str:
         """Six hexadecimal digits that name the plan."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:6]
