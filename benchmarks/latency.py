@@ -9,6 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import statistics
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +17,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 import ismc
 from benchmarks.architectures import build, sequences
@@ -84,7 +84,8 @@ def _in_xla(call: Callable[[], None]) -> tuple[float, float]:
     with TemporaryDirectory() as folder:
         with tf.profiler.experimental.Profile(folder):
             calls = [_seconds(call) for _ in range(PROFILED)]
-        space = xplane_pb2.XSpace()
+        # by name, for what the module holds is made when it is imported
+        space: Any = import_module("tensorflow.tsl.profiler.protobuf.xplane_pb2").XSpace()
         for file in Path(folder).rglob("*.xplane.pb"):
             space.MergeFromString(file.read_bytes())
     found = [

@@ -55,14 +55,14 @@ def conv1d_gemm(
         return y[:, crop[0] : sum(crop)] if crop else y
     if not crop:
         rows = tf.reshape(d, [count * width, channels])
-        products = product(rows, tf.reshape(kernel, [channels, -1]))
-        return overlap_add(tf.reshape(products, [count, width, size, filters]), dilation)
+        y = product(rows, tf.reshape(kernel, [channels, -1]))
+        return overlap_add(tf.reshape(y, [count, width, size, filters]), dilation)
     (first, out), pieces = crop, []
     for begin, end, wanted in tap_blocks(width, size, dilation, first, out):
         rows = tf.reshape(d[:, begin:end], [count * (end - begin), channels])
         block = tf.reshape(kernel[:, wanted.start : wanted.stop], [channels, len(wanted) * filters])
-        products = tf.reshape(product(rows, block), [count, end - begin, len(wanted), filters])
-        pieces += [(begin + j * dilation - first, products[:, :, i]) for i, j in enumerate(wanted)]
+        y = tf.reshape(product(rows, block), [count, end - begin, len(wanted), filters])
+        pieces += [(begin + j * dilation - first, y[:, :, i]) for i, j in enumerate(wanted)]
     return add_pieces(pieces, out)
 
 

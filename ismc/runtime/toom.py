@@ -23,10 +23,10 @@ def toom_taps(w: Weights) -> Weights:
     """
     if "at_0" in w:
         return w
-    kernel = tf.transpose(w["kernel"][::-1], [1, 0, 2])
+    kernel: Tensor = tf.transpose(w["kernel"][::-1], [1, 0, 2])
     channels, size, filters = kernel.shape
     alone = kernel[:, size - 1 :] if size % TAPS == 1 else None
-    even = kernel[:, : size - 1] if alone is not None else kernel
+    even: Tensor = kernel[:, : size - 1] if alone is not None else kernel
     even = tf.pad(even, [[0, 0], [0, -even.shape[1] % TAPS], [0, 0]])
     first, second, third = tf.unstack(tf.reshape(even, [channels, -1, TAPS, filters]), axis=2)
     one, two = (first + third) / 2, (first + 4 * third) / 2
@@ -53,8 +53,8 @@ def conv1d_toom(d: Tensor, w: Weights) -> Tensor:
     size, filters = w["all"].shape[1:]
     odd = width % POSITIONS == 1
     grouped = d[:, : width - 1] if odd else d
-    fours = tf.pad(grouped, [[0, 0], [0, -grouped.shape[1] % POSITIONS], [0, 0]])
-    fours = tf.reshape(fours, [count, -1, POSITIONS, channels])
+    filled = tf.pad(grouped, [[0, 0], [0, -grouped.shape[1] % POSITIONS], [0, 0]])
+    fours: Tensor = tf.reshape(filled, [count, -1, POSITIONS, channels])
     groups, taps = fours.shape[1], w["at_0"].shape[1]
     d0, d1, d2, d3 = tf.unstack(fours, axis=2)
     even, odds, even2, odds2 = d0 + d2, d1 + d3, d0 + 4 * d2, 2 * d1 + 8 * d3
