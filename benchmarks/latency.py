@@ -7,7 +7,6 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import statistics
-import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +19,7 @@ import tensorflow as tf
 
 import ismc
 from benchmarks.architectures import build, sequences
+from benchmarks.sides.serving import timed
 
 Record = dict[str, Any]
 
@@ -44,13 +44,11 @@ def measured(model: str) -> Record:
         for y in keras.tree.flatten(ism.saturate(x[picked])):
             y.numpy()
 
-    begin = time.perf_counter()
-    call()
-    first = time.perf_counter() - begin
+    first = timed(call)
     for _ in range(3):
         call()
     known = _traced(ism)
-    spent = [_seconds(call) for _ in range(CALLS)]
+    spent = [timed(call) for _ in range(CALLS)]
     inside, beside = _in_xla(call)
     again = _traced(ism) - known
     for _ in range(2):
@@ -73,17 +71,11 @@ def _traced(ism: ismc.CompiledISM) -> int:
     return sum(key[0] == "traced" for key in ism.programs if isinstance(key, tuple))
 
 
-def _seconds(call: Callable[[], None]) -> float:
-    begin = time.perf_counter()
-    call()
-    return time.perf_counter() - begin
-
-
 def _in_xla(call: Callable[[], None]) -> tuple[float, float]:
     """Median seconds of the executable and of whole calls, while TensorFlow's profiler looks on."""
     with TemporaryDirectory() as folder:
         with tf.profiler.experimental.Profile(folder):
-            calls = [_seconds(call) for _ in range(PROFILED)]
+            calls = [timed(call) for _ in range(PROFILED)]
         # by name, for what the module holds is made when it is imported
         space: Any = import_module("tensorflow.tsl.profiler.protobuf.xplane_pb2").XSpace()
         for file in Path(folder).rglob("*.xplane.pb"):

@@ -7,13 +7,13 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import statistics
-import time
 from typing import Any
 
 import keras
 
 import ismc
 from benchmarks.architectures import build, sequences
+from benchmarks.sides.serving import timed
 
 Record = dict[str, Any]
 
@@ -30,11 +30,9 @@ def measured(model: str) -> Record:
     seconds: dict[str, list[float]] = {p: [] for p in PRECISIONS}
     for turn in range(ROUNDS + 1):
         for precision, ism in isms.items():
-            begin = time.perf_counter()
-            for y in keras.tree.flatten(ism.saturate(x)):
-                y.numpy()
+            spent = timed(lambda: [y.numpy() for y in keras.tree.flatten(ism.saturate(x))])  # noqa: B023
             if turn:
-                seconds[precision].append(time.perf_counter() - begin)
+                seconds[precision].append(spent)
     medians = {p: statistics.median(found) for p, found in seconds.items()}
     return {"model": model, "seconds": medians, "error": isms["bfloat16"].measured.error}
 

@@ -10,7 +10,7 @@ from tensorflow.compiler.tf2xla.ops.gen_xla_ops import xla_dynamic_update_slice
 from ismc.runtime.layers import batch_norm_scale, conv1d
 from ismc.runtime.overlap import add_pieces, overlap_add, tap_blocks
 from ismc.runtime.positions import _spread, inside, per_mutant, place, windows
-from ismc.runtime.products import product, rounded
+from ismc.runtime.products import product, rounded, with_taps
 from ismc.runtime.types import Tensor, Weights
 
 FEW, MANY = 4, 16
@@ -49,19 +49,15 @@ def conv1d_gemm(
         parts = zip(tf.split(d, groups, 2), tf.split(kernel, groups, 2), strict=True)
         each = (conv1d_gemm(p, {"taps": k}, dilation=dilation, crop=crop) for p, k in parts)
         return tf.concat(list(each), 2)
-    count, width, _ = d.shape
+    width = d.shape[1]
     if filters <= FEW and size > FEW:
         y = _few_filters(d, kernel, dilation)
         return y[:, crop[0] : sum(crop)] if crop else y
     if not crop:
-        rows = tf.reshape(d, [count * width, channels])
-        y = product(rows, tf.reshape(kernel, [channels, -1]))
-        return overlap_add(tf.reshape(y, [count, width, size, filters]), dilation)
+        return overlap_add(with_taps(d, kernel), dilation)
     (first, out), pieces = crop, []
     for begin, end, wanted in tap_blocks(width, size, dilation, first, out):
-        rows = tf.reshape(d[:, begin:end], [count * (end - begin), channels])
-        block = tf.reshape(kernel[:, wanted.start : wanted.stop], [channels, len(wanted) * filters])
-        y = tf.reshape(product(rows, block), [count, end - begin, len(wanted), filters])
+        y = with_taps(d[:, begin:end], kernel[:, wanted.start : wanted.stop])
         pieces += [(begin + j * dilation - first, y[:, :, i]) for i, j in enumerate(wanted)]
     return add_pieces(pieces, out)
 

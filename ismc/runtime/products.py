@@ -18,6 +18,14 @@ def product(a: Tensor, b: Tensor) -> Tensor:
     return xla.dot_general(tf.cast(a, b.dtype), b, PLAIN, preferred_element_type=a.dtype)
 
 
+def with_taps(d: Tensor, kernel: Tensor) -> Tensor:
+    """Every position of ``[N, W, C]`` with every tap of ``[C, K, F]``: ``[N, W, K, F]``."""
+    count, width, channels = d.shape
+    rows = tf.reshape(d, [count * width, channels])
+    y = product(rows, tf.reshape(kernel, [channels, -1]))
+    return tf.reshape(y, [count, width, *kernel.shape[1:]])
+
+
 def rounded(kernel: Tensor, products: str) -> Tensor:
     """A kernel in the type that its products take, or as it is."""
     return tf.cast(kernel, products) if products else kernel

@@ -11,6 +11,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from ismc.runtime.overlap import add_pieces
+from ismc.runtime.products import with_taps
 from ismc.runtime.types import Tensor, Weights
 
 POSITIONS, TAPS = 4, 3
@@ -58,31 +59,21 @@ def conv1d_toom(d: Tensor, w: Weights) -> Tensor:
     groups, taps = fours.shape[1], w["at_0"].shape[1]
     d0, d1, d2, d3 = tf.unstack(fours, axis=2)
     even, odds, even2, odds2 = d0 + d2, d1 + d3, d0 + 4 * d2, 2 * d1 + 8 * d3
-    y0, y5 = _products(d0, w["at_0"]), _products(d3, w["at_infinity"])
-    above, below = _products(even + odds, w["at_1"]), _products(even - odds, w["at_-1"])
-    above2, below2 = _products(even2 + odds2, w["at_2"]), _products(even2 - odds2, w["at_-2"])
+    y0, y5 = with_taps(d0, w["at_0"]), with_taps(d3, w["at_infinity"])
+    above, below = with_taps(even + odds, w["at_1"]), with_taps(even - odds, w["at_-1"])
+    above2, below2 = with_taps(even2 + odds2, w["at_2"]), with_taps(even2 - odds2, w["at_-2"])
     evens, evens2 = above + below, above2 + below2  # y0 + y2 + y4, y0 + 4 y2 + 16 y4
     others, others2 = above - below, (above2 - below2) / 2  # y1 + y3 + y5, y1 + 4 y3 + 16 y5
     y4 = (evens2 - 4 * evens + 3 * y0) / 12
     y3 = (others2 - others - 15 * y5) / 3
-    low = tf.stack([y0, others - y3 - y5, evens - y0 - y4], 3)
-    low, high = (
-        tf.reshape(v, [count, groups, taps * TAPS, filters])
-        for v in (low, tf.stack([y3, y4, y5], 3))
-    )
+    in_order = [count, groups, taps * TAPS, filters]
+    low = tf.reshape(tf.stack([y0, others - y3 - y5, evens - y0 - y4], 3), in_order)
+    high = tf.reshape(tf.stack([y3, y4, y5], 3), in_order)
     pieces = []
     for i in range(groups):
         pieces += [(POSITIONS * i, low[:, i]), (POSITIONS * i + TAPS, high[:, i])]
     if "alone" in w:
-        pieces.append((size - 1, _products(grouped, w["alone"])[:, :, 0]))
+        pieces.append((size - 1, with_taps(grouped, w["alone"])[:, :, 0]))
     if odd:
-        pieces.append((width - 1, _products(d[:, width - 1 :], w["all"])[:, 0]))
+        pieces.append((width - 1, with_taps(d[:, width - 1 :], w["all"])[:, 0]))
     return add_pieces(pieces, width + size - 1)
-
-
-def _products(d: Tensor, kernel: Tensor) -> Tensor:
-    """``[N, W, C]`` with every tap of ``[C, K, F]``: ``[N, W, K, F]``."""
-    count, width, channels = d.shape
-    rows = tf.reshape(d, [count * width, channels])
-    y = rows @ tf.reshape(kernel, [channels, -1])
-    return tf.reshape(y, [count, width, *kernel.shape[1:]])
