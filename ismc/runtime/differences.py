@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.ops.gen_xla_ops import xla_dynamic_update_slice
 
-from ismc.runtime.layers import batch_norm_scale, conv1d
+from ismc.runtime.layers import average_pool1d, batch_norm_scale, conv1d
 from ismc.runtime.overlap import add_pieces, overlap_add, tap_blocks
 from ismc.runtime.positions import _spread, inside, per_mutant, place, windows
 from ismc.runtime.products import product, rounded, with_taps
@@ -161,7 +161,7 @@ def average_pool_difference(
         pad: positions of padding before the sequence.
         length: length of the input, where windows reach beyond its ends; else 0.
     """
-    total = tf.nn.avg_pool1d(s, size, strides, "VALID")
+    total = average_pool1d(s, size, strides)
     if not length:
         return total
     first = (starts[:, None] + tf.range(total.shape[1])) * strides - pad

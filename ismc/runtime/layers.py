@@ -77,8 +77,12 @@ def layer_norm(x: Tensor, w: Weights, *, epsilon: float) -> Tensor:
 
 
 def max_pool1d(x: Tensor, size: int, strides: int, padding: str = "valid") -> Tensor:
-    """MaxPooling1D."""
-    return tf.nn.max_pool1d(x, size, strides, _upper(padding))
+    """MaxPooling1D.
+
+    Over ``[B, L, 1, C]``: where a batch of one is pooled over ``[B, 1, L, C]``, as by TensorFlow's
+    own, jaxlib 0.10.2 repeats the first positions on a CPU.
+    """
+    return max_pool2d(x[:, :, None], (size, 1), (strides, 1), padding)[:, :, 0]
 
 
 def max_pool2d(x: Tensor, size: Sequence[int], strides: Sequence[int], padding: str) -> Tensor:
@@ -92,8 +96,8 @@ def average_pool2d(x: Tensor, size: Sequence[int], strides: Sequence[int], paddi
 
 
 def average_pool1d(x: Tensor, size: int, strides: int, padding: str = "valid") -> Tensor:
-    """AveragePooling1D; positions outside the sequence do not count."""
-    return tf.nn.avg_pool1d(x, size, strides, _upper(padding))
+    """AveragePooling1D, as `max_pool1d`; positions outside the sequence do not count."""
+    return average_pool2d(x[:, :, None], (size, 1), (strides, 1), padding)[:, :, 0]
 
 
 def global_average(x: Tensor, *, keepdims: bool = False) -> Tensor:

@@ -10,24 +10,29 @@ from ismc.runtime.types import Tensor
 
 
 def scan(
-    tile: Callable[[Tensor], Sequence[Tensor]], tiles: int, shapes: Sequence[Sequence[int]]
+    tile: Callable[[Tensor], Sequence[Tensor]],
+    chosen: Tensor,
+    count: Tensor,
+    shapes: Sequence[Sequence[int]],
 ) -> list[Tensor]:
-    """Runs ``tile(0) .. tile(tiles - 1)`` in one loop and stacks each result: ``[tiles, ...]``.
+    """Runs ``tile(t)`` for the first ``count`` of ``chosen`` in one loop: ``[tiles, ...]`` each.
 
-    ``shapes`` are those of the results of one tile; memory does not grow with ``tiles`` but for
-    the results themselves.
+    ``chosen`` is ``int32[tiles]``; the results of tiles that are not run are zeros. ``shapes`` are
+    those of the results of one tile; memory does not grow with the tiles but for the results.
     """
+    tiles = chosen.shape[0]
     if not tiles:
         return [tf.zeros([0, *shape]) for shape in shapes]
     if tiles == 1:
         return [value[None] for value in tile(tf.constant(0))]
     arrays = [tf.TensorArray(tf.float32, tiles, element_shape=shape) for shape in shapes]
 
-    def body(t: Tensor, *stacks: tf.TensorArray) -> tuple:
+    def body(i: Tensor, *stacks: tf.TensorArray) -> tuple:
+        t = chosen[i]
         values = tile(t)
-        return t + 1, *(a.write(t, v) for a, v in zip(stacks, values, strict=True))
+        return i + 1, *(a.write(t, v) for a, v in zip(stacks, values, strict=True))
 
-    done = tf.while_loop(lambda t, *_: t < tiles, body, (0, *arrays), parallel_iterations=1)
+    done = tf.while_loop(lambda i, *_: i < count, body, (0, *arrays), parallel_iterations=1)
     return [array.stack() for array in done[1:]]
 
 
