@@ -1,0 +1,1 @@
+"""Files of compiled programs: portable artifacts and the cache on disk."""

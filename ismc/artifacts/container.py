@@ -1,0 +1,212 @@
+"""The format of artifacts and of cache entries: verified before anything is read, free of code.
+
+All numbers are little-endian::
+
+    8   magic; a transfer in text mode changes it
+    4   format
+    8   length of the payload
+    32  SHA-256 of format, length and payload
+    ..  payload: one block of safetensors, see `ismc.artifacts.payload`
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, BinaryIO, NamedTuple
+
+from ismc.artifacts.payload import LARGEST, Container, decode, described, encode
+from ismc.errors import ArtifactError
+
+FORMAT = 1
+MAGIC = b"\x89ISM\r\n\x1a\n"
+NUMBERS = struct.Struct("<IQ")
+DIGEST = hashlib.sha256().digest_size
+HEAD = len(MAGIC) + NUMBERS.size + DIGEST
+CHUNK = 1 << 20
+AGAIN = "Copy it again, in binary mode, or make it again."
+
+__all__ = ["FORMAT", "Container", "header", "pack", "read", "unpack", "write"]
+
+
+def pack(container: Container) -> bytes:
+    """The bytes of a file: the same for the same contents.
+
+    Raises:
+        ArtifactError: for a name, a dtype or a manifest that cannot be stored.
+    """
+    return b"".join(_parts(container))
+
+
+def write(path: Path, container: Container, *, private: bool = False) -> None:
+    """Writes under a temporary name in the same folder, renamed when all is on the disk.
+
+    Two copies of the arrays are in memory, three with safetensors before 0.8. Whatever is raised,
+    no temporary file is left and an older file stays.
+
+    Args:
+        path: the file; its folder exists.
+        container: what is written.
+        private: whether only the user may read it; as the umask says by default.
+
+    Raises:
+        ArtifactError: as `pack`, and when the folder cannot be written.
+    """
+    part = path.with_name(f".{token_hex(8)}.part")
+    mode = 0o600 if private else 0o666
+    try:
+        parts = _parts(container)
+        with open(part, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            file.writelines(parts)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except (OSError, MemoryError) as error:
+        raise ArtifactError(
+            f"{path} cannot be written ({_reason(error)}).",
+            hint="Free space, make the folder and its file writable, or choose another folder.",
+        ) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def read(path: Path) -> Container:
+    """The contents of a file, whose arrays are not to be written to; peaks at twice its size.
+
+    Raises:
+        ArtifactError: for a file that is damaged, foreign, newer or cannot be read; its cause is
+            the OSError where the disk failed and the file may be whole.
+    """
+    with _opened(path) as (file, size):
+        head = _head(file.read(HEAD), size, str(path))
+        payload = file.read(head.length)
+        head.verify(hashlib.sha256(head.numbers), payload)
+        return decode(payload, str(path))
+
+
+def unpack(data: bytes, where: str) -> Container:
+    """The contents of the bytes of a file, named ``where`` in messages.
+
+    Raises:
+        ArtifactError: as `read`.
+    """
+    head = _head(bytes(data[:HEAD]), len(data), where)
+    payload = bytes(memoryview(data)[HEAD:])
+    head.verify(hashlib.sha256(head.numbers), payload)
+    return decode(payload, where)
+
+
+def header(path: Path) -> dict[str, Any]:
+    """The manifest of a file: all of it is verified, but only a chunk is in memory at a time.
+
+    Raises:
+        ArtifactError: as `read`, but arrays and blobs are not looked into.
+    """
+    with _opened(path) as (file, size):
+        head = _head(file.read(HEAD), size, str(path))
+        first = file.read(min(8, head.length))
+        stop = min(int.from_bytes(first, "little"), head.length - len(first), LARGEST)
+        text = file.read(stop)
+        digest = hashlib.sha256(head.numbers + first)
+        digest.update(text)
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+        head.verify(digest)
+        return described(text, str(path))[0]
+
+
+class _Head(NamedTuple):
+    """What stands before the payload."""
+
+    where: str
+    length: int
+    numbers: bytes
+    expected: bytes
+
+    def verify(self, digest: Any, payload: bytes = b"") -> None:
+        digest.update(payload)
+        if digest.digest() != self.expected:
+            raise ArtifactError(
+                f"{self.where} is damaged: its SHA-256 is {digest.hexdigest()[:12]}, expected "
+                f"{self.expected.hex()[:12]}.",
+                hint=AGAIN,
+            )
+
+
+def _head(data: bytes, size: int, where: str) -> _Head:
+    """Checks magic, format and length, in this order; the format decides what the rest means."""
+    magic, rest = data[: len(MAGIC)], data[len(MAGIC) :]
+    if not size:
+        raise ArtifactError(f"{where} is empty, expected an artifact of ismc.", hint=AGAIN)
+    if not MAGIC.startswith(magic):
+        raise _foreign(magic, where)
+    if len(rest) >= 4 and (found := int.from_bytes(rest[:4], "little")) != FORMAT:
+        if found > FORMAT:
+            raise ArtifactError(
+                f"{where} was written by a newer ismc: format {found}, this one reads {FORMAT}.",
+                hint="pip install --upgrade ismc",
+            )
+        raise ArtifactError(f"{where} has format {found}, expected {FORMAT}.", hint=AGAIN)
+    if len(data) < HEAD:
+        raise _wrong_size(size, f"at least {HEAD}", where)
+    numbers = rest[: NUMBERS.size]
+    length = NUMBERS.unpack(numbers)[1]
+    if size != HEAD + length:
+        raise _wrong_size(size, f"{HEAD + length}", where)
+    return _Head(where, length, numbers, rest[NUMBERS.size :])
+
+
+def _foreign(magic: bytes, where: str) -> ArtifactError:
+    if b"ISM" in magic:
+        return ArtifactError(
+            f"{where} is damaged: it begins with {magic!r}, expected {MAGIC!r}, as after a "
+            "transfer in text mode.",
+            hint=AGAIN,
+        )
+    return ArtifactError(
+        f"{where} is no artifact of ismc: it begins with {magic!r}, expected {MAGIC!r}.",
+        hint="Check the path.",
+    )
+
+
+def _wrong_size(size: int, expected: str, where: str) -> ArtifactError:
+    return ArtifactError(
+        f"{where} is damaged: it has {size} bytes, expected {expected}.", hint=AGAIN
+    )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """A file and its size; failures of the disk inside are errors of ismc."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+            kind = "directory" if path.is_dir() else "device"
+            raise ArtifactError(
+                f"{path} is a {kind}, expected a file.", hint="Name a file that ismc wrote."
+            )
+        with path.open("rb") as file:
+            yield file, os.fstat(file.fileno()).st_size
+    except (OSError, MemoryError, ValueError) as error:
+        raise ArtifactError(
+            f"{path} cannot be read ({_reason(error)}).", hint="Check the path, or free memory."
+        ) from error
+
+
+def _parts(container: Container) -> tuple[bytes, bytes]:
+    """What stands before the payload, and the payload."""
+    payload = encode(container)
+    numbers = NUMBERS.pack(FORMAT, len(payload))
+    digest = hashlib.sha256(numbers)
+    digest.update(payload)
+    return MAGIC + numbers + digest.digest(), payload
+
+
+def _reason(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
