@@ -120,7 +120,9 @@ class Export:
             owner: {name: self._weight(v) for name, v in named.items()}
             for owner, named in model.variables.items()
         }
-        tables = [keras.tree.map_structure(self._table, call.arguments[i]) for i in (2, 3, 5, 6, 7)]
+        tables = [
+            keras.tree.map_structure(self._table, call.arguments[i]) for i in (2, 3, 5, 6, 7, 8, 9)
+        ]
         tree = (first, others, *tables[:2], weights, *tables[2:])
         arguments = keras.tree.flatten(tree)
 

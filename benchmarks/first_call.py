@@ -35,6 +35,7 @@ def first_call(ism: ismc.CompiledISM, x: Any) -> Call:
     count = len(inputs[ism.plan.sequence])
     _, size, batch = next(batches(ism.plan, count, letters.count))
     chunk = {name: value[[i % size for i in range(batch)]] for name, value in inputs.items()}
-    program, arguments = ism.arguments(chunk, letters, batch)
     found = arrange(ism.plan, letters.count, batch, ism.tile)
+    program = ism.program(letters, batch, found)
+    arguments = ism.nested(ism.arguments(chunk, letters, found), found)
     return Call(program, arguments, batch * found.sites * letters.count, found.tiles)

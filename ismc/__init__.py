@@ -7,6 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
+
+def _prepare() -> None:
+    """XLA's cache must be set up before TensorFlow runs anything; this imports nothing heavy."""
+    from ismc.artifacts.executables import prepare
+
+    prepare()
+
+
+_prepare()
+
 _PUBLIC = {
     "CompiledISM": "ismc.compiled",
     "IsmcError": "ismc.errors",
@@ -22,11 +32,14 @@ _PUBLIC = {
     "Rule": "ismc.rules",
     "Window": "ismc.window",
     "compile": "ismc.api",
+    "load": "ismc.artifacts.loaded",
+    "LoadedISM": "ismc.artifacts.loaded",
     "rule": "ismc.rules",
 }
 
 if TYPE_CHECKING:
     from ismc.api import compile  # noqa: A004
+    from ismc.artifacts.loaded import LoadedISM, load
     from ismc.compiled import CompiledISM
     from ismc.errors import (
         ArtifactError,
@@ -56,6 +69,7 @@ __all__ = [
     "InputError",
     "InternalError",
     "IsmcError",
+    "LoadedISM",
     "NaiveISM",
     "OpenISM",
     "Role",
@@ -65,6 +79,7 @@ __all__ = [
     "Window",
     "__version__",
     "compile",
+    "load",
     "load_model",
     "rule",
 ]

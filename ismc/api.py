@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from ismc.artifacts.kept import opened
 from ismc.autotune import autotune as tune
 from ismc.calibration import calibrate
 from ismc.codegen.load import load
@@ -19,6 +21,7 @@ from ismc.frontend import Model, read
 from ismc.frontend.infer import inferred
 from ismc.frontend.lengths import is_open
 from ismc.inputs import Sites, site_spans
+from ismc.keys import program_key, recalled, remembered
 from ismc.lengths import OpenISM
 from ismc.passes import PIPELINE, Program, Request
 from ismc.passes.flatten import flatten
@@ -28,6 +31,7 @@ from ismc.requests import (
     choose_rules,
     choose_sequence,
     choose_stops,
+    output_labels,
 )
 from ismc.rules import Rule
 from ismc.trials import Trials
@@ -54,6 +58,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     autotune: bool = False,
     autotune_seconds: float = 60.0,
     devices: Sequence[str] | None = None,
+    cache: str | Path | bool | None = None,
 ) -> Any:
     """Compiles a Keras model into exact in-silico mutagenesis.
 
@@ -85,6 +90,10 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         autotune_seconds: after which nothing new is tried; the first trials are always made.
         devices: names of local devices, as TensorFlow lists them, that the sequences of a call are
             spread over; all GPUs by default, where there are several.
+        cache: a folder that programs are kept in, ``False`` for none. By default it lies in the
+            user's cache directory, or in that of ``ISMC_CACHE_DIR``, unless ``ISMC_CACHE`` is
+            ``off``. A program is found again for any weights; what cannot be recognised for
+            certain, such as a function that holds a variable, is not kept.
 
     Returns:
         A callable; see `CompiledISM`, and `OpenISM` for a model of open length.
@@ -104,7 +113,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
             "stop_at": stop_at, "precision": precision, "memory": memory, "rules": rules,
             "infer_rules": infer_rules,
             "verify": verify, "autotune": autotune, "autotune_seconds": autotune_seconds,
-            "devices": devices,
+            "devices": devices, "cache": cache,
         }  # fmt: skip
         return OpenISM(model, partial(compile, **settings))
     spread = choose_devices(devices)
@@ -129,14 +138,21 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
             program, compiled = tune(program, finish, Trials(), autotune_seconds)
     else:
         _, compiled = finish(program)
-    compiled = replace(compiled, devices=spread)
+    store = opened(cache)
+    key = program_key(lowered, program.request, compiled.plan, score) if store else ""
+    compiled = replace(compiled, devices=spread, store=store, key=key)
     if not verify or compiled.measured.naive_is_faster:
         return compiled
-    if precision != "float32":
-        error = rounding_error(compiled)
-        return replace(compiled, measured=replace(compiled.measured, error=error))
-    compare(compiled, program)
-    return compiled
+    found = recalled(store, key)
+    if found is None:
+        found = 0.0
+        if precision == "float32":
+            compare(compiled, program)
+        else:
+            found = rounding_error(compiled)
+        remembered(store, key, compiled.plan.model, found)
+    error = None if precision == "float32" else found
+    return replace(compiled, measured=replace(compiled.measured, error=error))
 
 
 def assemble(program: Program, model: Model, outputs: tuple[str, ...]) -> CompiledISM:
@@ -148,18 +164,24 @@ def _assembled(
     program: Program, model: Model, chosen: tuple[str, ...], structure: Any, score: Any
 ) -> tuple[Program, CompiledISM]:
     """Runs the passes, prints the program, and loads it."""
+    graph = program.graph
     for step in PIPELINE:
         program = observed(step)(program)
     plan = program.plan
     assert plan is not None  # noqa: S101  (schedule is the last pass)
     source = render(plan)
+    labels = dict(zip(model.graph.outputs, output_labels(model), strict=True))
     return program, CompiledISM(
         plan=plan,
         source=source,
+        signature=replace(plan.signature, folded=model.folded),
+        names=model.inputs,
+        structure=structure,
+        chosen=chosen,
+        labels=tuple(labels.get(name, name) for name in chosen),
         build=load(source, plan),
         calls={layer.name: layer.call for layer in program.graph if layer.call is not None},
         model=model,
-        chosen=chosen,
-        structure=structure,
+        graph=graph,
         score=score,
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from math import ceil, gcd
+from math import ceil, gcd, prod
 
 import numpy as np
 
@@ -55,6 +55,45 @@ def arrange(plan: Plan, letters: int, batch: int = 1, tile: int = 0) -> Arrangem
     return Arrangement(tiles, size, letters, at, order, sizes)
 
 
+def tables_of(plan: Plan, found: Arrangement) -> list[Array]:
+    """The last arguments of a program, the same for every call."""
+    at = [np.asarray(found.at[key], np.int32) for key in sorted(found.at)]
+    every = np.arange(found.tiles, dtype=np.int32)
+    return [*at, found.order, plan.starts.astype(np.int32), every, np.int32(found.tiles)]
+
+
+def chosen_tiles(found: Arrangement, sites: Sequence[int]) -> tuple[Array, Array]:
+    """The last two arguments of a program that runs the tiles of some sites alone."""
+    tiles = np.unique(found.order[list(sites)] // max(found.sites, 1))
+    tiles = tiles[tiles < found.tiles]
+    every = np.resize(tiles, found.tiles) if tiles.size else np.zeros(found.tiles)
+    return every.astype(np.int32), np.int32(tiles.size)
+
+
+def batch_of(plan: Plan, shapes: Sequence[Sequence[int]], most: int) -> int:
+    """How many sequences have so many bytes of answers of these shapes, 32 at most."""
+    mutants = len(plan.sites) * plan.sequence_shape[1]
+    one = 4 * mutants * sum(prod(shape) for shape in shapes)
+    return max(1, min(32, most // max(one, 1)))
+
+
+def filled(inputs: Mapping[str, Array], batch: int) -> dict[str, Array]:
+    """Inputs repeated to so many sequences."""
+    return {
+        name: value if len(value) == batch else value[np.arange(batch) % len(value)]
+        for name, value in inputs.items()
+    }
+
+
+def buckets(plan: Plan, letters: int) -> list[int]:
+    """How many sequences programs are compiled for: powers of two, as many as fill a tile."""
+    mutants = max(1, len(plan.active) * letters)
+    most = 1
+    while most * 2 * mutants <= plan.mutants and most < 1024:
+        most *= 2
+    return [1 << i for i in range(most.bit_length())]
+
+
 def batches(
     plan: Plan, count: int, letters: int, devices: int = 1
 ) -> Iterator[tuple[int, int, int]]:
@@ -62,11 +101,7 @@ def batches(
 
     No call takes so many sequences that devices are left without one.
     """
-    mutants = max(1, len(plan.active) * letters)
-    most = 1
-    while most * 2 * mutants <= plan.mutants and most < 1024:
-        most *= 2
-    most = min(most, ceil(count / devices))
+    most = min(buckets(plan, letters)[-1], ceil(count / devices))
     for begin in range(0, count, most):
         size = min(most, count - begin)
         yield begin, size, 1 << (size - 1).bit_length()

@@ -111,6 +111,18 @@ def site_spans(sites: Sites, length: int) -> tuple[Span, ...]:
     return tuple(spans)
 
 
+def random_inputs(signature: Signature, count: int, rng: np.random.Generator) -> dict[str, Array]:
+    """Random one-hot sequences, and normal numbers for the other inputs: ``[count, ...]``."""
+    arrays = {}
+    for name, shape in signature.inputs:
+        if name == signature.sequence:
+            letters = rng.integers(0, shape[-1], (count, shape[0]))
+            arrays[name] = np.eye(shape[-1], dtype=np.float32)[letters]
+        else:
+            arrays[name] = rng.normal(size=(count, *shape)).astype(np.float32)
+    return arrays
+
+
 def is_one_hot(x: Array) -> bool:
     """Whether every position of ``[..., C]`` holds a single one and zeros."""
     return bool(((x == 0) | (x == 1)).all() and (x.sum(-1) == 1).all())

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
-from typing import Any
+from functools import cache
 
 import numpy as np
 
@@ -31,13 +30,6 @@ class Letters:
     saturates: bool = False
     turned: bool = False
 
-    @cached_property
-    def tensors(self) -> tuple[Any, Any]:
-        """``turn`` and ``block`` on the device."""
-        import tensorflow as tf
-
-        return tf.constant(self.turn), tf.constant(self.block)
-
     @property
     def count(self) -> int:
         """``A``."""
@@ -56,6 +48,11 @@ def every_letter(inputs: Mapping[str, Array], plan: Plan) -> Letters:
     if width == 1 and channels > 1 and is_one_hot(inputs[plan.sequence][:, plan.starts]):
         return _turned(channels)
     return _every(channels, width)
+
+
+def every_block(plan: Plan) -> Array:
+    """Every letter over the widest site, ``[C, width, C]``."""
+    return _every(plan.sequence_shape[1], plan.width).block
 
 
 @cache

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -12,6 +11,7 @@ import tensorflow as tf
 
 from ismc.frontend import read
 from ismc.inputs import Sites, named_inputs, replacement, site_spans
+from ismc.mutants import scanned
 from ismc.plan import Signature
 from ismc.requests import choose_outputs, choose_sequence
 
@@ -120,34 +120,10 @@ class NaiveISM:
             empty = {k: np.zeros((1, *v.shape[1:]), np.float32) for k, v in inputs.items()}
             reference = self._scored(self.answers(empty), self.answers(empty))
             return [tf.zeros([*shape, *y.shape[1:]]) for y in reference]
-        results: list[Array] = []
-        for b, sequence in enumerate(x):
-            same = [(sequence[i:j] == blocks[:, : j - i]).all((1, 2)) for i, j in self.sites]
-            places = np.argwhere(~np.stack(same))
-            rows = [(0, 0, blocks[0]), *((*self.sites[s], blocks[a]) for s, a in places)]
-            batches = self._mutants(inputs, b, rows)
-            first = self.answers(next(batches))
-            own, rest = [y[:1] for y in first], [y[1:] for y in first]
-            unchanged = self._scored(own, own)
-            results = results or [np.empty((*shape, *y.shape[1:]), np.float32) for y in unchanged]
-            for result, y in zip(results, unchanged, strict=True):
-                result[b] = y
-            for values in chain([rest], map(self.answers, batches)):
-                there, places = np.split(places, [len(values[0])])
-                repeated = [np.repeat(y, len(there), 0) for y in own]
-                scored = self._scored(repeated, values) if len(there) else []
-                for result, y in zip(results, scored, strict=False):
-                    result[b, there[:, 0], there[:, 1]] = y
+        results = scanned(
+            inputs, self.sequence, self.sites, blocks, self.batch_size, self.answers, self._scored
+        )
         return [tf.constant(result) for result in results]
-
-    def _mutants(self, inputs: dict[str, Array], b: int, mutants: list) -> Iterator[dict]:
-        """Batches of mutants ``(start, stop, block)`` of sequence ``b``, with its other inputs."""
-        for i in range(0, len(mutants), self.batch_size):
-            part = mutants[i : i + self.batch_size]
-            batch = {k: np.repeat(v[b : b + 1], len(part), 0) for k, v in inputs.items()}
-            for row, (start, stop, block) in enumerate(part):
-                batch[self.sequence][row, start:stop] = block[: stop - start]
-            yield batch
 
     def _whole(self, inputs: dict[str, Array]) -> list[Array]:
         """The answers for the sequences themselves, batch by batch."""

@@ -24,9 +24,9 @@ from ismc.codegen.render import render
 from ismc.codegen.view import view
 from ismc.errors import InputError
 from ismc.explain import count
+from ismc.inputs import random_inputs
 from ismc.letters import every_letter
 from ismc.plan import Apply, Name, Plan, Size, Step, Term, Weights, names_in
-from ismc.verify import random_inputs
 
 if TYPE_CHECKING:
     from ismc.compiled import CompiledISM
@@ -189,6 +189,7 @@ def _part(ism: CompiledISM, end: int | None) -> CompiledISM:
         chosen=(HELD,),
         structure=[HELD],
         score=None,
+        key="",
         programs={},
     )
 

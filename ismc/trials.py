@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from ismc.calibration import Clock, finished, least
 from ismc.compiled import CompiledISM
+from ismc.inputs import random_inputs
 from ismc.oracle import NaiveISM
 from ismc.plan import UNMEASURED, Plan
-from ismc.verify import random_inputs
 
 ENOUGH = 0.1
 TILES = 3

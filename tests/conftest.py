@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["ISMC_CACHE"] = "off"  # what one test kept must not answer for another
 
 import keras
 import pytest

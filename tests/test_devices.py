@@ -25,7 +25,7 @@ one = ismc.compile(model, verify=False)
 two = ismc.compile(model, verify=False, devices=["CPU:0", "CPU:1"])
 assert two.devices == ("/device:CPU:0", "/device:CPU:1"), two.devices
 used, call = set(), two._call
-def seen(inputs, letters, batch, device):
+def seen(inputs, letters, batch, device, sites):
     y = call(inputs, letters, batch, device)
     used.add((device[-1], y[0].device[-1]))
     return y

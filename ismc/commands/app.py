@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ismc import __version__
+from ismc.commands.cache import app as cache_app
 from ismc.commands.models import at_length, import_keras, load_model, sequence_length
+from ismc.commands.reporting import reporting
 from ismc.commands.run import run as run_scan
 from ismc.commands.sites import site_range
-from ismc.errors import InputError, IsmcError
-from ismc.io.extras import extras
+from ismc.errors import InputError
 
 app = typer.Typer(
     name="ismc",
@@ -24,8 +22,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(cache_app)
 
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A model, a file .keras or .h5.")]
+Artifact = Annotated[Path, typer.Argument(metavar="FILE", help="An artifact, a file .ismc.")]
 Outputs = Annotated[
     list[str] | None,
     typer.Option("--outputs", metavar="NAME", help="An output; may be repeated; all by default."),
@@ -37,18 +37,10 @@ End = Annotated[
     int | None,
     typer.Option("--end", metavar="N", help="The position after the last; the length by default."),
 ]
+Length = Annotated[
+    int | None, typer.Option("--length", metavar="N", min=1, help="For a model of any length.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
-
-
-@contextmanager
-def reporting() -> Iterator[None]:
-    """Errors of ismc are told on stderr, without a traceback; the exit code is 1."""
-    try:
-        with extras():
-            yield
-    except IsmcError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
 
 
 def _version(wanted: bool) -> None:
@@ -69,7 +61,9 @@ def common(
 
 @app.command()
 def run(
-    model: ModelFile,
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A model .keras or .h5, or an artifact .ismc.")
+    ],
     fasta: Annotated[
         Path, typer.Option("--fasta", metavar="FILE", help="Sequences, plain or .gz.")
     ],
@@ -108,10 +102,7 @@ def explain(
     outputs: Outputs = None,
     start: Start = None,
     end: End = None,
-    length: Annotated[
-        int | None,
-        typer.Option("--length", metavar="N", min=1, help="For a model of any length."),
-    ] = None,
+    length: Length = None,
     profile: Annotated[
         bool, typer.Option("--profile", help="Time it too, statement by statement.")
     ] = False,
@@ -136,6 +127,45 @@ def explain(
         print(ism.explain())
         if profile:
             print(f"\n{ism.profile(every=every)}")
+
+
+@app.command("compile")
+def compile_(
+    model: ModelFile,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The artifact, a file .ismc.")
+    ],
+    outputs: Outputs = None,
+    start: Start = None,
+    end: End = None,
+    length: Length = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Compile a model once, into one file that runs without Keras and the model's code."""
+    with reporting():
+        import_keras()
+        from ismc.commands.artifact import compile_model
+
+        print(
+            compile_model(
+                model,
+                output,
+                outputs=outputs or (),
+                start=start,
+                end=end,
+                length=length,
+                overwrite=overwrite,
+            )
+        )
+
+
+@app.command()
+def inspect(artifact: Artifact) -> None:
+    """Print what an artifact holds: its plan, versions, sizes and checks."""
+    with reporting():
+        from ismc.commands.artifact import inspected
+
+        print(inspected(artifact))
 
 
 @app.command()

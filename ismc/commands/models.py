@@ -24,12 +24,12 @@ def check_model_file(path: Path) -> None:
     """
     if path.is_dir():
         raise InputError(
-            f"The model {path} is a directory, expected a file .keras or .h5.",
+            f"The model {path} is a directory, expected a file .keras, .h5 or .ismc.",
             hint="Save it with model.save('model.keras').",
         )
     if not path.exists():
         raise InputError(
-            f"The model {path} does not exist, expected a file .keras or .h5.",
+            f"The model {path} does not exist, expected a file .keras, .h5 or .ismc.",
             hint="Check the path.",
         )
 

@@ -12,7 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ismc.commands.models import at_length, check_model_file, load_model, sequence_length
+from ismc.artifacts.record import is_artifact, named
+from ismc.commands.models import (
+    at_length,
+    check_model_file,
+    import_keras,
+    load_model,
+    sequence_length,
+)
 from ismc.commands.sites import site_range
 from ismc.errors import InputError
 from ismc.io.contents import Contents, contents_of
@@ -69,10 +76,14 @@ def run(
     _check_apart(target, model_file, fasta)
     sites = site_range(start, end, records.length)
     began = perf_counter()
-    model = load_model(model_file)
-    _check_length(records, fasta, sequence_length(model), model_file)
     with _bar() as moved:
-        ism = _compiled(at_length(model, records.length), sites, outputs)
+        if is_artifact(model_file):
+            ism = _loaded(model_file, records, fasta, start, end, outputs)
+            sites = range(ism.sites[0][0], ism.sites[-1][1])
+        else:
+            model = load_model(model_file)
+            _check_length(records, fasta, sequence_length(model), model_file)
+            ism = _compiled(at_length(model, records.length), sites, outputs)
         compiled = perf_counter()
         contents = contents_of(ism, records, model_file.name)
         with open_scores(target, contents, overwrite=overwrite) as file:
@@ -91,9 +102,47 @@ def _compiled(model: Any, sites: range, outputs: Sequence[str]) -> Any:
     return ismc.compile(model, sites=sites, outputs=list(outputs) or None, score=difference)
 
 
+def _loaded(
+    path: Path,
+    records: Records,
+    fasta: Path,
+    start: int | None,
+    end: int | None,
+    outputs: Sequence[str],
+) -> Any:
+    """The artifact, if it was made for such sequences, sites and outputs."""
+    import_keras()
+    import ismc
+
+    ism = ismc.load(path)
+    _check_length(records, fasta, ism.input_shape[0], path)
+    if ism.record.score not in ("", named(difference)):
+        raise InputError(
+            f"The artifact {path} has the score {ism.record.score!r}, expected mutant minus "
+            "reference, as files of scores hold.",
+            hint="Use ismc.load in Python, or make the artifact with ismc compile.",
+        )
+    ranges = [(i, i + 1) for i in site_range(start, end, records.length)]
+    if list(ism.sites) != ranges and not (start is None and end is None):
+        raise InputError(
+            f"The artifact {path} is for {len(ism.sites)} sites, {ism.sites[0]} to "
+            f"{ism.sites[-1]}, expected {ranges[0]} to {ranges[-1]}.",
+            hint="Leave out --start and --end, or compile it again with them.",
+        )
+    if outputs and list(outputs) != ism.output_names:
+        raise InputError(
+            f"The artifact {path} has the outputs {ism.output_names}, expected {list(outputs)}.",
+            hint="Leave out --outputs, or compile it again with them.",
+        )
+    return ism
+
+
 def _add(file: ScoreFile, ism: Any, x: np.ndarray) -> None:
     scores, references = ism.flat(ism.saturate(x)), ism.flat(ism.reference(x))
-    file.add([np.asarray(y) for y in scores], [np.asarray(y) for y in references])
+    found, own = ([np.asarray(y) for y in ys] for ys in (scores, references))
+    if not ism.plan.scored:
+        found = [difference(r[:, None, None], y) for r, y in zip(own, found, strict=True)]
+    file.add(found, own)
 
 
 def _batches(contents: Contents, size: int | None) -> Iterator[tuple[int, int]]:

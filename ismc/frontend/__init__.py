@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ismc.frontend import keras3
+from ismc.frontend.evaluate import answers, evaluate
 from ismc.frontend.model import Model
 
-__all__ = ["Model", "read"]
+__all__ = ["Model", "answers", "evaluate", "read"]
 
 
 def read(model: Any) -> Model:

@@ -1,0 +1,131 @@
+"""A program that comes out of the cache, or goes into it, when it is first called."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ismc.artifacts import executables
+from ismc.artifacts.container import Container
+from ismc.artifacts.lowering import LoweringError, lower
+from ismc.artifacts.store import Store
+from ismc.errors import InputError
+from ismc.modules import Module, Run, Runtime, Spec, module
+
+XLA = "xla."
+CODE = "program.mlirbc"
+
+
+@dataclass
+class Kept:
+    """A program; it is made, or read, when it is first called.
+
+    Attributes:
+        runtime: where it runs.
+        function: of flat tensors, which returns a list of them.
+        store: the cache, if there is one.
+        key: of the entry, 64 hexadecimal digits.
+        manifest: what an entry says of itself beside the module.
+        texts: what an entry shows to whoever looks: the plan, the source.
+        name: what it is called where stages are shown.
+        counted: whether the last argument says how many tiles are run.
+    """
+
+    runtime: Runtime
+    function: Callable[..., list[Any]] | None = None
+    store: Store | None = None
+    key: str = ""
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    name: str = "program"
+    counted: bool = True
+    module: Module | None = None
+    run: Run | None = None
+
+    def __call__(self, arguments: Sequence[Any]) -> list[Any]:
+        """Runs the program."""
+        if self.run is None:
+            if self.store is None:
+                self._made(arguments)
+            else:
+                with self.store.locked(self.key):
+                    self._found(arguments, self.store)
+        assert self.run is not None  # noqa: S101  (made just now)
+        return self.run(arguments)
+
+    def made(self, arguments: Sequence[Any]) -> Module:
+        """The module for arguments like these; it is traced if there is none yet.
+
+        Raises:
+            LoweringError: when there cannot be one.
+        """
+        if self.module is None and self.store is not None:
+            entry = self.store.get(self.key)
+            self.module = None if entry is None else _module(entry)
+        if self.module is None:
+            specs = [Spec(tuple(map(int, a.shape)), str(a.dtype.name)) for a in arguments]
+            self.module = lower(self.function, specs, self.name)
+        return self.module
+
+    def _made(self, arguments: Sequence[Any]) -> Module | None:
+        """The module, loaded; where there is none the function is compiled as it is."""
+        try:
+            self.run = self.runtime.load(self.made(arguments))
+        except LoweringError:
+            direct = tf.function(self.function, jit_compile=True, autograph=False)
+            self.run = lambda given: list(direct(*given))
+        return self.module
+
+    def _found(self, arguments: Sequence[Any], store: Store) -> None:
+        """Reads the entry, or makes it; either way XLA compiles nothing that it has kept."""
+        entry = store.get(self.key)
+        if entry is not None:
+            self.module = _module(entry)
+            self.run = self.runtime.load(self.module)
+            files = {k.removeprefix(XLA): v for k, v in entry.blobs.items() if k.startswith(XLA)}
+            if files and executables.lay_out(files):
+                with executables.quiet():
+                    self._compiled(arguments)
+                return
+        found = self.module or self._made(arguments)
+        with executables.gathered() as files:
+            self._compiled(arguments)
+        if found is None or (entry is not None and not files):
+            return
+        blobs = {CODE: found.code, **{f"{XLA}{name}": code for name, code in files.items()}}
+        manifest = {**self.manifest, "key": self.key, "module": found.record()}
+        store.put(self.key, Container(manifest, dict(self.texts), blobs, {}))
+
+    def _compiled(self, arguments: Sequence[Any]) -> None:
+        """Compiles the program; of its tiles none is run."""
+        assert self.run is not None  # noqa: S101  (made just now)
+        *others, count = arguments
+        last = self.runtime.put(np.int32(0)) if self.counted else count
+        self.run([*others, last])
+
+
+def _module(entry: Container) -> Module:
+    return module(entry.blobs[CODE], entry.manifest["module"])
+
+
+def opened(cache: Any) -> Store | None:
+    """The cache that a user names: a folder, ``False`` for none, ``None`` for the usual one.
+
+    Raises:
+        InputError: for anything else.
+    """
+    if cache is None and os.environ.get("ISMC_CACHE", "").lower() in ("off", "0", "false", "no"):
+        return None
+    if cache is False:
+        return None
+    if cache is None or cache is True:
+        return Store()
+    if isinstance(cache, str | Path):
+        return Store(Path(cache))
+    raise InputError(f"cache is {cache!r}, expected a folder, or False for none.")

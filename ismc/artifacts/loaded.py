@@ -1,0 +1,260 @@
+"""Artifacts as callables: in any process, on any machine, without the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ismc.arrange import Arrangement, chosen_tiles
+from ismc.artifacts.container import Container, read
+from ismc.artifacts.record import (
+    CHECK,
+    CODE,
+    MALFORMED,
+    MODEL,
+    SCORE,
+    Record,
+    kinds,
+    malformed,
+    program_name,
+    recorded,
+)
+from ismc.artifacts.weights import replaced
+from ismc.calls import BATCHES, ISM
+from ismc.errors import ArtifactError
+from ismc.letters import Letters
+from ismc.modules import Loaded, Module, Run, Runtime, module
+from ismc.tolerance import exceeds
+
+Array = np.ndarray
+
+RUNTIMES = ("tensorflow", "jax")
+
+
+@dataclass(repr=False, kw_only=True)
+class LoadedISM(ISM):
+    """In-silico mutagenesis of a model that is not there: its programs and weights alone.
+
+    Calls are those of `CompiledISM`. Every program is held against the answers that the artifact
+    carries when it is first used, on the runtime and device at hand.
+
+    Attributes:
+        path: where it was loaded from.
+        record: what the artifact says of itself.
+        modules: the programs by name.
+        own: the artifact's weights, in the order of the programs' arguments.
+        arrays: those that calls take, if others.
+        check: the input of the check, and its answers.
+        where: the runtime.
+        store: the cache that XLA's executables are kept in, if there is one.
+    """
+
+    path: str
+    record: Record
+    modules: Mapping[str, Module]
+    own: Sequence[Array]
+    arrays: Sequence[Array]
+    check: Mapping[str, Array]
+    where: Any
+    store: Any = None
+
+    @property
+    def runtime(self) -> Runtime:
+        """TensorFlow or JAX."""
+        return self.where
+
+    def weights(self) -> Sequence[Any]:
+        """The weights, on the device."""
+        if "weights" not in self.programs:
+            self.programs["weights"] = [self.runtime.put(array) for array in self.arrays]
+        return self.programs["weights"]
+
+    def with_weights(self, weights: Any) -> LoadedISM:
+        """The same programs with other weights.
+
+        Args:
+            weights: a Keras model of the same architecture, arrays by ``layer/weight``, or the
+                path of an artifact, of safetensors, or of a model that Keras has saved.
+
+        Raises:
+            ArtifactError: when names or shapes are others; they are listed.
+        """
+        found = replaced(self.record.weights, self.own, weights, self.path)
+        kept = {key: value for key, value in self.programs.items() if key != "weights"}
+        return replace(self, arrays=found, programs=kept)
+
+    def export_saved_model(self, path: str | Path) -> None:
+        """Writes a SavedModel; see `CompiledISM.export_saved_model`."""
+        from ismc.artifacts.saved_model import export
+
+        export(self, self.modules, path)
+
+    def verify(self) -> None:
+        """Runs the first program on the input of the check; others are when they are first used.
+
+        Raises:
+            ArtifactError: when it answers otherwise than where the artifact was made.
+        """
+        one = {name: self.check[name] for name, _ in self.plan.inputs}
+        self._loaded(next(kinds(self.plan, one)), 1)
+
+    def shapes(self) -> Sequence[Sequence[int]]:
+        """The shapes of what is returned for one mutant."""
+        return self.record.shapes
+
+    def _loaded(self, letters: Letters, batch: int) -> Loaded:
+        known = (letters.count, letters.turned, batch) in self.programs
+        found = super()._loaded(letters, batch)
+        if not known:
+            try:
+                self._verify(letters, batch, found)
+            except BaseException:
+                del self.programs[letters.count, letters.turned, batch]
+                raise
+        return found
+
+    def _verify(self, letters: Letters, batch: int, found: Loaded) -> None:
+        """Runs some tiles of a program on the input of the check."""
+        sites, kind = list(self.record.checked), "saturate" if letters.saturates else "write"
+        tiles = chosen_tiles(found.arrangement, sites)
+        if not letters.saturates:
+            letters = Letters(np.zeros_like(letters.turn), np.zeros_like(letters.block))
+        inputs = {name: np.repeat(self.check[name], batch, 0) for name, _ in self.plan.inputs}
+        put = self.runtime.put
+        tables = [*found.tables[:-2], *map(put, tiles)]
+        ys = found.run([*self._given(inputs, letters), *self._own(), *tables])
+        for i, y in enumerate(ys):
+            self._compare(f"{kind}.{i}", np.asarray(y)[0, sites], program_name(letters, batch))
+
+    def _own(self) -> Sequence[Any]:
+        if self.arrays is self.own:
+            return self.weights()
+        return [self.runtime.put(array) for array in self.own]
+
+    def _compare(self, key: str, got: Array, program: str) -> None:
+        want = self.check[key]
+        error = self.measured.error or 0.0
+        worst = exceeds(got, want, error * float(np.ptp(want)) * 1e5 if want.size else 0.0)
+        if worst is not None:
+            raise ArtifactError(
+                f"{self.path} is wrong on {self.runtime}: the program {program!r} gives "
+                f"{got[worst]:.6g} where {want[worst]:.6g} was computed when it was made.",
+                hint="Use another version of the runtime, or the other one: runtime='tensorflow' "
+                "or 'jax'.",
+            )
+
+    def _load(self, letters: Letters, batch: int, arrangement: Arrangement) -> Run:
+        del arrangement
+        return self._run(program_name(letters, batch), counted=True)
+
+    def _model(self, batch: int) -> Run:
+        run = self._run(f"{MODEL}-{batch}", counted=False)
+        names = [name for name, _ in self.plan.inputs]
+        inputs = [self.runtime.put(np.repeat(self.check[name], batch, 0)) for name in names]
+        for i, y in enumerate(run([*inputs, *self._own()])):
+            self._compare(f"{MODEL}.{i}", np.asarray(y)[0], f"{MODEL}-{batch}")
+        return run
+
+    def _scored(self, reference: list[Array], mutant: list[Array]) -> list[Array]:
+        if f"{SCORE}-0" not in self.modules:
+            return mutant
+        found = []
+        for i, pair in enumerate(zip(reference, mutant, strict=True)):
+            key, count = (SCORE, i), len(pair[1])
+            if key not in self.programs:
+                self.programs[key] = self._run(f"{SCORE}-{i}", counted=False)
+            rows = np.arange(BATCHES[-1]) % max(count, 1)
+            filled = [self.runtime.put(value[rows]) for value in pair]
+            found.append(np.asarray(self.programs[key](filled)[0])[:count])
+        return found
+
+    def _run(self, name: str, counted: bool) -> Run:
+        made = self.modules[name]
+        if self.store is None:
+            return self.runtime.load(made)
+        from ismc.artifacts.kept import Kept
+        from ismc.fingerprint import digest, environment
+
+        kind = {"model": self.plan.model, "plan": self.plan.digest, "program": name}
+        return Kept(
+            runtime=self.runtime,
+            module=made,
+            store=self.store,
+            key=digest(["module", made.digest, environment()]),
+            manifest={**kind, "versions": dict(self.record.versions)},
+            texts={"plan.txt": self.explain()},
+            counted=counted,
+        )
+
+
+def load(
+    path: str | Path, *, runtime: str = "tensorflow", weights: Any = None, cache: Any = None
+) -> LoadedISM:
+    """Loads an artifact that `CompiledISM.save` wrote, without Keras and without the model's code.
+
+    One program is run on the input of the check before anything is returned, others when they are
+    first used.
+
+    Args:
+        path: the file.
+        runtime: ``"tensorflow"``, or ``"jax"``, which needs no TensorFlow.
+        weights: others than those in the file; see `LoadedISM.with_weights`.
+        cache: a folder that executables are kept in, ``False`` for none; as for `ismc.compile`.
+
+    Raises:
+        ArtifactError: when the file is damaged, foreign or newer; when the weights do not fit; or
+            when the runtime at hand answers otherwise than the file says.
+    """
+    if runtime not in RUNTIMES:
+        raise ArtifactError(f"runtime is {runtime!r}, expected one of {', '.join(RUNTIMES)}.")
+    found = _decoded(read(Path(path)), str(path))
+    if runtime == "jax":
+        from ismc.artifacts.on_jax import Jax
+
+        found.where = Jax()
+    else:
+        from ismc.artifacts.kept import opened
+        from ismc.artifacts.on_tensorflow import TensorFlow
+
+        found.where, found.store = TensorFlow(), opened(cache)
+    found.verify()
+    return found if weights is None else found.with_weights(weights)
+
+
+def _decoded(found: Container, path: str) -> LoadedISM:
+    """The callable of an artifact, without a runtime yet."""
+    said = recorded(found.manifest, path)
+    try:
+        modules = {
+            name: module(found.blobs[f"{name}{CODE}"], data) for name, data in said.programs.items()
+        }
+        own = [found.arrays[f"weight.{i}"] for i in range(len(said.weights))]
+        check = {
+            name.removeprefix(CHECK): value
+            for name, value in found.arrays.items()
+            if name.startswith(CHECK)
+        }
+        return LoadedISM(
+            plan=said.restored(),
+            source=found.texts["program.py"],
+            signature=said.signature,
+            names=said.names,
+            structure=said.structure,
+            chosen=said.chosen,
+            labels=said.labels,
+            measured=said.measured,
+            tile=said.tile,
+            path=path,
+            record=said,
+            modules=modules,
+            own=own,
+            arrays=own,
+            check=check,
+            where=None,
+        )
+    except MALFORMED as error:
+        raise malformed(path, error) from error

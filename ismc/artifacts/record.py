@@ -1,0 +1,172 @@
+"""What an artifact says of itself: the manifest, and what of a plan goes into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ismc import nest
+from ismc.artifacts.container import MAGIC
+from ismc.errors import ArtifactError
+from ismc.letters import Letters, every_letter, written
+from ismc.plan import Band, Line, Measured, Plan, Signature
+
+Array = np.ndarray
+
+LEFT_OUT = ("reference", "tile", "handed", "rest", "results", "references")
+MODEL, SCORE = "model", "score"
+CHECK, CODE = "check.", ".mlirbc"
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+
+
+@dataclass(frozen=True)
+class Record:
+    """The manifest of an artifact.
+
+    Attributes:
+        versions: of what wrote it.
+        plan: the plan, without the statements of the program.
+        digest: the plan's own name, which is made from its statements too.
+        signature: what a call takes.
+        names: the nest of input names.
+        structure: the nest of output names.
+        chosen: the outputs, one per flat result.
+        labels: what a user calls each of them.
+        shapes: of what is returned for one mutant, after the score.
+        measured: what autotuning measured where it was made.
+        score: what the score is called, or nothing if there is none.
+        tile: sites of one tile, or 0.
+        weights: owner and name of each weight, in the order of the arguments.
+        programs: the modules by name, without their code.
+        checked: the sites, by number, whose answers are in the file.
+        made: when, in seconds since 1970.
+    """
+
+    versions: Mapping[str, str]
+    plan: Mapping[str, Any]
+    digest: str
+    signature: Signature
+    names: Any
+    structure: Any
+    chosen: tuple[str, ...]
+    labels: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    measured: Measured
+    score: str
+    tile: int
+    weights: tuple[tuple[str, str], ...]
+    programs: Mapping[str, Mapping[str, Any]]
+    checked: tuple[int, ...]
+    made: float
+
+    def manifest(self) -> dict[str, Any]:
+        """The record as JSON holds it."""
+        data = {field.name: getattr(self, field.name) for field in fields(self)}
+        nests = {key: nest.encoded(data[key]) for key in ("names", "structure")}
+        plain = {key: asdict(data[key]) for key in ("signature", "measured")}
+        return {"kind": "artifact", "model": self.plan["model"], **data, **nests, **plain}
+
+    def restored(self) -> Plan:
+        """The plan; what it decided, not how the program says it."""
+        data: dict[str, Any] = {key: _tuples(value) for key, value in self.plan.items()}
+        data["lines"] = tuple(Line(**line) for line in self.plan["lines"])
+        data["bands"] = tuple(
+            Band(**{key: _tuples(value) for key, value in band.items()})
+            for band in self.plan["bands"]
+        )
+        data["offsets"] = {key: _tuples(value) for key, value in self.plan["offsets"].items()}
+        plan = Plan(**data, **dict.fromkeys(LEFT_OUT, ()))
+        plan.__dict__["digest"] = self.digest
+        return plan
+
+
+def record(manifest: Mapping[str, Any]) -> Record:
+    """The record of a manifest.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: when it is none.
+    """
+    data = {field.name: manifest[field.name] for field in fields(Record)}
+    for key in ("names", "structure"):
+        data[key] = nest.decoded(data[key])
+    for key in ("chosen", "labels", "shapes", "weights", "checked"):
+        data[key] = _tuples(data[key])
+    signature = {key: _tuples(value) for key, value in data["signature"].items()}
+    data["signature"] = Signature(**signature)
+    data["measured"] = Measured(**data["measured"])
+    return Record(**data)
+
+
+def recorded(manifest: Mapping[str, Any], path: str) -> Record:
+    """The record of a file.
+
+    Raises:
+        ArtifactError: when the file is something else, such as an entry of the cache.
+    """
+    try:
+        if manifest["kind"] != "artifact":
+            raise ValueError(f"kind is {manifest['kind']!r}")
+        return record(manifest)
+    except MALFORMED as error:
+        raise malformed(path, error) from error
+
+
+def malformed(path: str, error: Exception) -> ArtifactError:
+    """What is said of a file that is whole, and yet no artifact."""
+    return ArtifactError(
+        f"{path} is whole, but no artifact that this ismc can run "
+        f"({type(error).__name__}: {error}).",
+        hint="Make it again with ism.save(path).",
+    )
+
+
+def described(plan: Plan) -> dict[str, Any]:
+    """What of a plan a record holds."""
+    return {key: value for key, value in asdict(plan).items() if key not in LEFT_OUT}
+
+
+def named(function: Any) -> str:
+    """The module and name of a function.
+
+    >>> named(described)
+    'ismc.artifacts.record.described'
+    """
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{getattr(function, '__module__', '')}.{name}"
+
+
+def is_artifact(path: Path) -> bool:
+    """Whether a file begins as artifacts do."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
+
+
+def program_name(letters: Letters, batch: int) -> str:
+    """What the program of so many letters and sequences is called.
+
+    >>> import numpy as np
+    >>> program_name(Letters(np.zeros((3, 4, 4)), np.zeros((3, 1, 4)), True, True), 2)
+    'saturate-3-turned-2'
+    """
+    kind = "saturate" if letters.saturates else "write"
+    return f"{kind}-{letters.count}{'-turned' if letters.turned else ''}-{batch}"
+
+
+def kinds(plan: Plan, inputs: Mapping[str, Array]) -> Iterator[Letters]:
+    """Letters of every kind of program: saturation of one-hot sequences, of others, a block."""
+    turned = every_letter(inputs, plan)
+    others = {name: value * np.float32(0.5) for name, value in inputs.items()}
+    every = every_letter(others, plan)
+    yield from [turned, every] if turned.turned else [every]
+    yield written(np.zeros((plan.width, plan.sequence_shape[1]), np.float32))
+
+
+def _tuples(value: Any) -> Any:
+    """Lists as tuples, as a plan holds them; a frozen value is compared by content."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(_tuples(item) for item in value)
+    return value

@@ -1,0 +1,319 @@
+"""The calls of every compiled form, whatever holds its weights and wherever its programs run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+
+from ismc import nest
+from ismc.arrange import (
+    Arrangement,
+    arrange,
+    batch_of,
+    batches,
+    chosen_tiles,
+    filled,
+    tables_of,
+)
+from ismc.errors import InputError
+from ismc.explain import timing
+from ismc.inputs import named_inputs, replacement
+from ismc.letters import Letters, every_block, every_letter, written
+from ismc.modules import Loaded, Run, Runtime
+from ismc.mutants import scanned
+from ismc.plan import UNMEASURED, Measured, Plan, Signature
+from ismc.progress import progress
+
+Array = np.ndarray
+Inputs = Mapping[str, Array]
+
+FLIGHT = 64 << 20
+BATCHES = (1, 16)  # sequences of one call of the model itself
+Sites = Sequence[int] | None
+
+
+@dataclass(repr=False, kw_only=True)
+class ISM:
+    """What is called: in-silico mutagenesis of one model.
+
+    Shapes: ``B`` sequences, ``S`` sites, ``C`` channels.
+
+    Attributes:
+        plan: what the compiler decided.
+        source: the generated program.
+        signature: what a call takes.
+        names: the nest of input names, as the model is called.
+        structure: the nest of output names, as results are returned.
+        chosen: the outputs, one per flat result.
+        labels: what a user calls each of them.
+        measured: what `autotune` measured; where the naive program is faster, it is run.
+        devices: names of the devices that sequences are spread over, if there are several.
+        tile: sites of one tile, or 0 for the plan's choice.
+    """
+
+    plan: Plan
+    source: str
+    signature: Signature
+    names: Any
+    structure: Any
+    chosen: tuple[str, ...]
+    labels: tuple[str, ...]
+    measured: Measured = UNMEASURED
+    devices: tuple[str, ...] = ()
+    tile: int = 0
+    programs: dict[Any, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        length, channels = self.input_shape
+        return (
+            f"<{type(self).__name__} of {self.plan.model!r}: [{length}, {channels}], "
+            f"{len(self.sites)} sites, outputs {self.output_names}, plan {self.plan.digest}>"
+        )
+
+    def __call__(self, x: Any, replace_with: Any = 0) -> Any:
+        """Writes ``replace_with`` at each site.
+
+        Args:
+            x: ``[B, L, C]``, or a list or dict of inputs as the model takes them.
+            replace_with: a number, a letter ``[C]``, or a block ``[width, C]``.
+
+        Returns:
+            ``[B, S, *output]``, nested like the model's outputs.
+
+        Raises:
+            InputError: when an input or the replacement does not fit.
+        """
+        inputs = named_inputs(x, self.names, self.signature)
+        letters = written(replacement(replace_with, self.plan.signature))
+        return self._nest([y[:, :, 0] for y in self._all(inputs, letters)])
+
+    def saturate(self, x: Any) -> Any:
+        """Writes every letter at each site: ``[B, S, C, *output]``.
+
+        The letter that is there gives the reference output. Sequences that are one-hot cost
+        ``C - 1`` mutants per site, others ``C``.
+
+        Raises:
+            InputError: when an input does not fit.
+        """
+        inputs = named_inputs(x, self.names, self.signature)
+        return self._nest(self._all(inputs, every_letter(inputs, self.plan)))
+
+    def reference(self, x: Any) -> Any:
+        """The model's own answer: ``[B, *output]``.
+
+        Raises:
+            InputError: when an input does not fit.
+        """
+        inputs = named_inputs(x, self.names, self.signature)
+        return self._nest(self._whole(inputs))
+
+    def predict(
+        self,
+        x: Any,
+        replace_with: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+    ) -> Any:
+        """The same in NumPy, batch by batch, with a progress bar.
+
+        Args:
+            x: as for a call.
+            replace_with: as for a call; ``None`` for saturation.
+            batch_size: sequences of one call; by default at most 32, and 64 MiB of answers.
+            verbose: 0 for no bar, 1 for a bar, ``"auto"`` for a bar on a terminal.
+
+        Raises:
+            InputError: when an input or the replacement does not fit.
+        """
+        inputs = named_inputs(x, self.names, self.signature)
+        count = len(inputs[self.plan.sequence])
+        block = None if replace_with is None else replacement(replace_with, self.plan.signature)
+        results: list[Array] = []
+        if batch_size is not None and batch_size < 1:
+            raise InputError(f"batch_size is {batch_size}, expected at least 1.")
+        size = batch_size or batch_of(self.plan, self.shapes(), FLIGHT)
+        with progress(count, verbose) as advance:
+            for i in range(0, max(count, 1), size):
+                batch = {name: v[i : i + size] for name, v in inputs.items()}
+                letters = every_letter(batch, self.plan) if block is None else written(block)
+                ys = [np.asarray(y) for y in self._all(batch, letters)]
+                if not results:
+                    results = [np.empty((count, *y.shape[1:]), np.float32) for y in ys]
+                for result, y in zip(results, ys, strict=True):
+                    result[i : i + size] = y
+                advance(len(batch[self.plan.sequence]))
+        if replace_with is not None:
+            results = [y[:, :, 0] for y in results]
+        return self._nest(results)
+
+    def explain(self) -> str:
+        """One line per layer: role, form, strategy, width, operations against naive."""
+        return str(self.plan) + timing(self.measured)
+
+    @property
+    def sites(self) -> tuple[tuple[int, int], ...]:
+        """The ranges that are mutated."""
+        return self.plan.sites
+
+    @property
+    def input_shape(self) -> tuple[int, int]:
+        """``(L, C)`` of the sequence."""
+        return self.plan.sequence_shape
+
+    @property
+    def output_names(self) -> list[str]:
+        """What the outputs are called, in the order of a flat result."""
+        return list(self.labels)
+
+    def at_sites(self, inputs: Inputs, letters: Letters, sites: Sequence[int]) -> list[Array]:
+        """The answers at some of the sites, by number: ``[B, len(sites), A or C, *output]``.
+
+        It is the program for all sites that answers; only the tiles that these are in are run.
+        """
+        return [np.asarray(y)[:, list(sites)] for y in self._all(inputs, letters, sites)]
+
+    def flat(self, results: Any) -> list[Any]:
+        """The results of a call, one per chosen output."""
+        flat, names = nest.flatten(results), nest.flatten(self.structure)
+        return [flat[names.index(name)] for name in self.chosen]
+
+    def _all(self, inputs: Inputs, letters: Letters, sites: Sites = None) -> list[Any]:
+        """Every mutant of every sequence, one ``[B, S, A or C, *output]`` per output.
+
+        Sequences with NaN or infinity go to the naive program: a difference cannot undo them.
+        Where ``sites`` are given, by number, the answers of others may be anything.
+        """
+        count = len(inputs[self.plan.sequence])
+        if not count:
+            return self._empty(letters)
+        if self.measured.naive_is_faster:
+            return self._naive(inputs, letters)
+        finite = np.ones(count, bool)
+        for value in inputs.values():
+            finite &= np.isfinite(value).reshape(count, -1).all(1)
+        if finite.all():
+            return self._chunks(inputs, letters, sites)
+        order = np.argsort(np.concatenate([np.flatnonzero(finite), np.flatnonzero(~finite)]))
+        parts = []
+        if finite.any():
+            some = {k: v[finite] for k, v in inputs.items()}
+            parts.append(self._chunks(some, letters, sites))
+        parts.append(self._naive({k: v[~finite] for k, v in inputs.items()}, letters))
+        found = (self.runtime.concat(ys) for ys in zip(*parts, strict=True))
+        return [self.runtime.take(y, order) for y in found]
+
+    def _chunks(self, inputs: Inputs, letters: Letters, sites: Sites = None) -> list[Any]:
+        """Calls of the program for as many sequences as it is compiled for."""
+        count = len(inputs[self.plan.sequence])
+        parts = []
+        calls = batches(self.plan, count, letters.count, max(1, len(self.devices)))
+        for device, (begin, size, batch) in zip(cycle(self.devices or [""]), calls, strict=False):
+            chunk = filled({k: v[begin : begin + size] for k, v in inputs.items()}, batch)
+            ys = self._call(chunk, letters, batch, device, sites)
+            parts.append([y[:size] for y in ys] if size < batch else ys)
+        return [self.runtime.concat(ys) for ys in zip(*parts, strict=True)]
+
+    def _call(
+        self, inputs: Inputs, letters: Letters, batch: int, device: str = "", sites: Sites = None
+    ) -> list[Any]:
+        """One call of one program; with ``sites``, of the tiles that these are in."""
+        with self.runtime.on(device):
+            found = self._loaded(letters, batch)
+            tables = found.tables
+            if sites is not None:
+                some = chosen_tiles(found.arrangement, sites)
+                tables = [*tables[:-2], *map(self.runtime.put, some)]
+            return found.run([*self._given(inputs, letters), *self.weights(), *tables])
+
+    def arguments(self, inputs: Inputs, letters: Letters, found: Arrangement) -> list[Any]:
+        """The arguments of a program of that arrangement, all tiles."""
+        tables = map(self.runtime.put, tables_of(self.plan, found))
+        return [*self._given(inputs, letters), *self.weights(), *tables]
+
+    def _given(self, inputs: Inputs, letters: Letters) -> list[Any]:
+        put = self.runtime.put
+        others = [put(inputs[name]) for name, _ in self.plan.inputs if name != self.plan.sequence]
+        key = ("letters", letters.count, letters.turned)
+        if key not in self.programs or not letters.saturates:
+            self.programs[key] = put(letters.turn), put(letters.block)
+        return [put(inputs[self.plan.sequence]), *others, *self.programs[key]]
+
+    def _loaded(self, letters: Letters, batch: int) -> Loaded:
+        """The program of so many letters and sequences."""
+        key = (letters.count, letters.turned, batch)
+        if key not in self.programs:
+            found = arrange(self.plan, letters.count, batch, self.tile)
+            tables = [self.runtime.put(table) for table in tables_of(self.plan, found)]
+            self.programs[key] = Loaded(self._load(letters, batch, found), tables, found)
+        return self.programs[key]
+
+    def _whole(self, inputs: Inputs) -> list[Any]:
+        """The model's outputs for the sequences themselves, ``[B, *output]`` each."""
+        count = len(inputs[self.plan.sequence])
+        if not count:
+            return [self.runtime.zeros([0, *shape]) for _, shape in self.plan.outputs]
+        most = BATCHES[-1]
+        parts = [
+            self._answers({k: v[i : i + most] for k, v in inputs.items()})
+            for i in range(0, count, most)
+        ]
+        return [self.runtime.concat(ys) for ys in zip(*parts, strict=True)]
+
+    def _answers(self, inputs: Inputs) -> list[Any]:
+        """The model's outputs for at most as many sequences as one call of it takes."""
+        count = len(inputs[self.plan.sequence])
+        batch = next(size for size in BATCHES if size >= count)
+        key = ("model", batch)
+        if key not in self.programs:
+            self.programs[key] = self._model(batch)
+        repeated = filled(inputs, batch)
+        given = [self.runtime.put(repeated[name]) for name, _ in self.plan.inputs]
+        return [y[:count] for y in self.programs[key]([*given, *self.weights()])]
+
+    def _naive(self, inputs: Inputs, letters: Letters) -> list[Any]:
+        """The same by the whole model on every mutant."""
+        blocks = every_block(self.plan) if letters.saturates else letters.block
+        found = scanned(
+            inputs, self.plan.sequence, self.plan.sites, blocks, BATCHES[-1],
+            lambda batch: [np.asarray(y) for y in self._answers(batch)], self._scored,
+        )  # fmt: skip
+        return [self.runtime.put(y) for y in found]
+
+    def _empty(self, letters: Letters) -> list[Any]:
+        width = self.plan.sequence_shape[1] if letters.saturates else letters.count
+        shapes = self.shapes()
+        return [self.runtime.zeros([0, len(self.plan.sites), width, *shape]) for shape in shapes]
+
+    def _nest(self, flat: Sequence[Any]) -> Any:
+        by_name = dict(zip(self.chosen, flat, strict=True))
+        return nest.mapped(lambda name: by_name[name], self.structure)
+
+    @property
+    def runtime(self) -> Runtime:
+        """Where programs run."""
+        raise NotImplementedError
+
+    def weights(self) -> Sequence[Any]:
+        """The weights as they are now, in the order of the programs."""
+        raise NotImplementedError
+
+    def _load(self, letters: Letters, batch: int, arrangement: Arrangement) -> Run:
+        """The program of so many letters and sequences."""
+        raise NotImplementedError
+
+    def _model(self, batch: int) -> Run:
+        """The model's own outputs, for so many sequences."""
+        raise NotImplementedError
+
+    def _scored(self, reference: list[Array], mutant: list[Array]) -> list[Array]:
+        """What is returned of the outputs of mutants ``[n, *output]``."""
+        raise NotImplementedError
+
+    def shapes(self) -> Sequence[Sequence[int]]:
+        """The shapes of what is returned for one mutant."""
+        raise NotImplementedError

@@ -1,0 +1,218 @@
+"""Layers as data: how they are called, their code, and their attributes beside Keras's own.
+
+What Keras says of a layer in its configuration is not enough: custom layers may leave attributes
+out, and layers that were adapted hold numbers that are no weights. So all attributes are part of
+it, but for those that Keras gives to every layer, and for weights, which are numbered.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import keras
+
+from ismc.fingerprint.configuration import TRAINING, plain
+from ismc.fingerprint.functions import FingerprintError, closure
+from ismc.fingerprint.packages import is_known, root
+from ismc.fingerprint.values import SEEDS, Walk, attributes, within
+from ismc.frontend import Model, read
+from ismc.ir import Graph, Layer
+from ismc.rules.base import _EXTRA, _TABLE
+
+MATTERS = {
+    "_dtype_policy", "_supports_masking", "supports_masking", "autocast", "_autocast", "_trainable",
+}  # fmt: skip
+"""Attributes of every layer that may change what it computes."""
+CACHES = {
+    "_dropout_mask", "_recurrent_dropout_mask", "_dropout_mask_cache",
+    "_recurrent_dropout_mask_cache", "_input_shape_arg",
+}  # fmt: skip
+"""Attributes of layers of Keras that come and go with training."""
+TRAINED = {
+    "optimizer", "history", "stop_training", "loss", "_compile_config", "_eval_epoch_iterator",
+    "_compiled_trainable_state", "_pss_evaluation_shards",
+}  # fmt: skip
+"""Attributes of models that come with training."""
+
+
+class Layers(Walk):
+    """The data of layers and graphs.
+
+    Args:
+        variables: all weights there are.
+        owners: canonical names of owners of weights.
+        weights: canonical names of weights by owner and name.
+
+    Attributes:
+        names: the names of all layers, in the order in which they were met.
+        numbers: the numbers of weights, by identity.
+    """
+
+    def __init__(
+        self,
+        variables: Iterable[Any],
+        owners: Mapping[str, str],
+        weights: Mapping[str, Mapping[str, str]],
+    ) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.numbers = {key: i for i, key in enumerate(dict.fromkeys(map(id, variables)))}
+        self._owners, self._weights = owners, weights
+        self._places: Mapping[int, int] = {}
+        self._held: frozenset[int] = frozenset()
+
+    def __call__(self, value: Any) -> Any:
+        """The data of a value; an operand of the call at hand is its place."""
+        place = self._places.get(id(value))
+        return super().__call__(value) if place is None else ["operand", place]
+
+    def model(self, model: Model, found: dict[str, str]) -> dict[str, Any]:
+        """The data of a graph and how it is called; names of its layers are added to ``found``."""
+        names = canonical(model.graph)
+        return {
+            "graph": self._graph(model.graph, found, ("", "")),
+            "inputs": _nest(model.inputs, names),
+            "outputs": _nest(model.structure, names),
+            "folded": [[names[name], list(shape)] for name, shape in model.folded],
+        }
+
+    def _graph(self, graph: Graph, found: dict[str, str], outer: tuple[str, str]) -> Any:
+        names, layers = canonical(graph), []
+        for layer in graph:
+            path = outer[0] + layer.name, outer[1] + names[layer.name]
+            found[path[0]] = path[1]
+            self.names.append(layer.name)
+            with within(f"layer {path[0]!r}"):
+                data = self._whole(layer, found, path) if layer.body else self._one(layer)
+            inputs = [names[name] for name in layer.inputs]
+            layers.append(data | {"inputs": inputs, "dtype": layer.dtype})
+        ends = [[names[name] for name in end] for end in (graph.inputs, graph.outputs)]
+        return {"layers": layers, "ends": ends}
+
+    def _whole(self, layer: Layer, found: dict[str, str], path: tuple[str, str]) -> dict[str, Any]:
+        """A model that is called in the graph."""
+        assert layer.body is not None  # noqa: S101  (the caller has seen to it)
+        return {"body": self._graph(layer.body, found, (f"{path[0]}/", f"{path[1]}/"))}
+
+    def _one(self, layer: Layer) -> dict[str, Any]:
+        weights = self._weights.get(layer.owner, {})
+        with self._owning(getattr(layer.source, "variables", ())):
+            return {
+                "kind": layer.kind,
+                "shape": list(layer.shape),
+                "config": self(plain(layer.title, layer.kind, layer.config)),
+                "owner": self._owners.get(layer.owner, ""),
+                "weights": [weights.get(name, name) for name in layer.weights],
+                "renamed": [[part, weights.get(name, name)] for part, name in layer.renamed],
+                "arguments": self._arguments(layer),
+                "source": self(layer.source),
+                "rule": self([_EXTRA.get().get(layer.title), _TABLE.get(layer.kind)]),
+            }
+
+    def _arguments(self, layer: Layer) -> Any:
+        """What a layer is called with, which frontends keep in the closure of ``call``."""
+        cells = {} if layer.call is None else closure(layer.call)
+        if "linear" in cells:
+            cells = closure(cells["call"])
+        if layer.call is None or cells.keys() <= {"activation", "function"}:
+            return None
+        args = cells["args"] if "args" in cells else cells["call"].args
+        self._places = cells["places"]
+        try:
+            return [self(tuple(args)), self(dict(cells["kwargs"]))]
+        finally:
+            self._places = {}
+
+    @contextmanager
+    def _owning(self, variables: Iterable[Any]) -> Iterator[None]:
+        """Inside, these weights are the layer's own; those of the layer around it stay so."""
+        before = self._held
+        self._held = before or frozenset(map(id, variables))
+        try:
+            yield
+        finally:
+            self._held = before
+
+    def special(self, value: Any) -> Any:
+        """The data of variables, layers and models."""
+        kinds = {base.__name__ for base in type(value).__mro__}
+        if id(value) in self._held:
+            return ["variable", self.numbers[id(value)]]
+        if kinds & set(SEEDS):
+            return ["seeds"]
+        if kinds & {"Metric", "Optimizer"}:
+            return ["training"]
+        if not kinds & {"Layer", "Operation"}:
+            raise FingerprintError(f"a {type(value).__name__} that is no weight of the layer")
+        return self.once(id(value), value, lambda: self._source(value))
+
+    def _source(self, value: Any) -> Any:
+        """The data of a layer, a model or a function of Keras: its class and its attributes."""
+        self.names.append(value.name)
+        if not self._held.issuperset(map(id, getattr(value, "variables", ()))):
+            raise FingerprintError(f"{value.name!r}, which has weights of its own")
+        kind, ours = self(type(value)), is_known(type(value))
+        skipped = _given(family(value)) - MATTERS
+        if any(base.__name__ == "Model" for base in type(value).__mro__):
+            skipped |= _given_to_models(family(value)) - (set() if ours else self.attributes)
+        kept = {
+            name: item
+            for name, item in attributes(value).items()
+            if name not in skipped
+            and not name.startswith("_self_")
+            and not (ours and (name in CACHES or TRAINING.fullmatch(name)))
+        }
+        graph = self.model(read(value), {}) if _is_graph(value) else None
+        return ["layer", kind, self.items(kept), graph]
+
+
+def canonical(graph: Graph) -> dict[str, str]:
+    """Names by the place in topological order, by the names that layers have."""
+    return {layer.name: f"n{i:05}" for i, layer in enumerate(graph)}
+
+
+def family(value: Any) -> str:
+    """Which Keras a layer or model is of."""
+    roots = {root(base.__module__) for base in type(value).__mro__}
+    return "tf_keras" if "tf_keras" in roots else "keras"
+
+
+def _nest(nest: Any, names: Mapping[str, str]) -> Any:
+    """A nest of names under other names; the keys of dicts stay."""
+    if isinstance(nest, Mapping):
+        return {"dict": [[str(key), _nest(item, names)] for key, item in nest.items()]}
+    if isinstance(nest, list | tuple):
+        return {type(nest).__name__: [_nest(item, names) for item in nest]}
+    return names[nest]
+
+
+def _is_graph(value: Any) -> bool:
+    """Whether a layer is a model that has symbolic inputs."""
+    if family(value) == "tf_keras":
+        return bool(getattr(value, "_is_graph_network", False))
+    try:
+        return isinstance(value, keras.Model) and bool(value.inputs)
+    except (AttributeError, ValueError, TypeError):
+        return False
+
+
+@cache
+def _given(name: str) -> frozenset[str]:
+    """The attributes that Keras gives to every layer."""
+    kinds: Any = sys.modules[name]
+    layer = kinds.layers.Activation("linear", name="layer")
+    layer(kinds.Input((1,), name="x"))
+    return frozenset(vars(layer)) - {"activation"}
+
+
+@cache
+def _given_to_models(name: str) -> frozenset[str]:
+    """The attributes that Keras gives to every model."""
+    kinds: Any = sys.modules[name]
+    x, layer = kinds.Input((1,), name="x"), kinds.layers.Activation("linear", name="layer")
+    models = kinds.Model(x, layer(x), name="graph"), kinds.Sequential([x, layer], name="chain")
+    return frozenset(TRAINED).union(*map(vars, models))

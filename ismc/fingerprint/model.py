@@ -1,0 +1,125 @@
+"""A lowered model as plain data, under names that are its own whatever its layers are called.
+
+Layers are named by their place in topological order, owners of weights by that in which they are
+met; canonical names sort in that order. What a user chose and a program may tell is kept: the keys
+of dicts that the model takes and returns, and names of inputs that Keras has not made up. Names of
+other layers are part of it only where code of the user's reads ``name`` or ``path``.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import keras
+
+from ismc.fingerprint.layers import Layers, family
+from ismc.fingerprint.packages import is_known
+from ismc.fingerprint.values import Walk, guarded
+from ismc.frontend import Model
+from ismc.rules import Rule
+from ismc.rules.base import _TABLE
+
+MADE_UP = re.compile(r"(input_layer|input|keras_tensor|variable|Variable)(_\d+)?")
+NAMES = {"name", "_name", "path", "_path"}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What determines the program of a model beside its weights.
+
+    Attributes:
+        data: plain data; equal for models that differ in weights and in made-up names alone.
+        layers: canonical names by names, as they are once nested models are inlined.
+        owners: canonical names of the keys of weights.
+        weights: canonical names of weights by owner and name.
+    """
+
+    data: Any
+    layers: Mapping[str, str]
+    owners: Mapping[str, str]
+    weights: Mapping[str, Mapping[str, str]]
+
+
+def architecture(model: Model) -> Architecture:
+    """The architecture of a lowered model.
+
+    Raises:
+        FingerprintError: where something that may matter cannot be digested.
+    """
+    named, layers = model.variables, dict[str, str]()
+    owners = {owner: f"w{i:05}" for i, owner in enumerate(named)}
+    weights = {
+        owner: {name: f"v{i:05}" if _is_made_up(name) else name for i, name in enumerate(own)}
+        for owner, own in named.items()
+    }
+    with guarded():
+        variables = [variable for own in named.values() for variable in own.values()]
+        walk = Layers(variables, owners, weights)
+        data = walk.model(model, layers) | {
+            "keras": _settings(model.model),
+            "called": ["" if _is_made_up(name) else name for name in model.graph.inputs],
+            "weights": {
+                owners[owner]: [
+                    [weights[owner][name], walk.numbers[id(v)], *_form(v)]
+                    for name, v in own.items()
+                ]
+                for owner, own in named.items()
+            },
+            "rules": _overrides(walk),
+        }
+        data["names"] = walk.names if walk.attributes & NAMES else []
+    return Architecture(data, layers, owners, weights)
+
+
+def rules(found: Mapping[str, Rule], layers: Mapping[str, str] | None = None) -> Any:
+    """The data of the rules of single layers; given their ``layers``, under canonical names.
+
+    Raises:
+        FingerprintError: where a rule holds what cannot be digested.
+    """
+    walk, data = Walk(), {}
+    with guarded():
+        for name, rule in found.items():
+            own = {each.name: getattr(rule, each.name) for each in fields(rule)}
+            own["reason"] = rule.reason.replace(f'"{name}"', "")
+            data[renamed(name, layers or {})] = walk.items(own)
+    return data
+
+
+def renamed(name: str, names: Mapping[str, str]) -> str:
+    """A name under other names; what passes append to names of layers stays.
+
+    >>> renamed("a/b.states", {"a": "n0", "a/b": "n0/n1"})
+    'n0/n1.states'
+    """
+    ends = [len(name), *(match.start() for match in re.finditer(r"[/.:]", name))]
+    known = max((end for end in ends if name[:end] in names), default=None)
+    return name if known is None else names[name[:known]] + name[known:]
+
+
+def _is_made_up(name: str) -> bool:
+    return MADE_UP.fullmatch(name) is not None
+
+
+def _form(variable: Any) -> tuple[list[int], str]:
+    """Shape and dtype of a weight."""
+    return [int(n) for n in variable.shape], keras.backend.standardize_dtype(variable.dtype)
+
+
+def _settings(model: Any) -> list[str]:
+    """Which Keras it is, and what it is set to."""
+    name = family(model)
+    kinds: Any = sys.modules[name]
+    values = kinds.config if name == "keras" else kinds.backend
+    kept = values.floatx(), values.image_data_format(), float(values.epsilon()).hex()
+    return [name, kinds.__version__, keras.backend.backend(), *kept]
+
+
+def _overrides(walk: Walk) -> dict[str, Any]:
+    """The user's own rules for what passes may make of a layer of Keras."""
+    found = {kind: describe for kind, describe in _TABLE.items() if not is_known(describe)}
+    return walk.items({k: v for k, v in found.items() if k.startswith(("keras.", "ismc."))})

@@ -1,0 +1,108 @@
+"""A program as any runtime takes it: StableHLO of flat arguments, and what goes in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import Any, Protocol
+
+import numpy as np
+
+Array = np.ndarray
+Run = Callable[[Sequence[Any]], list[Any]]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Shape and dtype of an argument or a result."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Module:
+    """StableHLO in its portable, versioned form.
+
+    Attributes:
+        code: the serialised module; weights are arguments of it.
+        arguments: what it takes, in order.
+        results: what it returns.
+    """
+
+    code: bytes
+    arguments: tuple[Spec, ...]
+    results: tuple[Spec, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """64 hexadecimal digits that name the module."""
+        return sha256(repr((self.arguments, self.results)).encode() + self.code).hexdigest()
+
+    def record(self) -> dict[str, Any]:
+        """All but the code, as JSON holds it."""
+        return {
+            "arguments": [asdict(spec) for spec in self.arguments],
+            "results": [asdict(spec) for spec in self.results],
+        }
+
+
+def module(code: bytes, record: Mapping[str, Any]) -> Module:
+    """The module of a record and its code.
+
+    Raises:
+        KeyError, TypeError, ValueError: when the record is another.
+    """
+    return Module(bytes(code), _specs(record["arguments"]), _specs(record["results"]))
+
+
+def _specs(records: Sequence[Mapping[str, Any]]) -> tuple[Spec, ...]:
+    return tuple(Spec(tuple(map(int, r["shape"])), np.dtype(r["dtype"]).name) for r in records)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A program that is ready to run.
+
+    Attributes:
+        run: takes flat arguments: sequences, further inputs, letters, weights, and the ``tables``.
+        tables: offsets, order and starts of the sites, all tiles, and how many there are.
+        arrangement: which sites are in which tile.
+    """
+
+    run: Run
+    tables: Sequence[Any]
+    arrangement: Any
+
+
+class Runtime(Protocol):
+    """Where modules run, and the few functions of arrays that calls need."""
+
+    name: str
+
+    def put(self, value: Array) -> Any:
+        """The array where programs take it from."""
+        ...
+
+    def on(self, device: str) -> AbstractContextManager[Any]:
+        """What is done inside is done there; an empty name is wherever it would be."""
+        ...
+
+    def load(self, module: Module) -> Run:
+        """The module as a function; it is compiled when it is first called."""
+        ...
+
+    def zeros(self, shape: Sequence[int]) -> Any:
+        """Zeros, in float32."""
+        ...
+
+    def concat(self, values: Sequence[Any]) -> Any:
+        """Arrays one behind the other, along the first axis."""
+        ...
+
+    def take(self, value: Any, rows: Array) -> Any:
+        """Rows of an array."""
+        ...

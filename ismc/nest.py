@@ -1,0 +1,56 @@
+"""Nests of lists, tuples and dicts, as Keras takes and returns them; dicts are in order of key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def flatten(nest: Any) -> list[Any]:
+    """The leaves.
+
+    >>> flatten({"b": 1, "a": [2, (3,)]})
+    [2, 3, 1]
+    """
+    if isinstance(nest, Mapping):
+        return [leaf for key in sorted(nest) for leaf in flatten(nest[key])]
+    if isinstance(nest, list | tuple):
+        return [leaf for item in nest for leaf in flatten(item)]
+    return [nest]
+
+
+def mapped(function: Callable[[Any], Any], nest: Any) -> Any:
+    """The nest with every leaf replaced.
+
+    >>> mapped(str, {"b": 1, "a": [2, (3,)]})
+    {'b': '1', 'a': ['2', ('3',)]}
+    """
+    if isinstance(nest, Mapping):
+        return {key: mapped(function, item) for key, item in nest.items()}
+    if isinstance(nest, list | tuple):
+        return type(nest)([mapped(function, item) for item in nest])
+    return function(nest)
+
+
+def encoded(nest: Any) -> Any:
+    """A nest of names as JSON holds it: ``[name]`` for a leaf, ``{kind: items}`` for the rest.
+
+    >>> decoded(encoded({"b": "x", "a": ["y", ("z",)]}))
+    {'b': 'x', 'a': ['y', ('z',)]}
+    """
+    if isinstance(nest, Mapping):
+        return {"dict": [[key, encoded(item)] for key, item in nest.items()]}
+    if isinstance(nest, list | tuple):
+        kind = "tuple" if isinstance(nest, tuple) else "list"
+        return {kind: [encoded(item) for item in nest]}
+    return [nest]
+
+
+def decoded(data: Any) -> Any:
+    """The nest of names that was encoded."""
+    if isinstance(data, list):
+        return str(data[0])
+    ((kind, items),) = data.items()
+    if kind == "dict":
+        return {str(key): decoded(item) for key, item in items}
+    return {"tuple": tuple, "list": list}[kind](decoded(item) for item in items)

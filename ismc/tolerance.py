@@ -1,0 +1,25 @@
+"""How far two float32 answers to one question may be apart."""
+
+from __future__ import annotations
+
+import numpy as np
+
+Array = np.ndarray
+
+RTOL, ATOL = 1e-4, 1e-5
+
+
+def exceeds(got: Array, want: Array, scale: float = 0.0) -> tuple[int, ...] | None:
+    """Where two answers differ most beyond the tolerance, or nothing.
+
+    ``scale`` is the range that rounding errors are relative to, if larger than that of ``want``.
+    """
+    if not want.size:
+        return None
+    span = max(scale, float(np.nanmax(np.abs(want), initial=0.0)))
+    excess = np.abs(got - want) - (RTOL * np.abs(want) + ATOL * span)
+    excess[np.isnan(got) & np.isnan(want)] = -1.0
+    excess[(got == want)] = -1.0
+    excess[np.isnan(excess)] = np.inf
+    worst = np.unravel_index(int(excess.argmax()), excess.shape)
+    return tuple(int(i) for i in worst) if excess[worst] > 0 else None
