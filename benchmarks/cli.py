@@ -20,6 +20,7 @@ from benchmarks.rows import ROWS
 
 RESULTS = Path("benchmarks/results")
 RACES, GROWTH = RESULTS / "races-cpu2.json", RESULTS / "growth-cpu2.json"
+CACHED = RESULTS / "cached-cpu2.json"
 LATENCY, PRECISION = RESULTS / "latency-cpu2.json", RESULTS / "precision-cpu2.json"
 NAIVE = "naive"
 
@@ -130,6 +131,16 @@ def precision(
     from benchmarks import precision as rounding
 
     _each(rounding, json)
+
+
+@app.command()
+def cached(
+    json: Annotated[Path, typer.Option("--json", help="The file to write.")] = CACHED,
+) -> None:
+    """From `ismc.compile` to the first result: cold, from the cache, from an artifact."""
+    from benchmarks import cached as starts
+
+    _each(starts, json)
 
 
 def _each(what: Any, file: Path) -> None:

@@ -16,6 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """``--dags N`` sets how many random models are compared with the oracle."""
     parser.addoption("--dags", type=int, default=300, help="random models to compare")
     parser.addoption("--update", action="store_true", help="write the goldens anew")
+    parser.addoption("--kills", type=int, default=1, help="races in which a process is killed")
     parser.addoption("--first-dag", type=int, default=0, help="seed of the first random model")
 
 
@@ -28,6 +29,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """How many random models were compared, and how many kinds of layers they had."""
     reports = [r for name in ("passed", "failed") for r in terminalreporter.getreports(name)]
+    for report in reports:
+        for key, value in report.user_properties:
+            if key == "killed":
+                terminalreporter.write_line(f"killed: {value}; all others right, all kept whole")
     drawn = [v for r in reports for key, v in r.user_properties if key == "random model"]
     if drawn:
         seeds = sorted(seed for seed, *_ in drawn)

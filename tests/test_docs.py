@@ -50,6 +50,11 @@ def test_examples_of_the_page_on_rules() -> None:
     assert run(DOCS / "rules.md") == 6
 
 
+def test_examples_of_the_page_on_artifacts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path.cwd())  # the page changes it
+    assert run(DOCS / "artifacts.md") == 3
+
+
 def test_failure_names_its_line(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# Page\n\n```python\nx = 1\n```\n\nText.\n\n```python\n\nassert x == 2\n```\n")

@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -22,7 +23,7 @@ from pathlib import Path
 
 VARIABLE = "TF_XLA_FLAGS"
 OPTION = "--tf_xla_persistent_cache_directory="
-SUFFIX = ".pb"
+STALE = 7 * 24 * 3600  # seconds after which no process is taken to use a directory
 NAME = re.compile(r"[\w-]+\.pb")
 INHERITED = re.compile(rf"{OPTION}\S*ismc-\d+-[0-9a-f]{{16}} --\S*device_types=CPU,GPU")
 NOISE = (b"XlaSerializedCacheEntry", b"cpu_aot_loader.cc")
@@ -36,10 +37,12 @@ def prepare() -> None:
     where = Path(tempfile.gettempdir()) / f"ismc-{os.getpid()}-{os.urandom(8).hex()}"
     ours = (f"{OPTION}{where}", "--tf_xla_persistent_cache_device_types=CPU,GPU")
     os.environ[VARIABLE] = " ".join([*flags.split(), *ours])
-    _prepared.append(where)
+    _prepared[:] = [where]
 
 
 _prepared: list[Path] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: prepare() if _prepared else None)
 
 
 def lay_out(files: Mapping[str, bytes]) -> bool:
@@ -53,11 +56,16 @@ def lay_out(files: Mapping[str, bytes]) -> bool:
     return True
 
 
+def there() -> set[str]:
+    """The names of the executables that TensorFlow has kept, or found, in this process."""
+    where = _directory()
+    return set() if where is None else {path.name for path in where.iterdir()}
+
+
 @contextlib.contextmanager
 def gathered() -> Iterator[dict[str, bytes]]:
     """A dict that holds the executables that were kept inside of the block, at its end."""
-    where = _directory()
-    before = set() if where is None else {path.name for path in where.iterdir()}
+    where, before = _directory(), there()
     found: dict[str, bytes] = {}
     yield found
     if where is None:
@@ -109,6 +117,10 @@ def _made(where: Path) -> Path | None:
     except OSError:
         return None
     atexit.register(_removed, where, os.getpid())
+    for left in where.parent.glob("ismc-*-*"):  # of processes that were killed
+        with contextlib.suppress(OSError, AttributeError):  # other systems have no owners
+            if left.stat().st_mtime < time.time() - STALE and left.stat().st_uid == os.getuid():
+                shutil.rmtree(left, ignore_errors=True)
     return where
 
 

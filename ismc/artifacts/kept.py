@@ -93,7 +93,7 @@ class Kept:
                 with executables.quiet():
                     self._compiled(arguments)
                 return
-        found = self.module or self._made(arguments)
+        found = self._made(arguments) if self.run is None else self.module
         with executables.gathered() as files:
             self._compiled(arguments)
         if found is None or (entry is not None and not files):

@@ -7,6 +7,7 @@ it, but for those that Keras gives to every layer, and for weights, which are nu
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,11 +19,13 @@ import keras
 from ismc.fingerprint.configuration import TRAINING, plain
 from ismc.fingerprint.functions import FingerprintError, closure
 from ismc.fingerprint.packages import is_known, root
-from ismc.fingerprint.values import SEEDS, Walk, attributes, within
+from ismc.fingerprint.values import SEEDS, Walk, attributes, kinds_in_keras, within
 from ismc.frontend import Model, read
 from ismc.ir import Graph, Layer
 from ismc.rules.base import _EXTRA, _TABLE
 
+Variables = Mapping[str, Mapping[str, Any]]
+MADE_UP = re.compile(r"(input_layer|input|keras_tensor|variable|Variable)(_\d+)?")
 MATTERS = {
     "_dtype_policy", "_supports_masking", "supports_masking", "autocast", "_autocast", "_trainable",
 }  # fmt: skip
@@ -42,26 +45,17 @@ TRAINED = {
 class Layers(Walk):
     """The data of layers and graphs.
 
-    Args:
-        variables: all weights there are.
-        owners: canonical names of owners of weights.
-        weights: canonical names of weights by owner and name.
-
     Attributes:
         names: the names of all layers, in the order in which they were met.
         numbers: the numbers of weights, by identity.
     """
 
-    def __init__(
-        self,
-        variables: Iterable[Any],
-        owners: Mapping[str, str],
-        weights: Mapping[str, Mapping[str, str]],
-    ) -> None:
+    def __init__(self, variables: Variables) -> None:
         super().__init__()
+        every = (id(variable) for own in variables.values() for variable in own.values())
         self.names: list[str] = []
-        self.numbers = {key: i for i, key in enumerate(dict.fromkeys(map(id, variables)))}
-        self._owners, self._weights = owners, weights
+        self.numbers = {key: i for i, key in enumerate(dict.fromkeys(every))}
+        self._weights: Mapping[str, tuple[str, Mapping[str, str]]] = {}
         self._places: Mapping[int, int] = {}
         self._held: frozenset[int] = frozenset()
 
@@ -72,9 +66,14 @@ class Layers(Walk):
 
     def model(self, model: Model, found: dict[str, str]) -> dict[str, Any]:
         """The data of a graph and how it is called; names of its layers are added to ``found``."""
-        names = canonical(model.graph)
+        names, before = canonical(model.graph), self._weights
+        self._weights = canonical_weights(model.variables)
+        try:
+            graph = self._graph(model.graph, found, ("", ""))
+        finally:
+            self._weights = before
         return {
-            "graph": self._graph(model.graph, found, ("", "")),
+            "graph": graph,
             "inputs": _nest(model.inputs, names),
             "outputs": _nest(model.structure, names),
             "folded": [[names[name], list(shape)] for name, shape in model.folded],
@@ -99,13 +98,13 @@ class Layers(Walk):
         return {"body": self._graph(layer.body, found, (f"{path[0]}/", f"{path[1]}/"))}
 
     def _one(self, layer: Layer) -> dict[str, Any]:
-        weights = self._weights.get(layer.owner, {})
+        owner, weights = self._weights.get(layer.owner, ("", {}))
         with self._owning(getattr(layer.source, "variables", ())):
             return {
                 "kind": layer.kind,
                 "shape": list(layer.shape),
                 "config": self(plain(layer.title, layer.kind, layer.config)),
-                "owner": self._owners.get(layer.owner, ""),
+                "owner": owner,
                 "weights": [weights.get(name, name) for name in layer.weights],
                 "renamed": [[part, weights.get(name, name)] for part, name in layer.renamed],
                 "arguments": self._arguments(layer),
@@ -121,11 +120,11 @@ class Layers(Walk):
         if layer.call is None or cells.keys() <= {"activation", "function"}:
             return None
         args = cells["args"] if "args" in cells else cells["call"].args
-        self._places = cells["places"]
+        before, self._places = self._places, cells["places"]
         try:
             return [self(tuple(args)), self(dict(cells["kwargs"]))]
         finally:
-            self._places = {}
+            self._places = before
 
     @contextmanager
     def _owning(self, variables: Iterable[Any]) -> Iterator[None]:
@@ -139,7 +138,7 @@ class Layers(Walk):
 
     def special(self, value: Any) -> Any:
         """The data of variables, layers and models."""
-        kinds = {base.__name__ for base in type(value).__mro__}
+        kinds = kinds_in_keras(value)
         if id(value) in self._held:
             return ["variable", self.numbers[id(value)]]
         if kinds & set(SEEDS):
@@ -157,7 +156,7 @@ class Layers(Walk):
             raise FingerprintError(f"{value.name!r}, which has weights of its own")
         kind, ours = self(type(value)), is_known(type(value))
         skipped = _given(family(value)) - MATTERS
-        if any(base.__name__ == "Model" for base in type(value).__mro__):
+        if "Model" in kinds_in_keras(value):
             skipped |= _given_to_models(family(value)) - (set() if ours else self.attributes)
         kept = {
             name: item
@@ -173,6 +172,22 @@ class Layers(Walk):
 def canonical(graph: Graph) -> dict[str, str]:
     """Names by the place in topological order, by the names that layers have."""
     return {layer.name: f"n{i:05}" for i, layer in enumerate(graph)}
+
+
+def canonical_weights(variables: Variables) -> dict[str, tuple[str, dict[str, str]]]:
+    """By owner: its name by the place among owners, and names of weights, made-up ones by place."""
+    return {
+        owner: (
+            f"w{i:05}",
+            {name: f"v{j:05}" if is_made_up(name) else name for j, name in enumerate(own)},
+        )
+        for i, (owner, own) in enumerate(variables.items())
+    }
+
+
+def is_made_up(name: str) -> bool:
+    """Whether Keras has made up the name of an input or a weight."""
+    return MADE_UP.fullmatch(name) is not None
 
 
 def family(value: Any) -> str:

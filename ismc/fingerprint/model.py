@@ -16,14 +16,13 @@ from typing import Any
 
 import keras
 
-from ismc.fingerprint.layers import Layers, family
+from ismc.fingerprint.layers import Layers, canonical_weights, family, is_made_up
 from ismc.fingerprint.packages import is_known
 from ismc.fingerprint.values import Walk, guarded
 from ismc.frontend import Model
 from ismc.rules import Rule
 from ismc.rules.base import _TABLE
 
-MADE_UP = re.compile(r"(input_layer|input|keras_tensor|variable|Variable)(_\d+)?")
 NAMES = {"name", "_name", "path", "_path"}
 
 
@@ -50,29 +49,24 @@ def architecture(model: Model) -> Architecture:
     Raises:
         FingerprintError: where something that may matter cannot be digested.
     """
-    named, layers = model.variables, dict[str, str]()
-    owners = {owner: f"w{i:05}" for i, owner in enumerate(named)}
-    weights = {
-        owner: {name: f"v{i:05}" if _is_made_up(name) else name for i, name in enumerate(own)}
-        for owner, own in named.items()
-    }
+    layers: dict[str, str] = {}
+    weights = canonical_weights(model.variables)
     with guarded():
-        variables = [variable for own in named.values() for variable in own.values()]
-        walk = Layers(variables, owners, weights)
+        walk = Layers(model.variables)
         data = walk.model(model, layers) | {
             "keras": _settings(model.model),
-            "called": ["" if _is_made_up(name) else name for name in model.graph.inputs],
+            "called": ["" if is_made_up(name) else name for name in model.graph.inputs],
             "weights": {
-                owners[owner]: [
-                    [weights[owner][name], walk.numbers[id(v)], *_form(v)]
-                    for name, v in own.items()
-                ]
-                for owner, own in named.items()
+                owner: [[names[k], walk.numbers[id(v)], *_form(v)] for k, v in own.items()]
+                for own, (owner, names) in zip(
+                    model.variables.values(), weights.values(), strict=True
+                )
             },
             "rules": _overrides(walk),
         }
         data["names"] = walk.names if walk.attributes & NAMES else []
-    return Architecture(data, layers, owners, weights)
+    owners = {owner: name for owner, (name, _) in weights.items()}
+    return Architecture(data, layers, owners, {key: names for key, (_, names) in weights.items()})
 
 
 def rules(found: Mapping[str, Rule], layers: Mapping[str, str] | None = None) -> Any:
@@ -99,10 +93,6 @@ def renamed(name: str, names: Mapping[str, str]) -> str:
     ends = [len(name), *(match.start() for match in re.finditer(r"[/.:]", name))]
     known = max((end for end in ends if name[:end] in names), default=None)
     return name if known is None else names[name[:known]] + name[known:]
-
-
-def _is_made_up(name: str) -> bool:
-    return MADE_UP.fullmatch(name) is not None
 
 
 def _form(variable: Any) -> tuple[list[int], str]:

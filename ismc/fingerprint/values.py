@@ -181,12 +181,9 @@ class Walk:
             parts = {field.name: getattr(value, field.name) for field in fields(value)}
             return ["object", self(kind), self.items(parts)]
         if package in KERAS:
-            config = ".initializers." in kind.__module__
-            return [
-                "object",
-                self(kind),
-                self(value.get_config()) if config else self.items(attributes(value)),
-            ]
+            drawn = ".initializers." in kind.__module__  # they draw a seed where none is given
+            parts = value.get_config() if drawn else attributes(value)
+            return ["object", self(kind), self.items(parts)]
         if kind.__name__ in STATELESS:
             return ["object", self(kind)]
         if package == "tensorflow" and kind.__name__ not in SPECIFICATIONS:
@@ -226,8 +223,13 @@ def attributes(value: Any, content: type | None = None) -> dict[str, Any]:
 
 def is_special(value: Any) -> bool:
     """Whether a value is a variable, a layer or a model, or has variables of its own."""
-    names = {base.__name__ for base in type(value).__mro__ if root(base.__module__) in KERAS}
-    return isinstance(value, keras.Variable | tf.Variable) or not names.isdisjoint(SPECIAL)
+    variable = isinstance(value, keras.Variable | tf.Variable)
+    return variable or not kinds_in_keras(value).isdisjoint(SPECIAL)
+
+
+def kinds_in_keras(value: Any) -> set[str]:
+    """The names of the classes of Keras that a value is of."""
+    return {base.__name__ for base in type(value).__mro__ if root(base.__module__) in KERAS}
 
 
 def _listed(part: Any) -> Any:
