@@ -59,7 +59,13 @@ def tables_of(plan: Plan, found: Arrangement) -> list[Array]:
     """The last arguments of a program, the same for every call."""
     at = [np.asarray(found.at[key], np.int32) for key in sorted(found.at)]
     every = np.arange(found.tiles, dtype=np.int32)
-    return [*at, found.order, plan.starts.astype(np.int32), every, np.int32(found.tiles)]
+    return [
+        *at,
+        found.order,
+        plan.starts.astype(np.int32),
+        every,
+        np.asarray(found.tiles, np.int32),
+    ]
 
 
 def chosen_tiles(found: Arrangement, sites: Sequence[int]) -> tuple[Array, Array]:
@@ -67,7 +73,7 @@ def chosen_tiles(found: Arrangement, sites: Sequence[int]) -> tuple[Array, Array
     tiles = np.unique(found.order[list(sites)] // max(found.sites, 1))
     tiles = tiles[tiles < found.tiles]
     every = np.resize(tiles, found.tiles) if tiles.size else np.zeros(found.tiles)
-    return every.astype(np.int32), np.int32(tiles.size)
+    return every.astype(np.int32), np.asarray(tiles.size, np.int32)
 
 
 def batch_of(plan: Plan, shapes: Sequence[Sequence[int]], most: int) -> int:

@@ -29,6 +29,8 @@ from ismc.results import result_shapes
 
 Array = np.ndarray
 
+TENSORFLOW = TensorFlow()
+
 
 @dataclass(repr=False, kw_only=True)
 class CompiledISM(ISM):
@@ -95,10 +97,10 @@ class CompiledISM(ISM):
 
         export(self, programs(self, verbose=0, most=1), path)
 
-    @cached_property
+    @property
     def runtime(self) -> Runtime:
         """TensorFlow."""
-        return TensorFlow()
+        return TENSORFLOW
 
     @property
     def variables(self) -> list[tuple[str, str, Any]]:
@@ -181,9 +183,16 @@ class CompiledISM(ISM):
             key=sha256(repr((self.key, sorted(kind.items()), self.tile)).encode()).hexdigest(),
             manifest=manifest,
             texts=texts,
+            variables=self._positions(kind),
             name="program" if "letters" in kind else "model",
             counted="letters" in kind,
         )
+
+    def _positions(self, kind: Mapping[str, Any]) -> dict[int, tf.Variable]:
+        """The variables by the numbers of the arguments that have their values."""
+        before = len(self.plan.inputs) + (2 if "letters" in kind else 0)
+        held = (_held(variable) for _, _, variable in self.variables)
+        return {before + i: v for i, v in enumerate(held) if isinstance(v, tf.Variable)}
 
     def _load(self, letters: Letters, batch: int, arrangement: Arrangement) -> Run:
         return self.lowered(letters, batch, arrangement)
@@ -230,9 +239,14 @@ class CompiledISM(ISM):
         ).only(self.chosen, self.structure)
 
 
+def _held(variable: Any) -> Any:
+    """The variable of TensorFlow in one of Keras, or what there is in its place."""
+    return variable.value if isinstance(variable, keras.Variable) else variable
+
+
 def _value(variable: Any) -> tf.Tensor:
     """What a variable holds now; reading it by its handle takes a fifth of converting it."""
-    held = variable.value if isinstance(variable, keras.Variable) else variable
+    held = _held(variable)
     if isinstance(held, tf.Variable):
         return tf.raw_ops.ReadVariableOp(resource=held.handle, dtype=held.dtype)
     return tf.convert_to_tensor(held)

@@ -31,32 +31,56 @@ class Module:
         code: the serialised module; weights are arguments of it.
         arguments: what it takes, in order.
         results: what it returns.
+        again: what the code takes behind the arguments: these once more, by number, or, counted on
+            from them, the constants.
+        constants: arrays that are part of the program.
     """
 
     code: bytes
     arguments: tuple[Spec, ...]
     results: tuple[Spec, ...]
+    again: tuple[int, ...] = ()
+    constants: tuple[Array, ...] = ()
+
+    @cached_property
+    def taken(self) -> tuple[Spec, ...]:
+        """Shape and dtype of all that the code takes."""
+        fixed = [Spec(value.shape, value.dtype.name) for value in self.constants]
+        return tuple(self.all(self.arguments, fixed))
+
+    def all(self, arguments: Sequence[Any], constants: Sequence[Any]) -> list[Any]:
+        """What the code takes, of arguments and of constants where it runs."""
+        known = [*arguments, *constants]
+        return [*arguments, *(known[i] for i in self.again)]
 
     @cached_property
     def digest(self) -> str:
         """64 hexadecimal digits that name the module."""
-        return sha256(repr((self.arguments, self.results)).encode() + self.code).hexdigest()
+        about = repr((self.arguments, self.results, self.again, self.taken))
+        held = b"".join(value.tobytes() for value in self.constants)
+        return sha256(about.encode() + held + self.code).hexdigest()
 
     def record(self) -> dict[str, Any]:
         """All but the code, as JSON holds it."""
         return {
             "arguments": [asdict(spec) for spec in self.arguments],
             "results": [asdict(spec) for spec in self.results],
+            "again": list(self.again),
         }
 
 
-def module(code: bytes, record: Mapping[str, Any]) -> Module:
-    """The module of a record and its code.
+def module(code: bytes, record: Mapping[str, Any], constants: Sequence[Array]) -> Module:
+    """The module of a record, its code, and its constants.
 
     Raises:
         KeyError, TypeError, ValueError: when the record is another.
     """
-    return Module(bytes(code), _specs(record["arguments"]), _specs(record["results"]))
+    arguments, results = _specs(record["arguments"]), _specs(record["results"])
+    again = tuple(map(int, record["again"]))
+    count = len(arguments) + len(constants)
+    if any(not 0 <= i < count for i in again):
+        raise ValueError(f"again is {again}, expected numbers below {count}")
+    return Module(bytes(code), arguments, results, again, tuple(constants))
 
 
 def _specs(records: Sequence[Mapping[str, Any]]) -> tuple[Spec, ...]:

@@ -328,6 +328,22 @@ def test_weights_are_no_part_of_it() -> None:
     assert key(model) == first
 
 
+@pytest.mark.parametrize("name", ["basset", "danq", "attention_pool_net", "sequence_and_features"])
+def test_copies_are_the_same(name: str, tmp_path: Path) -> None:
+    model = ZOO[name].model(small=True)
+    model.save(tmp_path / "m.keras")
+    copies = (
+        keras.models.clone_model(model),
+        keras.Model.from_config(model.get_config()),
+        keras.models.load_model(tmp_path / "m.keras"),
+    )
+    assert [key(copy) == key(model) for copy in copies] == [True] * 3
+    own = [layer for layer in model.layers if type(layer).__module__.startswith("keras")]
+    for layer in own:
+        layer.trainable = not layer.trainable  # as fine-tuning does
+    assert key(copies[0]) == key(model)
+
+
 def test_weights_do_not_depend_on_names_of_layers() -> None:
     first, second = (read(nested()) for _ in range(2))
     assert set(first.variables).isdisjoint(second.variables)

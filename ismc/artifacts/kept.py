@@ -33,6 +33,7 @@ class Kept:
         key: of the entry, 64 hexadecimal digits.
         manifest: what an entry says of itself beside the module.
         texts: what an entry shows to whoever looks: the plan, the source.
+        variables: arguments, by number, that are the values of variables.
         name: what it is called where stages are shown.
         counted: whether the last argument says how many tiles are run.
     """
@@ -43,6 +44,7 @@ class Kept:
     key: str = ""
     manifest: Mapping[str, Any] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[int, Any] = field(default_factory=dict)
     name: str = "program"
     counted: bool = True
     module: Module | None = None
@@ -70,7 +72,8 @@ class Kept:
             self.module = None if entry is None else _module(entry)
         if self.module is None:
             specs = [Spec(tuple(map(int, a.shape)), str(a.dtype.name)) for a in arguments]
-            self.module = lower(self.function, specs, self.name)
+            assert self.function is not None  # noqa: S101  (there is a module, or what makes it)
+            self.module = lower(self.function, specs, self.name, self.variables)
         return self.module
 
     def _made(self, arguments: Sequence[Any]) -> Module | None:
@@ -99,19 +102,21 @@ class Kept:
         if found is None or (entry is not None and not files):
             return
         blobs = {CODE: found.code, **{f"{XLA}{name}": code for name, code in files.items()}}
+        constants = {str(i): value for i, value in enumerate(found.constants)}
         manifest = {**self.manifest, "key": self.key, "module": found.record()}
-        store.put(self.key, Container(manifest, dict(self.texts), blobs, {}))
+        store.put(self.key, Container(manifest, dict(self.texts), blobs, constants))
 
     def _compiled(self, arguments: Sequence[Any]) -> None:
         """Compiles the program; of its tiles none is run."""
         assert self.run is not None  # noqa: S101  (made just now)
         *others, count = arguments
-        last = self.runtime.put(np.int32(0)) if self.counted else count
+        last = self.runtime.put(np.zeros((), np.int32)) if self.counted else count
         self.run([*others, last])
 
 
 def _module(entry: Container) -> Module:
-    return module(entry.blobs[CODE], entry.manifest["module"])
+    constants = [entry.arrays[str(i)] for i in range(len(entry.arrays))]
+    return module(entry.blobs[CODE], entry.manifest["module"], constants)
 
 
 def opened(cache: Any) -> Store | None:

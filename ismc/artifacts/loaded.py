@@ -230,7 +230,8 @@ def _decoded(found: Container, path: str) -> LoadedISM:
     said = recorded(found.manifest, path)
     try:
         modules = {
-            name: module(found.blobs[f"{name}{CODE}"], data) for name, data in said.programs.items()
+            name: module(found.blobs[f"{name}{CODE}"], data, _constants(found, name))
+            for name, data in said.programs.items()
         }
         own = [found.arrays[f"weight.{i}"] for i in range(len(said.weights))]
         check = {
@@ -258,3 +259,9 @@ def _decoded(found: Container, path: str) -> LoadedISM:
         )
     except MALFORMED as error:
         raise malformed(path, error) from error
+
+
+def _constants(found: Container, program: str) -> list[Array]:
+    """The constants of one program, ``NAME.0`` and so on."""
+    names = [name for name in found.arrays if name.startswith(f"{program}.")]
+    return [found.arrays[f"{program}.{i}"] for i in range(len(names))]

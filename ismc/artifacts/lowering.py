@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.compiler.mlir.stablehlo import stablehlo
 
@@ -19,20 +20,36 @@ class LoweringError(Exception):
     """Why there is no module."""
 
 
-def lower(function: Callable[..., Any], arguments: Sequence[Spec], name: str = "program") -> Module:
+def lower(
+    function: Callable[..., Any],
+    arguments: Sequence[Spec],
+    name: str = "program",
+    variables: Mapping[int, tf.Variable] | None = None,
+) -> Module:
     """The module of a function of flat tensors that returns a list of tensors.
 
+    Args:
+        function: what is traced.
+        arguments: what it takes.
+        name: what it is called where stages are shown.
+        variables: by number, arguments that are the values of variables, which layers of
+            `tf_keras` read by themselves.
+
     Raises:
-        LoweringError: when this TensorFlow cannot write StableHLO (before 2.18 or so), or XLA
-            cannot compile an operation, or the function holds variables.
+        LoweringError: when this TensorFlow cannot write StableHLO (before 2.18 or so), when XLA
+            cannot compile an operation, or when the function holds other variables.
     """
     traced = tf.function(function, jit_compile=True, autograph=False)
     specs = [tf.TensorSpec(spec.shape, spec.dtype) for spec in arguments]
     concrete = traced.get_concrete_function(*specs)
-    if concrete.captured_inputs:
-        held = ", ".join(tensor.name for tensor in concrete.graph.internal_captures)
-        raise LoweringError(f"It holds variables that are no weights of the model: {held}.")
-    results = concrete.structured_outputs
+    known = {id(variable.handle): i for i, variable in (variables or {}).items()}
+    again, constants = [], []
+    for tensor in concrete.captured_inputs:
+        if tensor.dtype == tf.resource and id(tensor) not in known:
+            raise LoweringError("It holds variables that are no weights of the model.")
+        again.append(known.get(id(tensor), len(arguments) + len(constants)))
+        if id(tensor) not in known:
+            constants.append(np.asarray(tensor))
     stages = traced.experimental_get_compiler_ir(*specs)
     for stage in ("stablehlo", "hlo"):
         show(f"{name}.{stage}", partial(stages, stage=stage))
@@ -42,5 +59,5 @@ def lower(function: Callable[..., Any], arguments: Sequence[Spec], name: str = "
         code = serialize(code, TARGET)
     except (ValueError, AttributeError, tf.errors.OpError) as error:
         raise LoweringError(str(error)) from error
-    found = tuple(Spec(tuple(y.shape), y.dtype.name) for y in results)
-    return Module(code, tuple(arguments), found)
+    results = tuple(Spec(tuple(y.shape), y.dtype.name) for y in concrete.structured_outputs)
+    return Module(code, tuple(arguments), results, tuple(again), tuple(constants))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ class Jax:
         own = self._export.export(jax.jit(lambda x: x))(jax.ShapeDtypeStruct((1,), "float32"))
         arguments, results = (
             tuple(jax.core.ShapedArray(spec.shape, np.dtype(spec.dtype)) for spec in specs)
-            for specs in (module.arguments, module.results)
+            for specs in (module.taken, module.results)
         )
         given = {
             "fun_name": f"ismc_{module.digest[:12]}",
@@ -70,11 +71,11 @@ class Jax:
         }
         known = {field.name for field in fields(own)}
         program = jax.jit(replace(own, **{k: v for k, v in given.items() if k in known}).call)
-        wide = [*module.arguments, *module.results]
+        wide, fixed = [*module.taken, *module.results], [*map(self.put, module.constants)]
 
         def run(values: Sequence[Any]) -> list[Any]:
             with self._wide(wide):
-                return list(program(*values))
+                return list(program(*module.all(values, fixed)))
 
         return run
 
@@ -95,8 +96,4 @@ class Jax:
         if not any(spec.dtype.endswith("64") for spec in specs):
             return nullcontext()
         newer = getattr(self._jax, "enable_x64", None)  # since 0.8
-        if newer is not None:
-            return newer(True)
-        from jax.experimental import enable_x64
-
-        return enable_x64()
+        return import_module("jax.experimental").enable_x64() if newer is None else newer(True)

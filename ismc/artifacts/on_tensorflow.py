@@ -42,13 +42,16 @@ class TensorFlow:
     def load(self, module: Module) -> Run:
         """The module as a function of eager tensors."""
         name = f"ismc_{module.digest[:32]}"
-        running = context.context()
+        running: Any = context.context()
         if not running.has_function(name):
             running.add_function_def(_definition(name, module))
+        fixed = [tf.constant(value) for value in module.constants]
         dtypes = [tf.as_dtype(spec.dtype) for spec in module.results]
 
         def run(arguments: Sequence[Any]) -> list[Any]:
-            return list(tf.raw_ops.PartitionedCall(args=list(arguments), Tout=dtypes, f=name))
+            return list(
+                tf.raw_ops.PartitionedCall(args=module.all(arguments, fixed), Tout=dtypes, f=name)
+            )
 
         return run
 
@@ -69,9 +72,10 @@ def call(module: Module, arguments: Sequence[Any]) -> list[Any]:
     """The module as a part of a graph that is traced; XLA must compile it."""
     from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
+    operation: Any = gen_xla_ops.xla_call_module
     return list(
-        gen_xla_ops.xla_call_module(
-            list(arguments),
+        operation(
+            module.all(arguments, [tf.constant(value) for value in module.constants]),
             version=CALL_VERSION,
             module=module.code,
             Sout=[list(spec.shape) for spec in module.results],
@@ -84,7 +88,8 @@ def call(module: Module, arguments: Sequence[Any]) -> list[Any]:
 
 def _definition(name: str, module: Module) -> Any:
     """A function of one operation, which XLA must compile."""
-    function = function_pb2.FunctionDef()
+    protocol: Any = function_pb2
+    function = protocol.FunctionDef()
     function.signature.name = name
     function.attr["_XlaMustCompile"].b = True
     node = function.node_def.add(name="program", op="XlaCallModule")
@@ -95,7 +100,7 @@ def _definition(name: str, module: Module) -> Any:
         node.attr[key].list.SetInParent()
     node.attr["platforms"].list.s.append(PLATFORM.encode())
     node.attr["disabled_checks"].list.s.append(ANYWHERE.encode())
-    for i, spec in enumerate(module.arguments):
+    for i, spec in enumerate(module.taken):
         kind = tf.as_dtype(spec.dtype).as_datatype_enum
         function.signature.input_arg.add(name=f"a{i}", type=kind)
         node.input.append(f"a{i}")

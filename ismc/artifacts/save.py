@@ -59,6 +59,8 @@ def save(ism: CompiledISM, path: str | Path, verbose: int | str = "auto") -> Non
     arrays |= {f"{CHECK}{key}": y for key, y in answers(ism, inputs, sites).items()}
     for i, weight in enumerate(ism.weights()):
         arrays[f"weight.{i}"] = np.asarray(weight)
+    for name, module in made.items():
+        arrays |= {f"{name}.{i}": value for i, value in enumerate(module.constants)}
     record = Record(
         versions=ism.versions,
         plan=described(ism.plan),

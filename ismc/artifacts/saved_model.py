@@ -57,7 +57,9 @@ class _Served(tf.Module):
     def __init__(self, ism: ISM, modules: Mapping[str, Module]) -> None:
         super().__init__(name="ismc")
         self._ism, self._modules = ism, dict(modules)
-        self.held = [tf.Variable(np.asarray(w), trainable=False) for w in ism.weights()]
+        self.held = [
+            tf.Variable(tf.constant(np.asarray(w)), trainable=False) for w in ism.weights()
+        ]
         inputs = random_inputs(ism.plan.signature, 1, np.random.default_rng(0))
         *saturating, self._write = kinds(ism.plan, inputs)
         self._turned, self._every = saturating[0], saturating[-1]

@@ -21,7 +21,7 @@ def plain(title: str, kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: _nested(value)
         for key, value in config.items()
-        if key not in dropped and not (ours and TRAINING.fullmatch(key))
+        if key not in dropped and not (ours and (key == "trainable" or TRAINING.fullmatch(key)))
     }
 
 

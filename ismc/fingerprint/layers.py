@@ -32,9 +32,10 @@ MATTERS = {
 """Attributes of every layer that may change what it computes."""
 CACHES = {
     "_dropout_mask", "_recurrent_dropout_mask", "_dropout_mask_cache",
-    "_recurrent_dropout_mask_cache", "_input_shape_arg",
+    "_recurrent_dropout_mask_cache", "_input_shape_arg", "is_awq_calibrated",
+    "is_gptq_calibrated",
 }  # fmt: skip
-"""Attributes of layers of Keras that come and go with training."""
+"""Attributes of layers of Keras that come and go with training, saving and loading."""
 TRAINED = {
     "optimizer", "history", "stop_training", "loss", "_compile_config", "_eval_epoch_iterator",
     "_compiled_trainable_state", "_pss_evaluation_shards",
@@ -155,7 +156,8 @@ class Layers(Walk):
         if not self._held.issuperset(map(id, getattr(value, "variables", ()))):
             raise FingerprintError(f"{value.name!r}, which has weights of its own")
         kind, ours = self(type(value)), is_known(type(value))
-        skipped = _given(family(value)) - MATTERS
+        matters = MATTERS - {"_trainable"} if ours else MATTERS
+        skipped = _given(family(value)) - matters
         if "Model" in kinds_in_keras(value):
             skipped |= _given_to_models(family(value)) - (set() if ours else self.attributes)
         kept = {

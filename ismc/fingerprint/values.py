@@ -24,6 +24,7 @@ from ismc.fingerprint.packages import KERAS, found_at, is_known, named, root
 BASES: tuple[Any, ...] = (int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
 SEEDS = ("SeedGenerator", "RandomGenerator")
 STATELESS = ("PythonAPIDispatcher",)
+BY_VALUE = ("DTypePolicy", "Policy")
 SPECIFICATIONS = ("TensorShape", "DType", "TensorSpec", "Dimension")
 SPECIAL = ("Layer", "Operation", "KerasTensor", "Metric", "Optimizer", *SEEDS)
 WORD, MANAGED = object.__basicsize__ // 2, 1 << 4  # the flag of objects with a dict before them
@@ -152,6 +153,8 @@ class Walk:
             return ["name", *name]
         if is_special(value):
             return self.special(value)
+        if type(value).__name__ in BY_VALUE and root(type(value).__module__) in KERAS:
+            return self._known(value)  # whether layers share one makes no difference
         return self.once(id(value), value, lambda: self._object(value))
 
     def _object(self, value: Any) -> Any:
