@@ -20,7 +20,7 @@ from benchmarks.rows import ROWS
 
 RESULTS = Path("benchmarks/results")
 RACES, GROWTH = RESULTS / "races-cpu2.json", RESULTS / "growth-cpu2.json"
-CACHED = RESULTS / "cached-cpu2.json"
+CACHED, ELSEWHERE = RESULTS / "cached-cpu2.json", RESULTS / "elsewhere-cpu2.json"
 LATENCY, PRECISION = RESULTS / "latency-cpu2.json", RESULTS / "precision-cpu2.json"
 NAIVE = "naive"
 
@@ -141,6 +141,16 @@ def cached(
     from benchmarks import cached as starts
 
     _each(starts, json)
+
+
+@app.command()
+def elsewhere(
+    json: Annotated[Path, typer.Option("--json", help="The file to write.")] = ELSEWHERE,
+) -> None:
+    """Artifacts under JAX, where neither TensorFlow nor Keras is, against the answers here."""
+    from benchmarks import elsewhere as runtime
+
+    _each(runtime, json)
 
 
 def _each(what: Any, file: Path) -> None:

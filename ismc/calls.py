@@ -87,7 +87,7 @@ class ISM:
         Raises:
             InputError: when an input or the replacement does not fit.
         """
-        inputs = named_inputs(x, self.names, self.signature)
+        inputs = self.inputs(x)
         letters = written(replacement(replace_with, self.plan.signature))
         return self._nest([y[:, :, 0] for y in self._all(inputs, letters)])
 
@@ -100,16 +100,12 @@ class ISM:
         Raises:
             InputError: when an input does not fit.
         """
-        inputs = named_inputs(x, self.names, self.signature)
+        inputs = self.inputs(x)
         return self._nest(self._all(inputs, every_letter(inputs, self.plan)))
 
     def reference(self, x: Any) -> Any:
-        """The model's own answer: ``[B, *output]``.
-
-        Raises:
-            InputError: when an input does not fit.
-        """
-        inputs = named_inputs(x, self.names, self.signature)
+        """The model's own answer: ``[B, *output]``; raises as a call does."""
+        inputs = self.inputs(x)
         return self._nest(self._whole(inputs))
 
     def predict(
@@ -130,7 +126,7 @@ class ISM:
         Raises:
             InputError: when an input or the replacement does not fit.
         """
-        inputs = named_inputs(x, self.names, self.signature)
+        inputs = self.inputs(x)
         count = len(inputs[self.plan.sequence])
         block = None if replace_with is None else replacement(replace_with, self.plan.signature)
         results: list[Array] = []
@@ -150,6 +146,10 @@ class ISM:
         if replace_with is not None:
             results = [y[:, :, 0] for y in results]
         return self._nest(results)
+
+    def inputs(self, x: Any) -> dict[str, Array]:
+        """The inputs of a call by name, checked, in float32; see `ismc.inputs.named_inputs`."""
+        return named_inputs(x, self.names, self.signature)
 
     def explain(self) -> str:
         """One line per layer: role, form, strategy, width, operations against naive."""

@@ -19,7 +19,7 @@ from ismc.artifacts.kept import Kept
 from ismc.artifacts.on_tensorflow import TensorFlow
 from ismc.artifacts.store import Store
 from ismc.calls import ISM, Inputs
-from ismc.debug import show
+from ismc.dump import show
 from ismc.frontend import Model, answers
 from ismc.ir import Graph
 from ismc.letters import Letters

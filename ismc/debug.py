@@ -1,11 +1,8 @@
-"""``ISMC_DUMP=dir`` writes what each stage made, ``ISMC_DEBUG=1`` prints it; both only look."""
+"""Passes that are looked at, and whose faults are told from those of users."""
 
 from __future__ import annotations
 
-import os
-import sys
-from pathlib import Path
-
+from ismc.dump import show
 from ismc.errors import InternalError, IsmcError
 from ismc.passes import PIPELINE, Pass, Program
 
@@ -29,17 +26,3 @@ def observed(step: Pass) -> Pass:
         return after
 
     return run
-
-
-def show(name: str, stage: object) -> None:
-    """Writes or prints a stage, if asked to; ``stage`` may be a function that gives its text."""
-    directory = os.environ.get("ISMC_DUMP")
-    printed = os.environ.get("ISMC_DEBUG", "0") not in ("", "0")
-    if not directory and not printed:
-        return
-    text = str(stage() if callable(stage) else stage)
-    if directory:
-        Path(directory).mkdir(parents=True, exist_ok=True)
-        (Path(directory) / name).write_text(text if text.endswith("\n") else text + "\n")
-    if printed:
-        sys.stderr.write(f"--- {name}\n{text}\n")

@@ -6,12 +6,12 @@ from typing import Any
 
 from ismc.artifacts.container import Container
 from ismc.artifacts.store import Store
+from ismc.environment import environment
 from ismc.fingerprint import (
     FingerprintError,
     architecture,
     code,
     digest,
-    environment,
     renamed,
     rules,
 )

@@ -180,7 +180,7 @@ def test_import_and_rules_from_a_users_own_file(tmp_path: Path) -> None:
 
 def test_readme_commands_are_the_ones_that_ci_runs() -> None:
     readme = (ROOT / "README.md").read_text()
-    commands = re.findall(r"^python3 -m venv .*$", readme, re.M)
+    commands = re.findall(r"^python3 -m venv [.]venv .*$", readme, re.M)
     assert len(commands) == 2
     assert commands[0].endswith(".venv/bin/ismc demo -o demo-out")
     assert commands[1].endswith(".venv/bin/pytest")

@@ -14,14 +14,25 @@ ROOT = Path(__file__).parent.parent / "ismc"
 FILES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = [
-    {"errors", "window", "ir", "progress", "cache", "nest", "modules", "mutants", "tolerance"},
+    {
+        "errors",
+        "window",
+        "ir",
+        "progress",
+        "cache",
+        "nest",
+        "modules",
+        "mutants",
+        "tolerance",
+        "dump",
+    },
     {"rules"},
     {"plan", "cost", "products", "explain", "arrange"},
     {"passes"},
     {"codegen", "debug", "runtime", "inputs"},
     {"letters"},
     {"frontend"},
-    {"requests", "results", "fingerprint"},
+    {"requests", "results", "environment", "fingerprint"},
     {"oracle"},
     {"calls"},
     {"artifacts"},
@@ -36,6 +47,7 @@ LAYERS = [
 TENSORFLOW = {
     "frontend",
     "runtime",
+    "environment",
     "fingerprint",
     "oracle",
     "artifacts/kept.py",

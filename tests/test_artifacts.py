@@ -164,8 +164,11 @@ def test_weights_that_do_not_fit(
 
 
 def test_sequences_of_another_length(saved: tuple[Any, Path]) -> None:
-    with pytest.raises(ismc.InputError, match=r"has the shape \[1, 40, 4\], expected \[B, 30, 4\]"):
-        ismc.load(saved[1], cache=False).saturate(one_hot(1, 40))
+    loaded = ismc.load(saved[1], cache=False)
+    with pytest.raises(ismc.ArtifactError, match=r"for sequences of length 30, found 40"):
+        loaded.saturate(one_hot(1, 40))
+    with pytest.raises(ismc.InputError, match=r"has the shape \[1, 30, 3\], expected \[B, 30, 4\]"):
+        loaded(one_hot(1)[:, :, :3])
 
 
 def test_a_thousand_corruptions_are_all_detected(saved: tuple[Any, Path], tmp_path: Path) -> None:
@@ -224,8 +227,9 @@ def test_an_unknown_runtime(saved: tuple[Any, Path]) -> None:
         ismc.load(saved[1], runtime="torch")
 
 
-def test_jax_runs_it_without_tensorflow_and_keras(saved: tuple[Any, Path], tmp_path: Path) -> None:
-    pytest.importorskip("jax")
+@pytest.mark.parametrize("runtime", ["tensorflow", "jax"])
+def test_runtimes_need_nothing_else(runtime: str, saved: tuple[Any, Path], tmp_path: Path) -> None:
+    pytest.importorskip(runtime)
     ism, path = saved
     x = one_hot(3)
     x[2] *= 0.5
@@ -233,11 +237,12 @@ def test_jax_runs_it_without_tensorflow_and_keras(saved: tuple[Any, Path], tmp_p
     np.savez(tmp_path / "expected.npz", *map(np.asarray, expected), x=x)
     code = f"""
 import sys
-sys.modules.update(dict.fromkeys(("tensorflow", "keras", "networkx", "tf_keras")))
+absent = {{"tensorflow", "jax", "keras", "networkx", "tf_keras"}} - {{{runtime!r}}}
+sys.modules.update(dict.fromkeys(absent))
 import numpy as np, ismc
 found = np.load({str(tmp_path / "expected.npz")!r})
 x = found["x"]
-ism = ismc.load({str(path)!r}, runtime="jax")
+ism = ismc.load({str(path)!r}, runtime={runtime!r}, cache={str(tmp_path / "cache")!r})
 got = [*ism.saturate(x).values(), *ism(x).values(), *ism.reference(x).values()]
 for i, y in enumerate(got):
     want = found[f"arr_{{i}}"]
@@ -247,9 +252,10 @@ for i, y in enumerate(got):
 x[0, 0] = np.nan
 assert np.isfinite(np.asarray(ism.saturate(x)["a"])[1:]).all()
 print("right", type(got[0]).__module__)
+assert not any(sys.modules.get(name) for name in absent)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)  # noqa: S603
-    assert "right jax" in done.stdout, done.stderr
+    assert f"right {runtime}" in done.stdout, done.stderr
 
 
 def test_pools_are_emitted_in_a_form_that_every_xla_computes() -> None:

@@ -25,17 +25,16 @@ import tensorflow as tf
 
 import ismc
 from ismc import Role, Rule, Window
+from ismc.environment import _sources, environment
 from ismc.fingerprint import (
     Architecture,
     FingerprintError,
     architecture,
     code,
     digest,
-    environment,
     renamed,
     rules,
 )
-from ismc.fingerprint.environment import _sources
 from ismc.frontend import read
 from ismc.passes import Program, Request
 from ismc.passes.flatten import flatten

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ismc import nest
 from ismc.arrange import Arrangement, chosen_tiles
 from ismc.artifacts.container import Container, read
 from ismc.artifacts.record import (
@@ -25,7 +28,7 @@ from ismc.artifacts.record import (
 )
 from ismc.artifacts.weights import replaced
 from ismc.calls import BATCHES, ISM
-from ismc.errors import ArtifactError
+from ismc.errors import ArtifactError, InputError
 from ismc.letters import Letters
 from ismc.modules import Loaded, Module, Run, Runtime, module
 from ismc.tolerance import exceeds
@@ -102,6 +105,25 @@ class LoadedISM(ISM):
         one = {name: self.check[name] for name, _ in self.plan.inputs}
         self._loaded(next(kinds(self.plan, one)), 1)
 
+    def inputs(self, x: Any) -> dict[str, Array]:
+        """The inputs of a call by name, checked.
+
+        Raises:
+            ArtifactError: when the artifact is for sequences of another length.
+            InputError: when an input does not fit otherwise.
+        """
+        try:
+            return super().inputs(x)
+        except InputError as error:
+            length, channels = self.input_shape
+            shapes = [np.shape(leaf) for leaf in nest.flatten(x) if np.ndim(leaf) == 3]
+            if other := {s[1] for s in shapes if s[2] == channels} - {length}:
+                raise ArtifactError(
+                    f"{self.path} is for sequences of length {length}, found {min(other)}.",
+                    hint=f"Compile the model for that length, or cut or pad to {length}.",
+                ) from error
+            raise
+
     def shapes(self) -> Sequence[Sequence[int]]:
         """The shapes of what is returned for one mutant."""
         return self.record.shapes
@@ -177,14 +199,15 @@ class LoadedISM(ISM):
         if self.store is None:
             return self.runtime.load(made)
         from ismc.artifacts.kept import Kept
-        from ismc.fingerprint import digest, environment
+        from ismc.environment import environment
 
         kind = {"model": self.plan.model, "plan": self.plan.digest, "program": name}
+        about = json.dumps([made.digest, environment()], sort_keys=True)
         return Kept(
             runtime=self.runtime,
             module=made,
             store=self.store,
-            key=digest(["module", made.digest, environment()]),
+            key=sha256(about.encode()).hexdigest(),
             manifest={**kind, "versions": dict(self.record.versions)},
             texts={"plan.txt": self.explain()},
             counted=counted,

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.compiler.mlir.stablehlo import stablehlo
 
-from ismc.debug import show
+from ismc.dump import show
 from ismc.modules import Module, Spec
 
 TARGET = "1.0.0"  # of StableHLO: what every runtime of the last years reads

@@ -4,7 +4,6 @@ Weights are no part of it, nor are names that differ from one build of an archit
 What may matter and cannot be digested raises `FingerprintError`; the caller then keeps nothing.
 """
 
-from ismc.fingerprint.environment import environment
 from ismc.fingerprint.model import Architecture, architecture, renamed, rules
 from ismc.fingerprint.values import FingerprintError, code, digest
 
@@ -14,7 +13,6 @@ __all__ = [
     "architecture",
     "code",
     "digest",
-    "environment",
     "renamed",
     "rules",
 ]

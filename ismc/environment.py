@@ -7,10 +7,10 @@ import os
 import platform
 import sys
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -37,7 +37,7 @@ def _fixed() -> dict[str, Any]:
     return {
         "versions": {
             "ismc": ismc.__version__,
-            "keras": keras.__version__,
+            "keras": _version("keras"),
             "numpy": np.__version__,
             "python": list(sys.version_info[:2]),
             "tensorflow": [tf.__version__, tf.version.GIT_VERSION],
@@ -47,6 +47,14 @@ def _fixed() -> dict[str, Any]:
         "devices": _devices(),
         "sources": _sources(Path(ismc.__file__).parent),
     }
+
+
+def _version(package: str) -> str:
+    """The version of a package that may not be there: artifacts are run without Keras."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def _switches() -> dict[str, str]:
