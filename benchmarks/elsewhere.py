@@ -56,7 +56,8 @@ def _saved(model: str, folder: Path) -> None:
         for name, ys in calls.items()
         for i, y in enumerate(ism.flat(ys))
     }
-    np.savez(folder / "answers.npz", **arrays | {"x": x})
+    savez: Any = np.savez
+    savez(folder / "answers.npz", x=x, **arrays)
 
 
 def _environment() -> Path:
