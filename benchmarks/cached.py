@@ -19,9 +19,9 @@ from typing import Any
 Record = dict[str, Any]
 
 MODELS = (
-    "basset", "factorized_basset", "deepstarr", "topic_cnn", "attention_pool_net", "bpnet",
+    "basset", "factorized_basset", "deepstarr", "topic_cnn", "attention_pool_net",
 )  # fmt: skip
-ROUNDS = 3
+ROUNDS = 1
 ROOT = Path(__file__).parent.parent
 
 

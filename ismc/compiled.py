@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
@@ -174,6 +174,8 @@ class CompiledISM(ISM):
             "model": self.plan.model,
             "plan": self.plan.digest,
             "program": dict(kind),
+            "tile": self.tile,
+            "measured": asdict(self.measured),
             "versions": self.versions,
         }
         return Kept(

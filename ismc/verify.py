@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ismc.passes import Program
 
 SEQUENCES, EDGES, RANDOM = 2, 2, 4
+BATCH = 8  # of the naive program; TensorFlow keeps the memory of large ones
 
 Array = np.ndarray
 
@@ -87,6 +88,7 @@ def _trial(compiled: CompiledISM, seed: int) -> tuple[list[int], dict[str, Array
         sites=[plan.sites[i] for i in chosen],
         score=compiled.score,
         sequence_input=plan.sequence,
+        batch_size=BATCH,
     ).only(compiled.chosen, compiled.structure)
     return chosen, inputs, nest, oracle
 

@@ -272,6 +272,24 @@ def test_pools_are_emitted_in_a_form_that_every_xla_computes() -> None:
         assert "f32[1,333,1,300]" in line, line
 
 
+def test_pools_are_right_under_jax() -> None:
+    pytest.importorskip("jax")
+    from ismc.artifacts.lowering import lower
+    from ismc.artifacts.on_jax import Jax
+    from ismc.modules import Spec
+    from ismc.runtime import max_pool1d
+
+    x = np.random.default_rng(0).standard_normal((1, 999, 300)).astype(np.float32)
+
+    def call(x: tf.Tensor) -> list[tf.Tensor]:
+        y = max_pool1d(tf.nn.relu(x), 3, 3)
+        return [y, tf.reshape(y, [1, -1])]  # two readers, as a tile and what is behind the loop
+
+    runtime = Jax()
+    found = runtime.load(lower(call, [Spec(x.shape, "float32")]))([runtime.put(x)])[0]
+    np.testing.assert_array_equal(found, np.maximum(x, 0).reshape(1, 333, 3, 300).max(2))
+
+
 def test_a_saved_model_serves_without_ismc(saved: tuple[Any, Path], tmp_path: Path) -> None:
     ism, path = saved
     x = one_hot(3)

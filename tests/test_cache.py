@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import warnings
@@ -205,6 +206,7 @@ def process(cache: Path, seed: int, before: str = "") -> subprocess.CompletedPro
     return subprocess.run(  # noqa: S603
         [sys.executable, "-c", code, str(cache), str(seed)],
         capture_output=True, text=True, cwd=ROOT, check=False,
+        env=os.environ | {"ISMC_CACHE": "on"},
     )  # fmt: skip
 
 
@@ -226,8 +228,6 @@ def test_too_late_is_said(tmp_path: Path) -> None:
 
 
 def test_what_is_written_meanwhile_is_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
-    import os
-
     with executables.quiet():
         os.write(2, b"E0000 cpu_aot_loader.cc:220] wrong\nmatters\n")
     assert capfd.readouterr().err == "matters\n"

@@ -65,8 +65,12 @@ def race(cache: Path, folder: Path, rng: np.random.Generator, most: float) -> tu
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked off one")
 def test_one_of_many_that_compile_at_once_is_killed(
-    tmp_path: Path, pytestconfig: pytest.Config, record_property: Any
+    tmp_path: Path,
+    pytestconfig: pytest.Config,
+    record_property: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("ISMC_CACHE", "on")  # before the first process, so that XLA's are kept too
     rng = np.random.default_rng(0)
     took, killed = 10.0, 0
     rounds = pytestconfig.getoption("--kills")

@@ -20,7 +20,9 @@ def _programs(
 ) -> tuple[Any, Any]:
     shared = {"sites": sites, "sequence_input": entry.sequence_input}
     ism = ismc.compile(model, **shared, verify=False, **(options or {}))
-    return ism, ismc.NaiveISM(model, **shared)
+    return ism, ismc.NaiveISM(
+        model, **shared, batch_size=8
+    )  # TensorFlow keeps what large ones take
 
 
 def _spread(length: int, count: int = 12) -> list[int]:

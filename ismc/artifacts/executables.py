@@ -26,11 +26,14 @@ OPTION = "--tf_xla_persistent_cache_directory="
 STALE = 7 * 24 * 3600  # seconds after which no process is taken to use a directory
 NAME = re.compile(r"[\w-]+\.pb")
 INHERITED = re.compile(rf"{OPTION}\S*ismc-\d+-[0-9a-f]{{16}} --\S*device_types=CPU,GPU")
+OFF = ("off", "0", "false", "no")
 NOISE = (b"XlaSerializedCacheEntry", b"cpu_aot_loader.cc")
 
 
 def prepare() -> None:
     """Sets up the directory; to be called before TensorFlow runs its first graph."""
+    if os.environ.get("ISMC_CACHE", "").lower() in OFF:
+        return
     flags = INHERITED.sub("", os.environ.get(VARIABLE, ""))
     if OPTION in flags:  # the user's own
         return

@@ -125,7 +125,7 @@ def opened(cache: Any) -> Store | None:
     Raises:
         InputError: for anything else.
     """
-    if cache is None and os.environ.get("ISMC_CACHE", "").lower() in ("off", "0", "false", "no"):
+    if cache is None and os.environ.get("ISMC_CACHE", "").lower() in executables.OFF:
         return None
     if cache is False:
         return None

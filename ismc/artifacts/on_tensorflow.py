@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
+from weakref import WeakValueDictionary, finalize
 
 import numpy as np
 import tensorflow as tf
@@ -41,19 +43,11 @@ class TensorFlow:
 
     def load(self, module: Module) -> Run:
         """The module as a function of eager tensors."""
-        name = f"ismc_{module.digest[:32]}"
-        running: Any = context.context()
-        if not running.has_function(name):
-            running.add_function_def(_definition(name, module))
+        held = _FUNCTIONS.get(module.digest)
+        if held is None:
+            held = _FUNCTIONS[module.digest] = _Function(module)
         fixed = [tf.constant(value) for value in module.constants]
-        dtypes = [tf.as_dtype(spec.dtype) for spec in module.results]
-
-        def run(arguments: Sequence[Any]) -> list[Any]:
-            return list(
-                tf.raw_ops.PartitionedCall(args=module.all(arguments, fixed), Tout=dtypes, f=name)
-            )
-
-        return run
+        return partial(_run, held, module, fixed)
 
     def zeros(self, shape: Sequence[int]) -> Any:
         """Zeros, in float32."""
@@ -66,6 +60,36 @@ class TensorFlow:
     def take(self, value: Any, rows: Array) -> Any:
         """Rows of a tensor."""
         return tf.gather(value, np.asarray(rows, np.int64))
+
+
+class _Function:
+    """A module as a function of TensorFlow's, which is there as long as this object is.
+
+    What TensorFlow holds of a module, its parsed form above all, is large.
+    """
+
+    def __init__(self, module: Module) -> None:
+        self.name = f"ismc_{module.digest[:32]}"
+        self.dtypes = [tf.as_dtype(spec.dtype) for spec in module.results]
+        running: Any = context.context()
+        running.ensure_initialized()
+        running.add_function_def(_definition(self.name, module))
+        finalize(self, _removed, running, self.name).atexit = False
+
+
+_FUNCTIONS: WeakValueDictionary[str, _Function] = WeakValueDictionary()
+
+
+def _removed(running: Any, name: str) -> None:
+    if running.has_function(name):
+        running.remove_function(name)
+
+
+def _run(
+    held: _Function, module: Module, fixed: Sequence[Any], arguments: Sequence[Any]
+) -> list[Any]:
+    values = module.all(arguments, fixed)
+    return list(tf.raw_ops.PartitionedCall(args=values, Tout=held.dtypes, f=held.name))
 
 
 def call(module: Module, arguments: Sequence[Any]) -> list[Any]:
