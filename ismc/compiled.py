@@ -211,8 +211,8 @@ class CompiledISM(ISM):
             return super()._naive(inputs, letters)
         nest = tf.nest.map_structure(lambda name: inputs[name], self.names)
         if letters.saturates:
-            return self.flat(self._oracle.saturate(nest))
-        return [y[:, :, None] for y in self.flat(self._oracle(nest, letters.block[0]))]
+            return self.flat(self.naive.saturate(nest))
+        return [y[:, :, None] for y in self.flat(self.naive(nest, letters.block[0]))]
 
     def _scored(self, reference: list[Array], mutant: list[Array]) -> list[Array]:
         if self.score is None:
@@ -229,7 +229,7 @@ class CompiledISM(ISM):
         return [shape[1:] for shape in result_shapes(self.plan, self.score)]
 
     @cached_property
-    def _oracle(self) -> NaiveISM:
+    def naive(self) -> NaiveISM:
         """The naive program as it was measured to be fastest."""
         return NaiveISM(
             self.model.model,

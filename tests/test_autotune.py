@@ -219,7 +219,7 @@ def test_the_naive_program_runs_where_it_measures_faster(model: keras.Model, tun
     assert said == (
         "measured: 500 ms a sequence, naive 200 ms (tf.function jit, batch 64), which is run"
     )
-    assert ism._oracle.form == "tf.function jit"
+    assert ism.naive.form == "tf.function jit"
     naive = ismc.NaiveISM(model)
     for x in (one_hot(3), np.random.default_rng(1).random((2, 40, 4), np.float32)):
         assert_equal_to_oracle(ism, naive, x, replace_with=[0, 0, 0, 1])

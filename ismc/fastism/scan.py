@@ -116,7 +116,7 @@ class FastISM:
                 continue
             nest = nested({name: value[part] for name, value in arrays.items()}, names)
             rows = np.nonzero(same[part])[0]
-            for y, own in zip(found, results(self.compiled.reference(nest)), strict=True):
+            for y, own in zip(found, results(self.compiled.naive.reference(nest)), strict=True):
                 y[part][same[part]] = own[rows]
         return _one_or_list(found)
 
