@@ -21,8 +21,7 @@ import numpy as np
 
 Record = dict[str, Any]
 
-MODELS = ("deepstarr", "basset", "attention_pool_net", "topic_cnn", "danq")
-SITES = 48
+MODELS = ("deepstarr", "basset", "attention_pool_net", "topic_cnn")
 ROOT = Path(__file__).parent.parent
 INSTALLED = ("jax", "safetensors", "tqdm")
 
@@ -45,9 +44,7 @@ def _saved(model: str, folder: Path) -> None:
     from benchmarks.architectures import build, sequences
 
     net = build(model, {})
-    length = net.inputs[0].shape[1]
-    sites = range((length - SITES) // 2, (length + SITES) // 2)
-    ism = ismc.compile(net, sites=sites if model == "danq" else None)
+    ism = ismc.compile(net)
     ism.save(folder / "model.ismc", verbose=0)
     x = np.asarray(sequences(net, 2))
     calls = {"saturate": ism.saturate(x), "write": ism(x), "reference": ism.reference(x)}
