@@ -22,6 +22,9 @@ from ismc.io.scores import difference
 from tests.corrupting import corrupted
 from tests.zoo import ZOO, random_inputs, randomise
 
+WRITES = tuple(map(int, tf.__version__.split(".")[:2])) >= (2, 18)
+pytestmark = pytest.mark.skipif(not WRITES, reason="this TensorFlow writes no StableHLO")
+
 MODELS = ("basset", "bpnet", "danq", "two_sequences", "sequence_and_features", "alternate_ranges")
 
 

@@ -18,8 +18,10 @@ import ismc
 from ismc.artifacts import executables, folder, kept
 from ismc.artifacts.store import Store
 from tests.comparing import assert_equal_to_oracle
-from tests.test_artifacts import bits, one_hot, small_net
+from tests.test_artifacts import bits, one_hot, pytestmark, small_net
 from tests.zoo import randomise
+
+__all__ = ["pytestmark"]
 
 ROOT = Path(__file__).parent.parent
 

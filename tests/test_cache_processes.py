@@ -14,6 +14,9 @@ import numpy as np
 import pytest
 
 from ismc.artifacts.store import Store
+from tests.test_artifacts import pytestmark
+
+__all__ = ["pytestmark"]
 
 PROCESSES = 8
 LIMIT = 180.0

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import ismc
+from tests.test_artifacts import pytestmark
 from tests.test_cli import _call, _fails, files, work
 from tests.test_scores import loaded, small_model
 
-__all__ = ["files", "work"]
+__all__ = ["files", "pytestmark", "work"]
 
 
 @pytest.fixture
