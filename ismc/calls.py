@@ -238,10 +238,13 @@ class ISM:
     def _given(self, inputs: Inputs, letters: Letters) -> list[Any]:
         put = self.runtime.put
         others = [put(inputs[name]) for name, _ in self.plan.inputs if name != self.plan.sequence]
-        key = ("letters", letters.count, letters.turned)
-        if key not in self.programs or not letters.saturates:
-            self.programs[key] = put(letters.turn), put(letters.block)
-        return [put(inputs[self.plan.sequence]), *others, *self.programs[key]]
+        key = ("letters", letters.turned)
+        said = self.programs.get(key) if letters.saturates else None
+        if said is None:
+            said = put(letters.turn), put(letters.block)
+            if letters.saturates:  # what is written is another one in each call
+                self.programs[key] = said
+        return [put(inputs[self.plan.sequence]), *others, *said]
 
     def _loaded(self, letters: Letters, batch: int) -> Loaded:
         """The program of so many letters and sequences."""

@@ -132,6 +132,17 @@ def test_sites_that_are_one_hot_cost_one_letter_less() -> None:
     same(y[0, np.arange(40), there], np.broadcast_to(reference, (40, 2)))
 
 
+def test_what_was_written_is_forgotten_where_there_is_one_letter() -> None:
+    x = keras.Input((20, 1), name="track")
+    y = layers.Dense(1)(layers.Flatten()(layers.Conv1D(3, 3, activation="relu")(x)))
+    model = randomise(keras.Model(x, y), 0)
+    ism, naive = ismc.compile(model, verify=False), ismc.NaiveISM(model)
+    values = np.random.default_rng(0).random((1, 20, 1), np.float32)
+    for _ in range(2):
+        same(ism(values), naive(values))
+        same(ism.saturate(values), naive.saturate(values))
+
+
 def test_a_program_serves_every_batch_size_with_few_compilations() -> None:
     entry = ZOO["basset"]
     model = entry.model(small=True)
