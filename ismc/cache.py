@@ -33,7 +33,7 @@ def recall(kind: str, key: Mapping[str, Any]) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        _warn(path.parent, f"{path} cannot be read ({error}); it is measured again.")
+        warn_once(path.parent, f"{path} cannot be read ({error}); it is measured again.")
         return None
 
 
@@ -53,7 +53,9 @@ def remember(kind: str, key: Mapping[str, Any], value: Mapping[str, Any]) -> Non
             Path(file.name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        _warn(path.parent, f"{path} cannot be written ({error}); it is measured anew next time.")
+        warn_once(
+            path.parent, f"{path} cannot be written ({error}); it is measured anew next time."
+        )
 
 
 def _path(kind: str, key: Mapping[str, Any]) -> Path:
@@ -61,11 +63,11 @@ def _path(kind: str, key: Mapping[str, Any]) -> Path:
     return directory() / f"{kind}-{digest[:16]}.json"
 
 
-def _warn(folder: Path, text: str) -> None:
-    """Warns of a folder once; a warning that is made an error is one each time."""
-    if folder not in _warned():
+def warn_once(about: Path, text: str) -> None:
+    """Warns of a path once in a process; a warning that is made an error is one each time."""
+    if about not in _warned():
         warnings.warn(text, RuntimeWarning, stacklevel=4)
-        _warned().add(folder)
+        _warned().add(about)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -37,7 +38,7 @@ Sites = Sequence[int] | None
 
 
 @dataclass(repr=False, kw_only=True)
-class ISM:
+class ISM(ABC):
     """What is called: in-silico mutagenesis of one model.
 
     Shapes: ``B`` sequences, ``S`` sites, ``C`` channels.
@@ -87,15 +88,14 @@ class ISM:
         Raises:
             InputError: when an input or the replacement does not fit.
         """
-        inputs = self.inputs(x)
         letters = written(replacement(replace_with, self.plan.signature))
-        return self._nest([y[:, :, 0] for y in self._all(inputs, letters)])
+        return self._nest([y[:, :, 0] for y in self._all(self.inputs(x), letters)])
 
     def saturate(self, x: Any) -> Any:
         """Writes every letter at each site: ``[B, S, C, *output]``.
 
-        The letter that is there gives the reference output. Sequences that are one-hot cost
-        ``C - 1`` mutants per site, others ``C``.
+        The letter that is there gives the reference output. One-hot sequences cost ``C - 1``
+        mutants per site, others ``C``.
 
         Raises:
             InputError: when an input does not fit.
@@ -105,8 +105,7 @@ class ISM:
 
     def reference(self, x: Any) -> Any:
         """The model's own answer: ``[B, *output]``; raises as a call does."""
-        inputs = self.inputs(x)
-        return self._nest(self._whole(inputs))
+        return self._nest(self._whole(self.inputs(x)))
 
     def predict(
         self,
@@ -242,8 +241,8 @@ class ISM:
         said = self.programs.get(key) if letters.saturates else None
         if said is None:
             said = put(letters.turn), put(letters.block)
-            if letters.saturates:  # what is written is another one in each call
-                self.programs[key] = said
+        if letters.saturates:  # what is written is another one in each call
+            self.programs[key] = said
         return [put(inputs[self.plan.sequence]), *others, *said]
 
     def _loaded(self, letters: Letters, batch: int) -> Loaded:
@@ -260,10 +259,9 @@ class ISM:
         count = len(inputs[self.plan.sequence])
         if not count:
             return [self.runtime.zeros([0, *shape]) for _, shape in self.plan.outputs]
-        most = BATCHES[-1]
         parts = [
-            self._answers({k: v[i : i + most] for k, v in inputs.items()})
-            for i in range(0, count, most)
+            self._answers({k: v[i : i + BATCHES[-1]] for k, v in inputs.items()})
+            for i in range(0, count, BATCHES[-1])
         ]
         return [self.runtime.concat(ys) for ys in zip(*parts, strict=True)]
 
@@ -289,34 +287,34 @@ class ISM:
 
     def _empty(self, letters: Letters) -> list[Any]:
         width = self.plan.sequence_shape[1] if letters.saturates else letters.count
-        shapes = self.shapes()
-        return [self.runtime.zeros([0, len(self.plan.sites), width, *shape]) for shape in shapes]
+        sites = len(self.plan.sites)
+        return [self.runtime.zeros([0, sites, width, *shape]) for shape in self.shapes()]
 
     def _nest(self, flat: Sequence[Any]) -> Any:
         by_name = dict(zip(self.chosen, flat, strict=True))
         return nest.mapped(lambda name: by_name[name], self.structure)
 
     @property
+    @abstractmethod
     def runtime(self) -> Runtime:
         """Where programs run."""
-        raise NotImplementedError
 
+    @abstractmethod
     def weights(self) -> Sequence[Any]:
         """The weights as they are now, in the order of the programs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _load(self, letters: Letters, batch: int, arrangement: Arrangement) -> Run:
         """The program of so many letters and sequences."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _model(self, batch: int) -> Run:
         """The model's own outputs, for so many sequences."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _scored(self, reference: list[Array], mutant: list[Array]) -> list[Array]:
         """What is returned of the outputs of mutants ``[n, *output]``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def shapes(self) -> Sequence[Sequence[int]]:
         """The shapes of what is returned for one mutant."""
-        raise NotImplementedError

@@ -113,6 +113,10 @@ class CompiledISM(ISM):
         """Of what the programs were made with."""
         return {"ismc": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
 
+    def texts(self) -> dict[str, str]:
+        """What stands in entries and artifacts for whoever looks: the plan, the source."""
+        return {"plan.txt": self.explain(), "program.py": self.source}
+
     def lowered(self, letters: Letters, batch: int, found: Arrangement) -> Kept:
         """The program of so many letters and sequences, which a call compiles."""
         return self._kept(
@@ -169,7 +173,6 @@ class CompiledISM(ISM):
 
     def _kept(self, function: Callable[..., list[Any]], kind: Mapping[str, Any]) -> Kept:
         store = self.store if self.key else None
-        texts = {"plan.txt": self.explain(), "program.py": self.source}
         manifest = {
             "model": self.plan.model,
             "plan": self.plan.digest,
@@ -184,7 +187,7 @@ class CompiledISM(ISM):
             store=store,
             key=sha256(repr((self.key, sorted(kind.items()), self.tile)).encode()).hexdigest(),
             manifest=manifest,
-            texts=texts,
+            texts=self.texts,
             variables=self._positions(kind),
             name="program" if "letters" in kind else "model",
             counted="letters" in kind,

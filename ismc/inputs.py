@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ismc import nest
 from ismc.errors import InputError
 from ismc.plan import Signature
 from ismc.window import Span
@@ -130,7 +131,7 @@ def is_one_hot(x: Array) -> bool:
 
 def _paired(x: Any, names: Any) -> dict[str, Any]:
     """Values by input name, from whatever nest the user passed."""
-    flat = list(_leaves(names))
+    flat = nest.flatten(names)
     if isinstance(x, Mapping):
         keys = dict(names) if isinstance(names, Mapping) else {name: name for name in flat}
         missing, extra = set(keys) - set(x), set(x) - set(keys)
@@ -150,17 +151,6 @@ def _paired(x: Any, names: Any) -> dict[str, Any]:
             hint="Pass a list in this order, or a dict by name.",
         )
     return dict(zip(flat, x, strict=True))
-
-
-def _leaves(nest: Any) -> Any:
-    if isinstance(nest, Mapping):
-        for key in sorted(nest):
-            yield from _leaves(nest[key])
-    elif isinstance(nest, list | tuple):
-        for item in nest:
-            yield from _leaves(item)
-    else:
-        yield nest
 
 
 def _shape_problem(name: str, array: Array, shape: tuple[int, ...]) -> str:

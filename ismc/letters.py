@@ -44,10 +44,22 @@ def written(block: Array) -> Letters:
 
 def every_letter(inputs: Mapping[str, Array], plan: Plan) -> Letters:
     """Turns of the letter that is there if all sites are one-hot, else every letter."""
+    *turned, every = _saturating(plan)
+    if turned and is_one_hot(inputs[plan.sequence][:, plan.starts]):
+        return turned[0]
+    return every
+
+
+def kinds(plan: Plan) -> list[Letters]:
+    """One of each kind that has a program: turns if there are any, every letter, a block."""
+    zeros = np.zeros((plan.width, plan.sequence_shape[1]), np.float32)
+    return [*_saturating(plan), written(zeros)]
+
+
+def _saturating(plan: Plan) -> list[Letters]:
     width, channels = plan.width, plan.sequence_shape[1]
-    if width == 1 and channels > 1 and is_one_hot(inputs[plan.sequence][:, plan.starts]):
-        return _turned(channels)
-    return _every(channels, width)
+    turned = [_turned(channels)] if width == 1 and channels > 1 else []
+    return [*turned, _every(channels, width)]
 
 
 def every_block(plan: Plan) -> Array:

@@ -41,15 +41,15 @@ def verify(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
     want = compiled.flat(oracle.saturate(nest))
     raw = compiled.flat(oracle.reference(nest))
     for name, ours, theirs, reference in zip(compiled.output_names, got, want, raw, strict=True):
-        mine, true = ours, theirs.numpy()
-        worst = exceeds(mine, true, float(np.nanmax(np.abs(reference), initial=0.0)))
+        true = theirs.numpy()
+        worst = exceeds(ours, true, float(np.nanmax(np.abs(reference), initial=0.0)))
         if worst is None:
             continue
         b, s, a = worst[:3]
         site = plan.sites[chosen[s]]
         layer = first_difference(compiled, program, inputs, b, site, a)
         raise VerificationError(
-            f"The compiled program gives {mine[worst]:.6g} for output {name!r} at site {site}, "
+            f"The compiled program gives {ours[worst]:.6g} for output {name!r} at site {site}, "
             f"letter {a}, where the model gives {true[worst]:.6g}; the first layer that differs "
             f"is {layer!r}.",
             hint=f"Compile with stop_at={layer!r} for exact answers, and report the layer.",

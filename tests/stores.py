@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ismc.artifacts import folder
+from ismc import cache
 from ismc.artifacts.container import Container
 from ismc.artifacts.store import Store
 
@@ -23,9 +23,9 @@ def new_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store
     """The body of a fixture: a cache in a folder that is not there yet."""
     monkeypatch.setenv("ISMC_CACHE_DIR", str(tmp_path / "user" / "cache"))
     monkeypatch.delenv("ISMC_CACHE_LIMIT", raising=False)
-    folder._warned.cache_clear()
+    cache._warned.cache_clear()
     yield Store()
-    folder._warned.cache_clear()
+    cache._warned.cache_clear()
 
 
 def content(number: int, count: int = 500) -> Container:

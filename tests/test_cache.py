@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 import ismc
-from ismc.artifacts import executables, folder, kept
+from ismc import cache
+from ismc.artifacts import executables, kept
 from ismc.artifacts.store import Store
 from tests.comparing import assert_equal_to_oracle
 from tests.test_artifacts import bits, one_hot, pytestmark, small_net
@@ -37,9 +38,9 @@ def lowered(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return lower(*args)
 
     monkeypatch.setattr(kept, "lower", counted)
-    folder._warned.cache_clear()
+    cache._warned.cache_clear()
     yield names
-    folder._warned.cache_clear()
+    cache._warned.cache_clear()
 
 
 def compiled(cache: Path | bool, seed: int = 0, **options: Any) -> Any:

@@ -32,7 +32,7 @@ NOISE = (b"XlaSerializedCacheEntry", b"cpu_aot_loader.cc")
 
 def prepare() -> None:
     """Sets up the directory; to be called before TensorFlow runs its first graph."""
-    if os.environ.get("ISMC_CACHE", "").lower() in OFF:
+    if is_off():
         return
     flags = INHERITED.sub("", os.environ.get(VARIABLE, ""))
     if OPTION in flags:  # the user's own
@@ -41,6 +41,11 @@ def prepare() -> None:
     ours = (f"{OPTION}{where}", "--tf_xla_persistent_cache_device_types=CPU,GPU")
     os.environ[VARIABLE] = " ".join([*flags.split(), *ours])
     _prepared[:] = [where]
+
+
+def is_off() -> bool:
+    """Whether the user wants no cache, but where one is named."""
+    return os.environ.get("ISMC_CACHE", "").lower() in OFF
 
 
 _prepared: list[Path] = []

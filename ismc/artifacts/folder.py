@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 import stat
-import warnings
-from functools import cache
 from pathlib import Path
 
+from ismc.cache import warn_once
 from ismc.errors import InputError
 
 LIMIT = 4 << 30
@@ -62,15 +61,3 @@ def usable(folder: Path, *, make: bool = False) -> bool:
     if problem:
         warn_once(folder, f"The cache {folder} {problem} and is not used: {ELSEWHERE}.")
     return not problem
-
-
-def warn_once(about: Path, text: str) -> None:
-    """Warns of a path once in a process; a warning that is made an error is one each time."""
-    if about not in _warned():
-        warnings.warn(text, RuntimeWarning, stacklevel=4)
-        _warned().add(about)
-
-
-@cache
-def _warned() -> set[Path]:
-    return set()

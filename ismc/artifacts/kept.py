@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +42,7 @@ class Kept:
     store: Store | None = None
     key: str = ""
     manifest: Mapping[str, Any] = field(default_factory=dict)
-    texts: Mapping[str, str] = field(default_factory=dict)
+    texts: Callable[[], Mapping[str, str]] = dict
     variables: Mapping[int, Any] = field(default_factory=dict)
     name: str = "program"
     counted: bool = True
@@ -70,6 +69,9 @@ class Kept:
         if self.module is None and self.store is not None:
             entry = self.store.get(self.key)
             self.module = None if entry is None else _module(entry)
+        return self._lowered(arguments)
+
+    def _lowered(self, arguments: Sequence[Any]) -> Module:
         if self.module is None:
             specs = [Spec(tuple(map(int, a.shape)), str(a.dtype.name)) for a in arguments]
             assert self.function is not None  # noqa: S101  (there is a module, or what makes it)
@@ -79,7 +81,7 @@ class Kept:
     def _made(self, arguments: Sequence[Any]) -> Module | None:
         """The module, loaded; where there is none the function is compiled as it is."""
         try:
-            self.run = self.runtime.load(self.made(arguments))
+            self.run = self.runtime.load(self._lowered(arguments))
         except LoweringError:
             direct = tf.function(self.function, jit_compile=True, autograph=False)
             self.run = lambda given: list(direct(*given))
@@ -103,8 +105,8 @@ class Kept:
             return
         blobs = {CODE: found.code, **{f"{XLA}{name}": code for name, code in files.items()}}
         constants = {str(i): value for i, value in enumerate(found.constants)}
-        manifest = {**self.manifest, "key": self.key, "module": found.record()}
-        store.put(self.key, Container(manifest, dict(self.texts), blobs, constants))
+        manifest = {**self.manifest, "module": found.record()}
+        store.put(self.key, Container(manifest, self.texts(), blobs, constants))
 
     def _compiled(self, arguments: Sequence[Any]) -> None:
         """Compiles the program; of its tiles none is run."""
@@ -125,9 +127,7 @@ def opened(cache: Any) -> Store | None:
     Raises:
         InputError: for anything else.
     """
-    if cache is None and os.environ.get("ISMC_CACHE", "").lower() in executables.OFF:
-        return None
-    if cache is False:
+    if cache is False or (cache is None and executables.is_off()):
         return None
     if cache is None or cache is True:
         return Store()

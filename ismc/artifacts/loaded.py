@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ismc import nest
-from ismc.arrange import Arrangement, chosen_tiles
+from ismc.arrange import Arrangement, chosen_tiles, filled
 from ismc.artifacts.container import Container, read
 from ismc.artifacts.record import (
     CHECK,
@@ -21,7 +21,6 @@ from ismc.artifacts.record import (
     MODEL,
     SCORE,
     Record,
-    kinds,
     malformed,
     program_name,
     recorded,
@@ -29,7 +28,7 @@ from ismc.artifacts.record import (
 from ismc.artifacts.weights import replaced
 from ismc.calls import BATCHES, ISM
 from ismc.errors import ArtifactError, InputError
-from ismc.letters import Letters
+from ismc.letters import Letters, kinds
 from ismc.modules import Loaded, Module, Run, Runtime, module
 from ismc.tolerance import exceeds
 
@@ -102,8 +101,7 @@ class LoadedISM(ISM):
         Raises:
             ArtifactError: when it answers otherwise than where the artifact was made.
         """
-        one = {name: self.check[name] for name, _ in self.plan.inputs}
-        self._loaded(next(kinds(self.plan, one)), 1)
+        self._loaded(kinds(self.plan)[0], 1)
 
     def inputs(self, x: Any) -> dict[str, Array]:
         """The inputs of a call by name, checked.
@@ -145,12 +143,15 @@ class LoadedISM(ISM):
         tiles = chosen_tiles(found.arrangement, sites)
         if not letters.saturates:
             letters = Letters(np.zeros_like(letters.turn), np.zeros_like(letters.block))
-        inputs = {name: np.repeat(self.check[name], batch, 0) for name, _ in self.plan.inputs}
-        put = self.runtime.put
+        put, inputs = self.runtime.put, self._checked(batch)
         tables = [*found.tables[:-2], *map(put, tiles)]
         ys = found.run([*self._given(inputs, letters), *self._own(), *tables])
         for i, y in enumerate(ys):
             self._compare(f"{kind}.{i}", np.asarray(y)[0, sites], program_name(letters, batch))
+
+    def _checked(self, batch: int) -> dict[str, Array]:
+        """The input of the check, for so many sequences, in the order of the plan's inputs."""
+        return filled({name: self.check[name] for name, _ in self.plan.inputs}, batch)
 
     def _own(self) -> Sequence[Any]:
         if self.arrays is self.own:
@@ -175,8 +176,7 @@ class LoadedISM(ISM):
 
     def _model(self, batch: int) -> Run:
         run = self._run(f"{MODEL}-{batch}", counted=False)
-        names = [name for name, _ in self.plan.inputs]
-        inputs = [self.runtime.put(np.repeat(self.check[name], batch, 0)) for name in names]
+        inputs = map(self.runtime.put, self._checked(batch).values())
         for i, y in enumerate(run([*inputs, *self._own()])):
             self._compare(f"{MODEL}.{i}", np.asarray(y)[0], f"{MODEL}-{batch}")
         return run
@@ -209,7 +209,7 @@ class LoadedISM(ISM):
             store=self.store,
             key=sha256(about.encode()).hexdigest(),
             manifest={**kind, "versions": dict(self.record.versions)},
-            texts={"plan.txt": self.explain()},
+            texts=lambda: {"plan.txt": self.explain()},
             counted=counted,
         )
 
@@ -256,7 +256,7 @@ def _decoded(found: Container, path: str) -> LoadedISM:
             name: module(found.blobs[f"{name}{CODE}"], data, _constants(found, name))
             for name, data in said.programs.items()
         }
-        own = [found.arrays[f"weight.{i}"] for i in range(len(said.weights))]
+        own = said.held(found)
         check = {
             name.removeprefix(CHECK): value
             for name, value in found.arrays.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from ismc import nest
-from ismc.artifacts.container import MAGIC
+from ismc.artifacts.container import MAGIC, Container
 from ismc.errors import ArtifactError
-from ismc.letters import Letters, every_letter, written
+from ismc.letters import Letters
 from ismc.plan import Band, Line, Measured, Plan, Signature
 
 Array = np.ndarray
 
 LEFT_OUT = ("reference", "tile", "handed", "rest", "results", "references")
 MODEL, SCORE = "model", "score"
-CHECK, CODE = "check.", ".mlirbc"
+CHECK, CODE, WEIGHT = "check.", ".mlirbc", "weight."
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
@@ -69,6 +69,10 @@ class Record:
         nests = {key: nest.encoded(data[key]) for key in ("names", "structure")}
         plain = {key: asdict(data[key]) for key in ("signature", "measured")}
         return {"kind": "artifact", "model": self.plan["model"], **data, **nests, **plain}
+
+    def held(self, found: Container) -> list[Array]:
+        """The weights in the file, in the order of the arguments."""
+        return [found.arrays[f"{WEIGHT}{i}"] for i in range(len(self.weights))]
 
     def restored(self) -> Plan:
         """The plan; what it decided, not how the program says it."""
@@ -154,15 +158,6 @@ def program_name(letters: Letters, batch: int) -> str:
     """
     kind = "saturate" if letters.saturates else "write"
     return f"{kind}-{letters.count}{'-turned' if letters.turned else ''}-{batch}"
-
-
-def kinds(plan: Plan, inputs: Mapping[str, Array]) -> Iterator[Letters]:
-    """Letters of every kind of program: saturation of one-hot sequences, of others, a block."""
-    turned = every_letter(inputs, plan)
-    others = {name: value * np.float32(0.5) for name, value in inputs.items()}
-    every = every_letter(others, plan)
-    yield from [turned, every] if turned.turned else [every]
-    yield written(np.zeros((plan.width, plan.sequence_shape[1]), np.float32))
 
 
 def _tuples(value: Any) -> Any:

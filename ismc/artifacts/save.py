@@ -18,15 +18,16 @@ from ismc.artifacts.record import (
     CODE,
     MODEL,
     SCORE,
+    WEIGHT,
     Record,
     described,
-    kinds,
     named,
     program_name,
 )
 from ismc.calls import BATCHES
 from ismc.errors import ArtifactError
 from ismc.inputs import random_inputs
+from ismc.letters import kinds
 from ismc.modules import Module, Spec
 from ismc.progress import progress
 
@@ -58,7 +59,7 @@ def save(ism: CompiledISM, path: str | Path, verbose: int | str = "auto") -> Non
     arrays = {f"{CHECK}{name}": value for name, value in inputs.items()}
     arrays |= {f"{CHECK}{key}": y for key, y in answers(ism, inputs, sites).items()}
     for i, weight in enumerate(ism.weights()):
-        arrays[f"weight.{i}"] = np.asarray(weight)
+        arrays[f"{WEIGHT}{i}"] = np.asarray(weight)
     for name, module in made.items():
         arrays |= {f"{name}.{i}": value for i, value in enumerate(module.constants)}
     record = Record(
@@ -79,9 +80,8 @@ def save(ism: CompiledISM, path: str | Path, verbose: int | str = "auto") -> Non
         checked=sites,
         made=time.time(),
     )
-    texts = {"plan.txt": ism.explain(), "program.py": ism.source}
     blobs = {f"{name}{CODE}": module.code for name, module in made.items()}
-    write(target, Container(record.manifest(), texts, blobs, arrays))
+    write(target, Container(record.manifest(), ism.texts(), blobs, arrays))
 
 
 def check_sites(ism: Any) -> tuple[int, ...]:
@@ -98,7 +98,7 @@ def answers(ism: Any, inputs: dict[str, Array], sites: tuple[int, ...]) -> dict[
     ``model.i`` is ``[*output]``.
     """
     found: dict[str, Array] = {}
-    for letters in kinds(ism.plan, inputs):
+    for letters in kinds(ism.plan):
         if letters.saturates and "saturate.0" in found:
             continue
         kind = "saturate" if letters.saturates else "write"
@@ -120,7 +120,7 @@ def programs(ism: CompiledISM, verbose: int | str, most: int = 1 << 30) -> dict[
     inputs = random_inputs(ism.plan.signature, 1, np.random.default_rng(0))
     asked = [
         (letters, batch)
-        for letters in kinds(ism.plan, inputs)
+        for letters in kinds(ism.plan)
         for batch in buckets(ism.plan, letters.count)
         if batch <= most
     ]

@@ -13,11 +13,10 @@ import tensorflow as tf
 
 from ismc.arrange import arrange, tables_of
 from ismc.artifacts.on_tensorflow import call
-from ismc.artifacts.record import MODEL, kinds, program_name
+from ismc.artifacts.record import MODEL, program_name
 from ismc.calls import ISM
 from ismc.errors import ArtifactError
-from ismc.inputs import random_inputs
-from ismc.letters import Letters
+from ismc.letters import Letters, kinds
 from ismc.modules import Module
 
 Tensors = Mapping[str, tf.Tensor]
@@ -60,8 +59,7 @@ class _Served(tf.Module):
         self.held = [
             tf.Variable(tf.constant(np.asarray(w)), trainable=False) for w in ism.weights()
         ]
-        inputs = random_inputs(ism.plan.signature, 1, np.random.default_rng(0))
-        *saturating, self._write = kinds(ism.plan, inputs)
+        *saturating, self._write = kinds(ism.plan)
         self._turned, self._every = saturating[0], saturating[-1]
 
     def signatures(self) -> dict[str, Any]:

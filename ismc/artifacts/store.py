@@ -23,7 +23,7 @@ from filelock import FileLock
 
 from ismc import cache
 from ismc.artifacts.container import Container, header, read, write
-from ismc.artifacts.folder import ELSEWHERE, LIMIT, size_limit, usable, warn_once
+from ismc.artifacts.folder import ELSEWHERE, LIMIT, size_limit, usable
 from ismc.errors import ArtifactError, InputError
 
 KEY = re.compile(r"[0-9a-f]{64}")
@@ -87,7 +87,7 @@ class Store:
         path = self._path(key)
         if container.size > self.limit:
             text = f"takes {container.size} bytes, more than ISMC_CACHE_LIMIT ({self.limit})"
-            warn_once(path, f"The compiled program {text}: it is not kept.")
+            cache.warn_once(path, f"The compiled program {text}: it is not kept.")
             return
         if not usable(self.directory, make=True):
             return
@@ -97,7 +97,7 @@ class Store:
             write(path, kept, private=True)
         except ArtifactError as error:
             text = f"Compiled programs are not kept: {ELSEWHERE}. {_first_line(error)}"
-            warn_once(self.directory, text)
+            cache.warn_once(self.directory, text)
             return
         self._make_room(path)
 
@@ -209,12 +209,14 @@ class Store:
             return
         reason = _first_line(error)
         if isinstance(error.__cause__, (OSError, MemoryError)):  # the entry may be whole
-            warn_once(path, f"{reason} The program is compiled again.")
+            cache.warn_once(path, f"{reason} The program is compiled again.")
             return
         try:
             folder = self._set_aside(path)
         except OSError as failure:
-            warn_once(path, f"{reason} It stays there ({failure}); the program is compiled again.")
+            cache.warn_once(
+                path, f"{reason} It stays there ({failure}); the program is compiled again."
+            )
             return
         text = f"{reason} It is moved to {folder}, and the program is compiled again."
         warnings.warn(text, RuntimeWarning, stacklevel=3)

@@ -94,5 +94,5 @@ def _safetensors(path: Path) -> dict[str, Array]:
 
 def _artifact(path: Path) -> dict[str, Array]:
     found = read(path)
-    weights = recorded(found.manifest, str(path)).weights
-    return {"/".join(pair): found.arrays[f"weight.{i}"] for i, pair in enumerate(weights)}
+    said = recorded(found.manifest, str(path))
+    return dict(zip(map("/".join, said.weights), said.held(found), strict=True))

@@ -8,12 +8,11 @@ from math import prod
 from pathlib import Path
 
 from ismc.artifacts.container import Container, read
-from ismc.artifacts.record import Record, recorded
+from ismc.artifacts.record import CODE, Record, recorded
 from ismc.commands.models import at_length, check_model_file, load_model, sequence_length
 from ismc.commands.sites import site_range
 from ismc.errors import InputError
 from ismc.io.scores import difference
-from ismc.modules import Spec
 
 MIB = 1 << 20
 
@@ -79,14 +78,13 @@ def inspected(path: Path) -> str:
     parts += [f"{name:<{width}}  {value}" for name, value in rows.items()]
     parts += ["", "programs"]
     for name, program in said.programs.items():
-        size = len(found.blobs[f"{name}.mlirbc"])
-        given = [Spec(tuple(spec["shape"]), spec["dtype"]) for spec in program["arguments"]]
-        parts.append(f"  {name:<24} {size:>9,} bytes, {len(given)} arguments")
+        size, count = len(found.blobs[f"{name}{CODE}"]), len(program["arguments"])
+        parts.append(f"  {name:<24} {size:>9,} bytes, {count} arguments")
     return "\n".join(parts)
 
 
 def _weights(found: Container, said: Record) -> str:
-    arrays = [found.arrays[f"weight.{i}"] for i in range(len(said.weights))]
+    arrays = said.held(found)
     count, size = sum(prod(a.shape) for a in arrays), sum(a.nbytes for a in arrays)
     return f"{len(arrays)} arrays, {count:,} numbers, {size / MIB:.1f} MiB"
 
