@@ -10,10 +10,18 @@ from ismc.errors import IsmcError
 EXTRAS = {
     "Bio": "cli",
     "h5py": "cli",
+    "pandas": "cli",
+    "pyfaidx": "cli",
     "rich": "cli",
     "typer": "cli",
+    "zarr": "cli",
     "logomaker": "plot",
     "matplotlib": "plot",
+    "scipy": "plot",
+    "seaborn": "plot",
+    "plotly": "report",
+    "pyBigWig": "bigwig",
+    "ray": "ray",
 }
 
 

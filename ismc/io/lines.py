@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ismc.errors import InputError
+from ismc.io.extras import extras
+
+if TYPE_CHECKING:
+    import pandas
 
 GZIP = b"\x1f\x8b"
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[TextIO]:
+def opened(path: Path, kind: str = "a FASTA file") -> Iterator[TextIO]:
     """The file as text with any line ends, decompressed if its first bytes are those of gzip.
 
     Bytes that are no UTF-8 become U+FFFD. Files of bgzip are files of gzip.
+
+    Args:
+        path: the file.
+        kind: what was expected, for errors.
 
     Raises:
         InputError: when it is missing, no file, unreadable, or damaged, now or while it is read.
     """
     if path.is_dir():
-        raise InputError(f"{path} is a directory, expected a FASTA file.", hint="Name one file.")
+        raise InputError(f"{path} is a directory, expected {kind}.", hint="Name one file.")
     try:
         with path.open("rb") as raw:
             zipped = raw.read(2) == GZIP
@@ -33,7 +42,7 @@ def opened(path: Path) -> Iterator[TextIO]:
             yield file
     except FileNotFoundError as error:
         raise InputError(
-            f"{path} does not exist, expected a FASTA file.", hint="Check the path."
+            f"{path} does not exist, expected {kind}.", hint="Check the path."
         ) from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(
@@ -42,6 +51,84 @@ def opened(path: Path) -> Iterator[TextIO]:
         ) from error
     except OSError as error:
         raise InputError(
-            f"{path} cannot be read ({error.strerror or error}), expected a FASTA file.",
+            f"{path} cannot be read ({error.strerror or error}), expected {kind}.",
             hint="Check its permissions.",
         ) from error
+
+
+def table(
+    path: Path, kind: str, width: int, *, comments: str = "#", spaces: bool = False
+) -> pandas.DataFrame:
+    """The first columns of a file without a header line, as text; parsed by pandas.
+
+    The index is the number of the line, counted from 1. Lines that are blank or begin with a
+    comment are left out. What is not there is empty.
+
+    Args:
+        path: the file, plain or compressed.
+        kind: what was expected, for errors.
+        width: how many columns are kept.
+        comments: a pattern that the first column of a comment matches at its beginning.
+        spaces: whether columns may be parted by spaces, where the first line has no tab.
+
+    Raises:
+        InputError: as `opened`, or when no line is left.
+    """
+    with extras():
+        import pandas
+    tabs = not spaces or _has_tabs(path, kind, re.compile(comments))
+    with opened(path, kind) as file:
+        header = ("\t" if tabs else " ").join(f"c{i}" for i in range(width))
+        headed: Any = _Headed(header + "\n", file)
+        try:
+            frame: Any = pandas.read_csv(
+                headed,
+                sep="\t" if tabs else r"\s+",
+                usecols=range(width),
+                index_col=False,
+                dtype=str,
+                na_filter=False,
+                skip_blank_lines=False,
+                quoting=3,  # quotes are letters like others
+            )
+        except pandas.errors.ParserError as error:
+            raise InputError(
+                f"{path} cannot be parsed ({error}), expected {kind}.", hint="Check the file."
+            ) from error
+    frame.index += 1
+    frame = frame.apply(lambda column: column.str.strip())
+    frame = frame[~(frame == "").all(axis=1) & ~frame["c0"].str.match(comments)]
+    if frame.empty:
+        found = "holds only comments and blank lines" if path.stat().st_size else "is empty"
+        raise InputError(f"{path} {found}, expected {kind}.", hint="Check the file.")
+    return frame
+
+
+def too_few(fields: Sequence[str], wanted: int) -> str:
+    """Says which of the first columns of a line is not there."""
+    first = next(i for i, field in enumerate(fields) if not field)
+    if any(fields[first:]):
+        return f"column {first + 1} is empty"
+    columns = f"{first} column" + "s" * (first != 1)
+    return f"has {columns}, expected {wanted} or more with tabs between them"
+
+
+class _Headed:
+    """A file with one more line before the first; pandas counts columns by its first line."""
+
+    def __init__(self, header: str, file: TextIO) -> None:
+        self._header, self._file = header, file
+
+    def read(self, size: int = -1) -> str:
+        header, self._header = self._header, ""
+        return header or self._file.read(size)
+
+    def __iter__(self) -> Iterator[str]:
+        yield self.read(0)
+        yield from self._file
+
+
+def _has_tabs(path: Path, kind: str, comment: re.Pattern[str]) -> bool:
+    with opened(path, kind) as file:
+        first = (line for line in file if line.strip() and not comment.match(line.strip()))
+        return "\t" in next(first, "\t").strip()
