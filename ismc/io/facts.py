@@ -1,0 +1,135 @@
+"""What a store of scores holds and where it comes from: the attributes of its group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from math import prod
+from typing import Any
+
+FORMAT = 1
+BLOCK_BYTES = 16 << 20
+MOST = 64
+LETTERS = "ACGT"
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output: its name, and what stands for it.
+
+    Attributes:
+        name: as the user calls it; all different.
+        score: the shape of its score of one mutant.
+        shape: the shape of the model's own answer.
+    """
+
+    name: str
+    score: tuple[int, ...]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a store holds and where it comes from; the attributes of the group.
+
+    Attributes:
+        model: the file name of the model, or of all of an ensemble.
+        model_digest: SHA-256 of program and weights.
+        plan: the digest of the compiler's plan.
+        score: the score's full spelling, as `ismc.scores.parsed` reads it.
+        formula: what the score is, for people.
+        signed: whether a score is a difference with a sign, so that letters contribute.
+        centred: whether scores of a site add up to nothing already.
+        outputs: one for each output.
+        sites: half-open ranges, the same in every record; none where records have their own.
+        slots: sites of each record, where it has its own: those of variants.
+        length: ``L``.
+        count: ``N``.
+        block: records of one block.
+        source: the file name of the records.
+        source_digest: of the records.
+        genome: the file name of the genome, or nothing.
+        versions: of ismc and what it ran on.
+    """
+
+    model: str
+    model_digest: str
+    plan: str
+    score: str
+    formula: str
+    signed: bool
+    centred: bool
+    outputs: tuple[Output, ...]
+    sites: tuple[tuple[int, int], ...]
+    length: int
+    count: int
+    block: int
+    source: str
+    source_digest: str
+    genome: str = ""
+    slots: int = 0
+    letters: str = LETTERS
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def width(self) -> int:
+        """``S``: sites that have scores in each record."""
+        return self.slots or len(self.sites)
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks there are."""
+        return -(-self.count // self.block)
+
+    def rows(self, block: int) -> slice:
+        """The records of a block."""
+        return slice(block * self.block, min((block + 1) * self.block, self.count))
+
+    def key(self, kind: str, output: str) -> str:
+        """Where the scores or the reference of an output are."""
+        return kind if len(self.outputs) == 1 else f"{kind}/{output}"
+
+    def differs(self, other: Facts) -> list[str]:
+        """How the other's scores could not stand in the same store: one line for each fact."""
+        skipped = ("versions", "model", "source", "formula")  # names may change, digests may not
+        return [
+            f"{item.name} is {_short(getattr(self, item.name))}, expected "
+            f"{_short(getattr(other, item.name))}"
+            for item in fields(self)
+            if item.name not in skipped and getattr(self, item.name) != getattr(other, item.name)
+        ]
+
+
+def block_size(outputs: Sequence[Output], sites: int, length: int) -> int:
+    """Records of one block: 16 MiB of scores, and 64 records at most."""
+    scores = 4 * len(LETTERS) * sites * sum(prod(output.score) for output in outputs)
+    return max(1, min(MOST, BLOCK_BYTES // max(scores + 4 * length, 1)))
+
+
+def attributes_of(facts: Facts) -> dict[str, Any]:
+    """The facts as JSON holds them."""
+    return {"format": "ismc scores", "format_version": FORMAT, **asdict(facts)}
+
+
+def facts_of(attributes: dict[str, Any]) -> Facts:
+    """The facts of a group's attributes.
+
+    Raises:
+        KeyError, TypeError, ValueError: where they are not those of a store.
+    """
+    if attributes.pop("format", None) != "ismc scores":
+        raise ValueError("its attributes do not say so")
+    if (version := attributes.pop("format_version")) > FORMAT:
+        raise ValueError(
+            f"it has format {version}, this ismc reads {FORMAT}; a newer one is needed"
+        )
+    attributes["sites"] = tuple((start, stop) for start, stop in attributes["sites"])
+    attributes["outputs"] = tuple(
+        Output(o["name"], tuple(o["score"]), tuple(o["shape"])) for o in attributes["outputs"]
+    )
+    return Facts(**attributes)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

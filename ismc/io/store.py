@@ -1,0 +1,298 @@
+"""The working store of a run: scores by blocks of records, in a Zarr group.
+
+Arrays, for ``N`` records of length ``L``, ``S`` sites and the letters ACGT:
+
+* ``scores`` float32 ``[N, S, 4, *score]``, ``reference`` float32 ``[N, *output]``: the model's own
+  answers; with several outputs ``scores/<output>`` and ``reference/<output>``
+* ``one_hot`` int8 ``[N, L, 4]``, ``names`` ``[N]``, ``sites`` int64 ``[S, 2]``: half-open ranges
+* ``chrom``, ``strand``, ``start``, ``end``, ``summit`` ``[N]``, where records are regions of a
+  genome
+* ``genome_chroms``, ``genome_sizes`` ``[K]``: the chromosomes of the genome and their lengths
+* ``done`` bool ``[blocks]``: which blocks of scores are written
+
+A store of variants has windows for records, with sites of their own: ``at`` int64 ``[N, S]`` in the
+place of ``sites``, -1 where a window has fewer, and the table of variants in ``variants/<column>``.
+
+A block of records is one chunk of ``scores`` and ``reference``, written once, and its mark in
+``done`` last; all else is there before the folder gets its name. So any number of processes may
+write blocks of one store, and a run that was killed goes on with the blocks that have no mark.
+Nothing in a store depends on when or by whom it was written.
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from glob import escape
+from os import PathLike
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ismc.errors import ArtifactError, InputError
+from ismc.io.extras import extras
+from ismc.io.facts import Facts, Output, attributes_of, facts_of
+from ismc.io.formats import reported
+
+if TYPE_CHECKING:
+    from ismc.io.sources import Coordinates
+
+COORDINATES = ("chrom", "start", "end", "summit", "strand")
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Content:
+    """What stands in a store before anything is scored.
+
+    Attributes:
+        names: of the records, ``N``.
+        blocks: from the size of a block to numbers and rows, int8 ``[n, L, 4]``, of all blocks.
+        coordinates: where the records lie in a genome, if they do.
+        chromosomes: their lengths, if they do.
+        more: other arrays by key.
+    """
+
+    names: Sequence[str]
+    blocks: Callable[[int], Iterable[tuple[int, Array]]]
+    coordinates: Coordinates | None = None
+    chromosomes: Mapping[str, int] = field(default_factory=dict)
+    more: Mapping[str, Array] = field(default_factory=dict)
+
+    def columns(self, facts: Facts) -> dict[str, Array]:
+        """The arrays that are written as a whole."""
+        found = {"names": np.asarray(self.names, np.dtypes.StringDType())}
+        if facts.sites:
+            found["sites"] = np.asarray(facts.sites, np.int64).reshape(-1, 2)
+        if self.coordinates is not None:
+            places = self.coordinates
+            found |= {name: np.asarray(getattr(places, name)) for name in COORDINATES}
+        if self.chromosomes:
+            found["genome_chroms"] = np.asarray([*self.chromosomes], np.dtypes.StringDType())
+            found["genome_sizes"] = np.asarray([*self.chromosomes.values()], np.int64)
+        return found | dict(self.more)
+
+
+class Store:
+    """Scores of all records, on disk or in memory; see the module for what stands in it.
+
+    Attributes:
+        path: the folder, or ``None`` in memory.
+        facts: what it holds.
+        group: the group of Zarr.
+    """
+
+    def __init__(self, path: Path | None, facts: Facts, group: Any) -> None:
+        self.path, self.facts, self.group = path, facts, group
+
+    def __repr__(self) -> str:
+        facts = self.facts
+        where = f" in {str(self.path)!r}" if self.path else ""
+        done = int(self.done.sum())
+        rest = "" if done == facts.blocks else f", {done} of {facts.blocks} blocks written"
+        names = ", ".join(f"{o.name} {list(o.score)}" for o in facts.outputs)
+        return (
+            f"<Scores{where}: {facts.score} of {facts.model}, {facts.count:,} records of "
+            f"{facts.length}, {len(facts.sites)} sites, outputs {names}{rest}>"
+        )
+
+    def __len__(self) -> int:
+        return self.facts.count
+
+    def scores(self, output: str | None = None) -> Any:
+        """The Zarr array ``[N, S, 4, *score]`` of an output; the only or first by default.
+
+        Raises:
+            InputError: when there is no such output.
+        """
+        return self.group[self.facts.key("scores", self.output(output).name)]
+
+    def reference(self, output: str | None = None) -> Any:
+        """The Zarr array ``[N, *output]``; as `scores`."""
+        return self.group[self.facts.key("reference", self.output(output).name)]
+
+    def output(self, name: str | None = None) -> Output:
+        """The output of that name; the first by default.
+
+        Raises:
+            InputError: when there is none.
+        """
+        names = [output.name for output in self.facts.outputs]
+        if name is not None and name not in names:
+            raise InputError(
+                f"There is no output {name!r}, expected one of {', '.join(names)}.",
+                hint="Name an output of the store.",
+            )
+        return self.facts.outputs[0 if name is None else names.index(name)]
+
+    @property
+    def one_hot(self) -> Any:
+        """The Zarr array int8 ``[N, L, 4]``."""
+        return self.group["one_hot"]
+
+    @property
+    def names(self) -> Array:
+        """Names of the records, ``[N]`` text."""
+        return np.asarray(self.group["names"][:])
+
+    @property
+    def sites(self) -> Array:
+        """int64 ``[S, 2]``, half-open."""
+        return np.asarray(self.group["sites"][:])
+
+    @property
+    def coordinates(self) -> Coordinates | None:
+        """Where the records lie in the genome, if they do."""
+        from ismc.io.sources import Coordinates
+
+        if "chrom" not in self.group:
+            return None
+        found = {name: np.asarray(self.group[name][:]) for name in COORDINATES}
+        return Coordinates(**found, genome=self.facts.genome)
+
+    @property
+    def done(self) -> Array:
+        """Which blocks are written, bool ``[blocks]``."""
+        return np.asarray(self.group["done"][:])
+
+    @property
+    def complete(self) -> bool:
+        """Whether every block is written."""
+        return bool(self.done.all())
+
+    def write(self, block: int, scores: Sequence[Array], references: Sequence[Array]) -> None:
+        """Writes the scores of one block, and marks it.
+
+        Args:
+            block: its number.
+            scores: ``[n, S, 4, *score]`` of each output.
+            references: ``[n, *output]`` of each output.
+
+        Raises:
+            ArtifactError: when the disk is full; blocks that are marked stay whole.
+        """
+        rows, facts = self.facts.rows(block), self.facts
+        with reported(self.path or Path("memory")):
+            for output, score, reference in zip(facts.outputs, scores, references, strict=True):
+                self.group[facts.key("reference", output.name)][rows] = reference
+                self.group[facts.key("scores", output.name)][rows] = score
+            self.group["done"][block : block + 1] = True
+
+    def tidy(self) -> None:
+        """Removes what processes that were killed left, once every block is written."""
+        if self.path is not None and self.complete:
+            for left in self.path.rglob("*.partial"):
+                left.unlink(missing_ok=True)
+            for part in self.path.parent.glob(f".{escape(self.path.name)}.*.part"):
+                shutil.rmtree(part, ignore_errors=True)
+
+
+def in_memory(facts: Facts, content: Content) -> Store:
+    """A new store that no file holds; nothing is scored yet."""
+    with extras():
+        import zarr
+        from zarr.storage import MemoryStore
+    group = zarr.create_group(MemoryStore(), attributes=attributes_of(facts))
+    _fill(group, facts, content)
+    return Store(None, facts, group)
+
+
+def created(path: Path, facts: Facts, content: Content) -> Store:
+    """A new store, nothing scored yet; the folder appears whole, or is another process's by then.
+
+    Raises:
+        ArtifactError: when it cannot be written.
+        InputError: when there is something else in its place.
+    """
+    with extras():
+        import zarr
+    part = path.with_name(f".{path.name}.{token_hex(4)}.part")
+    try:
+        with reported(path):
+            _fill(zarr.create_group(part, attributes=attributes_of(facts)), facts, content)
+            with _taken():
+                part.rename(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return opened(path, facts)
+
+
+def opened(path: Path, expected: Facts | None = None, *, write: bool = False) -> Store:
+    """A store that is there.
+
+    Args:
+        path: the folder.
+        expected: what it has to hold; it may then be written to.
+        write: whether it may be written to.
+
+    Raises:
+        ArtifactError: when it is none of ismc's, or damaged.
+        InputError: when it does not exist, or holds what is not expected.
+    """
+    with extras():
+        import zarr
+    if not path.exists():
+        raise InputError(f"{path} does not exist, expected a store of scores.", hint="Check it.")
+    try:
+        group = zarr.open_group(path, mode="r+" if write or expected else "r")
+        facts = facts_of(dict(group.attrs))
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise ArtifactError(
+            f"{path} is no store of scores of ismc ({error}).",
+            hint="Name a folder .zarr that ismc run has written.",
+        ) from error
+    if expected is not None and (problems := facts.differs(expected)):
+        raise InputError(
+            f"The store {path} holds other scores: {'; '.join(problems)}.",
+            hint="Write to another store, or replace this one with --overwrite.",
+        )
+    return Store(path, facts, group)
+
+
+def open_scores(path: str | PathLike[str]) -> Store:
+    """The scores that a run wrote into a folder ``.zarr``, to read.
+
+    Raises:
+        ArtifactError: when the folder is none of ismc's, or damaged.
+        InputError: when it does not exist.
+    """
+    return opened(Path(path))
+
+
+def _fill(group: Any, facts: Facts, content: Content) -> None:
+    """All arrays: those of records written, those of scores empty."""
+    count, block, channels = facts.count, facts.block, len(facts.letters)
+    for key, values in content.columns(facts).items():
+        text = values.dtype.kind in "UTO"
+        array = group.create_array(
+            key,
+            shape=values.shape,
+            dtype=str if text else values.dtype,
+            chunks=tuple(max(size, 1) for size in values.shape),
+        )
+        array[...] = values
+    blocks: dict[str, tuple[tuple[int, ...], str]] = {"one_hot": ((facts.length, channels), "int8")}
+    for output in facts.outputs:
+        scored = (facts.width, channels, *output.score)
+        blocks[facts.key("scores", output.name)] = scored, "float32"
+        blocks[facts.key("reference", output.name)] = output.shape, "float32"
+    for key, (shape, dtype) in blocks.items():
+        group.create_array(key, shape=(count, *shape), chunks=(block, *shape), dtype=dtype)
+    group.create_array("done", shape=(facts.blocks,), chunks=(1,), dtype="bool")
+    for number, rows in content.blocks(block):
+        group["one_hot"][facts.rows(number)] = rows
+
+
+@contextmanager
+def _taken() -> Iterator[None]:
+    """Another process may have been first; what is there then is looked at, not replaced."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise

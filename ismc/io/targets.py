@@ -1,0 +1,73 @@
+"""Where a file is written: checked before any work, and taken whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+
+from ismc.errors import InputError
+from ismc.io.formats import reported
+
+
+def check_target(
+    path: Path, suffixes: Sequence[str], *, overwrite: bool = False, folder: bool = False
+) -> None:
+    """Checks that a file may be written, without touching it.
+
+    Args:
+        path: the file.
+        suffixes: those that it may end in.
+        overwrite: whether it may be there.
+        folder: whether it may be a folder.
+
+    Raises:
+        InputError: for another suffix, a folder that is missing or may not be written to, a
+            directory, or a file that is there unless ``overwrite``.
+    """
+    parent = path.parent
+    if not path.name.endswith(tuple(suffixes)):
+        raise InputError(
+            f"The output {path} ends in {path.suffix!r}, expected {_either(suffixes)}.",
+            hint="The suffix chooses the format.",
+        )
+    if not parent.is_dir():
+        raise InputError(
+            f"The folder {parent} does not exist, expected one for the output {path.name}.",
+            hint=f"mkdir -p {parent}",
+        )
+    if path.is_dir() and not folder:
+        raise InputError(f"The output {path} is a directory, expected a file.", hint="Name a file.")
+    if path.exists() and not overwrite:
+        raise InputError(
+            f"The output {path} exists, expected a new file.",
+            hint="Choose another name, or pass --overwrite.",
+        )
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(
+            f"The folder {parent} is not writable, expected one for the output {path.name}.",
+            hint="Change its permissions, or write elsewhere.",
+        )
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A name in the same folder to write to; it becomes the file when nothing was raised.
+
+    Raises:
+        ArtifactError: when the disk is full; nothing is left then.
+    """
+    part = path.with_name(f".{token_hex(4)}.part.{path.name}")
+    try:
+        with reported(path):
+            yield part
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _either(suffixes: Sequence[str]) -> str:
+    *some, last = suffixes
+    return f"{', '.join(some)} or {last}" if some else last
