@@ -1,0 +1,68 @@
+"""`ismc report`: a store of scores as one page to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ismc.errors import InputError
+from ismc.io.store import Store, opened
+from ismc.io.targets import check_target
+from ismc.report import chosen, write_page
+
+SUFFIXES, SHOWN = (".html", ".htm"), 10
+
+
+def report(
+    store_path: Path,
+    target: Path,
+    *,
+    output: Sequence[str] | None = None,
+    task: Sequence[int] | None = None,
+    overwrite: bool = False,
+) -> str:
+    """Writes the page of a store, and returns what to tell about it.
+
+    Args:
+        store_path: a folder ``.zarr`` that `ismc run` has written, complete.
+        target: the page, a file ``.html``.
+        output: names of outputs; all by default.
+        task: values of each of them, from 0; all by default, where there are 8 at most.
+        overwrite: whether a page that is there is replaced.
+
+    Raises:
+        InputError: when the store is not complete, or something does not fit.
+        ArtifactError: when the store cannot be read, or the page not be written.
+    """
+    check_target(target, SUFFIXES, overwrite=overwrite)
+    store = opened(store_path)
+    _check_store(store)
+    tracks, note = chosen(store.facts, output, task)
+    write_page(store, target, tracks, note)
+    count, size = store.facts.count, target.stat().st_size
+    lines = [f"wrote {target}: {count:,} sequences, {size / 1e6:,.1f} MB"]
+    return "\n".join([*lines, note] if note else lines)
+
+
+def _check_store(store: Store) -> None:
+    facts, done = store.facts, store.done
+    if not facts.sites:
+        raise InputError(
+            f"The store {store.path} holds variants, expected scores of every letter at all sites.",
+            hint="ismc plot draws variants, and ismc convert writes their table.",
+        )
+    if not facts.count:
+        raise InputError(
+            f"The store {store.path} holds no records, expected one or more.",
+            hint="Check what was skipped when it was written.",
+        )
+    missing = np.flatnonzero(~done).tolist()
+    if missing:
+        some = ", ".join(map(str, missing[:SHOWN])) + (", .." if len(missing) > SHOWN else "")
+        raise InputError(
+            f"The store {store.path} is not complete: {len(missing)} of {facts.blocks} blocks are "
+            f"not written ({some}), expected all.",
+            hint="Finish it: run the same command again with --resume.",
+        )

@@ -1,0 +1,220 @@
+"""The page: one file that needs nothing else, written entry by entry as the store is read."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from ismc.errors import ArtifactError
+from ismc.io.extras import extras
+from ismc.io.facts import LETTERS
+from ismc.io.store import Store
+from ismc.io.targets import whole
+from ismc.report.entries import LEVELS, letters_of, packed, same_as
+from ismc.report.strongest import APART, PEAKS, Strongest, peaks
+from ismc.report.tracks import Track
+
+SCRIPTS = ("data.js", "glyphs.js", "columns.js", "figure.js", "tables.js", "page.js")
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One sequence as it stands in the page.
+
+    Attributes:
+        number: of the record, from 0.
+        data: see `ismc.report.entries`.
+    """
+
+    number: int
+    data: Markup
+
+
+@dataclass
+class Page:
+    """What the template prints; ``entries`` goes through the store, ``index`` is whole after it.
+
+    Attributes:
+        store: complete.
+        tracks: those that are shown.
+        note: which they are, if they are not all.
+    """
+
+    store: Store
+    tracks: Sequence[Track]
+    note: str
+    tops: list[list[float]] = field(default_factory=list)
+    predictions: list[list[list[float | None]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.strongest = [Strongest() for _ in self.tracks]
+
+    @property
+    def title(self) -> str:
+        """Of the window."""
+        return f"{self.store.facts.score} of {self.store.facts.model}"
+
+    @property
+    def style(self) -> Markup:
+        """The style sheet."""
+        return Markup(_static("report.css"))  # noqa: S704
+
+    @property
+    def scripts(self) -> Sequence[Markup]:
+        """The drawing library, then the page's own."""
+        with extras():
+            from plotly.offline import get_plotlyjs
+        own = "\n".join(_static(name) for name in SCRIPTS)
+        texts = (get_plotlyjs().replace("\r\n", "\n"), f'"use strict";\n{own}')
+        return [Markup(text) for text in texts]  # noqa: S704
+
+    @property
+    def policy(self) -> str:
+        """What a browser lets the page do: run these scripts, and ask for nothing at all."""
+        digests = (hashlib.sha256(text.encode()).digest() for text in self.scripts)
+        hashes = " ".join(f"'sha256-{base64.b64encode(d).decode('ascii')}'" for d in digests)
+        return (
+            f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
+            "img-src data: blob:"
+        )
+
+    @property
+    def provenance(self) -> Sequence[dict[str, str]]:
+        """What the scores are and where they come from."""
+        facts = self.store.facts
+        rows = {
+            "model": facts.model,
+            "model digest": facts.model_digest,
+            "score": facts.score,
+            "formula": facts.formula,
+            "records": f"{facts.count:,} of {facts.length:,} letters, {len(facts.sites):,} sites",
+            "source": facts.source,
+            "source digest": facts.source_digest,
+            "genome": facts.genome,
+            "versions": ", ".join(f"{name} {text}" for name, text in facts.versions.items()),
+            "precision": (
+                "scores are 16-bit integers, scaled to the largest absolute score of a sequence; "
+                f"none is off by more than 1/{2 * LEVELS} of that"
+            ),
+        }
+        return [{"name": name, "text": text} for name, text in rows.items() if text]
+
+    @property
+    def entries(self) -> Iterator[Entry]:
+        """All sequences; no more than a block of the store is held at a time.
+
+        Raises:
+            ArtifactError: when the store cannot be read.
+        """
+        facts, sites = self.store.facts, self.store.sites
+        middles = (sites[:, 0] + sites[:, 1] - 1) / 2
+        first, last = int(sites[:, 0].min()), int(sites[:, 1].max())
+        for block in range(facts.blocks):
+            rows = facts.rows(block)
+            one_hot, scores, references = self._read(rows)
+            for i, number in enumerate(range(rows.start, rows.stop)):
+                letters, same = letters_of(one_hot[i]), same_as(one_hot[i], sites)
+                own = [t.of(scores[t.output.name][i]) for t in self.tracks]
+                best = [peaks(values, same, middles) for values in own]
+                data, tops = packed(letters[first:last], own, best)
+                self.tops.append(tops)
+                found = [t.predictions(references[t.output.name][i]) for t in self.tracks]
+                self.predictions.append([[_number(v) for v in values] for values in found])
+                for keep, values, pairs in zip(self.strongest, own, best, strict=True):
+                    for site, letter in pairs:
+                        change = _change(letters, sites[site], letter)
+                        keep.add(number, site, change, float(values[site, letter]))
+                yield Entry(number, Markup(data))  # noqa: S704
+
+    @property
+    def index(self) -> Markup:
+        """What is known of all sequences, as JSON in which nothing ends a script."""
+        store, places = self.store, self.store.coordinates
+        columns = None
+        if places is not None:
+            columns = {"chrom": list(places.chrom), "start": places.start.tolist()}
+        found = {
+            "score": store.facts.score,
+            "signed": store.facts.signed,
+            "length": store.facts.length,
+            "sites": store.sites.tolist(),
+            "tracks": [track.label for track in self.tracks],
+            "names": list(store.names),
+            "places": columns,
+            "tops": self.tops,
+            "predictions": self.predictions,
+            "strongest": [kept.rows() for kept in self.strongest],
+            "levels": LEVELS,
+            "peaks": PEAKS,
+            "apart": APART,
+        }
+        text = json.dumps(found, allow_nan=False, separators=(",", ":"))
+        return Markup(text.replace("<", "\\u003c"))  # noqa: S704
+
+    def _read(self, rows: slice) -> tuple[Array, dict[str, Array], dict[str, Array]]:
+        """Letters, and by output scores ``[n, S, 4, *score]`` and answers, of some records."""
+        store, names = self.store, {track.output.name for track in self.tracks}
+        try:
+            return (
+                store.one_hot[rows],
+                {name: store.scores(name)[rows] for name in names},
+                {name: store.reference(name)[rows] for name in names},
+            )
+        except (KeyError, OSError, RuntimeError, ValueError) as error:
+            raise ArtifactError(
+                f"The records {rows.start} to {rows.stop - 1} of {store.path} cannot be read "
+                f"({error}).",
+                hint="The store is damaged; make it anew with ismc run.",
+            ) from error
+
+
+def write_page(store: Store, target: Path, tracks: Sequence[Track], note: str = "") -> None:
+    """Writes the page of a complete store, whole or not at all.
+
+    Raises:
+        ArtifactError: when the store cannot be read, or the page not be written.
+    """
+    template = _environment().get_template("page.html.jinja")
+    with whole(target) as part, part.open("x", encoding="utf-8", newline="\n") as file:
+        for text in template.generate(page=Page(store, tracks, note)):
+            file.write(text)
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("ismc.report"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=True,
+    )
+
+
+def _static(name: str) -> str:
+    return (files("ismc.report") / "static" / name).read_text(encoding="utf-8")
+
+
+def _change(letters: Array, site: Array, letter: int) -> str:
+    """What is at a site and what is written over it, ``C>A``."""
+    start, stop = site
+    there = "".join((LETTERS + "N")[i] for i in letters[start:stop])
+    return f"{there}>{LETTERS[letter] * (stop - start)}"
+
+
+def _number(value: float) -> Any:
+    """Six digits, or nothing for what is no number."""
+    return float(f"{value:.6g}") if math.isfinite(value) else None
