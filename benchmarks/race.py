@@ -150,7 +150,7 @@ def race(name: str, row: Row, against: Sequence[str], rounds: int, say: Say) -> 
     return {
         "row": name,
         "title": row.title,
-        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "model": row.model,
         "arguments": dict(row.arguments),
         "parameters": known["parameters"],

@@ -218,7 +218,7 @@ def measure(name: str, seconds: float = RUN) -> Record:
 def machine() -> Record:
     """What the numbers were measured on."""
     return {
-        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": platform.machine(),
         "cores": os.cpu_count(),
         "gpus": [device.name for device in tf.config.list_physical_devices("GPU")],

@@ -33,7 +33,9 @@ from ismc.requests import (
     choose_stops,
     output_labels,
 )
+from ismc.results import scored_shapes
 from ismc.rules import Rule
+from ismc.scores import Score, resolved
 from ismc.trials import Trials
 from ismc.verify import rounding_error
 from ismc.verify import verify as compare
@@ -47,7 +49,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     *,
     sites: Sites = None,
     outputs: Any = None,
-    score: Callable[[Any, Any], Any] | None = None,
+    score: str | Score | Callable[[Any, Any], Any] | None = None,
     sequence_input: int | str = 0,
     stop_at: str | Sequence[str] = (),
     precision: str = "float32",
@@ -69,8 +71,9 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
             in any number, order, width and overlap. Every position by default.
         outputs: a name, an index, or a list of them. All outputs by default, nested as the model
             returns them. Work that no chosen output depends on is not done.
-        score: ``(reference, mutant) -> tensor`` of outputs ``[n, *output]``, compiled into the
-            program, applied to each output.
+        score: a name of `ismc.scores`, such as ``"centred"`` or ``"l2(targets=[3, 5])"``, or a
+            function ``(reference, mutant) -> tensor`` of outputs ``[n, *output]``. It is compiled
+            into the program and applied to each output.
         sequence_input: index or name of the input that is mutated; others are context.
         stop_at: names of layers after which everything is recomputed in full.
         precision: ``"float32"``, or ``"bfloat16"``: the operands of products of differences are
@@ -105,6 +108,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     """
     if precision not in PRECISIONS:
         raise InputError(f"precision is {precision!r}, expected one of {', '.join(PRECISIONS)}.")
+    score = resolved(score)
     if memory is not None and memory <= 0:
         raise InputError(f"memory is {memory}, expected a positive number of bytes.")
     if is_open(model):
@@ -120,6 +124,8 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     lowered = read(model)
     sequence, shape = choose_sequence(lowered, sequence_input)
     chosen, structure = choose_outputs(lowered, outputs)
+    labels = dict(zip(lowered.graph.outputs, output_labels(lowered), strict=True))
+    scored_shapes(score, {labels[name]: lowered.graph[name].shape for name in chosen})
     spans = site_spans(sites, shape[0])
     request = Request(
         sequence, spans, chosen, scored=score is not None, memory=memory or MEMORY,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ismc import nest
 from ismc.arrange import (
     Arrangement,
     arrange,
@@ -26,8 +25,10 @@ from ismc.inputs import named_inputs, replacement
 from ismc.letters import Letters, every_block, every_letter, written
 from ismc.modules import Loaded, Run, Runtime
 from ismc.mutants import scanned
-from ismc.plan import UNMEASURED, Measured, Plan, Signature
+from ismc.plan import UNMEASURED, Measured, Signature
 from ismc.progress import progress
+from ismc.results import Results
+from ismc.scores.letters import needs_every_letter, present
 
 Array = np.ndarray
 Inputs = Mapping[str, Array]
@@ -38,31 +39,23 @@ Sites = Sequence[int] | None
 
 
 @dataclass(repr=False, kw_only=True)
-class ISM(ABC):
+class ISM(Results):
     """What is called: in-silico mutagenesis of one model.
 
     Shapes: ``B`` sequences, ``S`` sites, ``C`` channels.
 
     Attributes:
-        plan: what the compiler decided.
         source: the generated program.
         signature: what a call takes.
         names: the nest of input names, as the model is called.
-        structure: the nest of output names, as results are returned.
-        chosen: the outputs, one per flat result.
-        labels: what a user calls each of them.
         measured: what `autotune` measured; where the naive program is faster, it is run.
         devices: names of the devices that sequences are spread over, if there are several.
         tile: sites of one tile, or 0 for the plan's choice.
     """
 
-    plan: Plan
     source: str
     signature: Signature
     names: Any
-    structure: Any
-    chosen: tuple[str, ...]
-    labels: tuple[str, ...]
     measured: Measured = UNMEASURED
     devices: tuple[str, ...] = ()
     tile: int = 0
@@ -70,9 +63,10 @@ class ISM(ABC):
 
     def __repr__(self) -> str:
         length, channels = self.input_shape
+        score = f", score {self.score_name!r}" if self.score_name else ""
         return (
             f"<{type(self).__name__} of {self.plan.model!r}: [{length}, {channels}], "
-            f"{len(self.sites)} sites, outputs {self.output_names}, plan {self.plan.digest}>"
+            f"{len(self.sites)} sites, outputs {self.output_names}{score}, plan {self.plan.digest}>"
         )
 
     def __call__(self, x: Any, replace_with: Any = 0) -> Any:
@@ -86,10 +80,10 @@ class ISM(ABC):
             ``[B, S, *output]``, nested like the model's outputs.
 
         Raises:
-            InputError: when an input or the replacement does not fit.
+            InputError: when something does not fit, or the score compares letters.
         """
-        letters = written(replacement(replace_with, self.plan.signature))
-        return self._nest([y[:, :, 0] for y in self._all(self.inputs(x), letters)])
+        letters = self._written(replace_with)
+        return self.nested_results([y[:, :, 0] for y in self._all(self.inputs(x), letters)])
 
     def saturate(self, x: Any) -> Any:
         """Writes every letter at each site: ``[B, S, C, *output]``.
@@ -100,12 +94,15 @@ class ISM(ABC):
         Raises:
             InputError: when an input does not fit.
         """
-        inputs = self.inputs(x)
-        return self._nest(self._all(inputs, every_letter(inputs, self.plan)))
+        return self.nested_results(self.saturated(self.inputs(x)))
+
+    def saturated(self, inputs: Inputs, sites: Sites = None) -> list[Any]:
+        """The same of inputs by name, flat; with ``sites``, by number, only at those."""
+        return self._all(inputs, every_letter(inputs, self.plan), sites)
 
     def reference(self, x: Any) -> Any:
         """The model's own answer: ``[B, *output]``; raises as a call does."""
-        return self._nest(self._whole(self.inputs(x)))
+        return self.nested_results(self.whole(self.inputs(x)))
 
     def predict(
         self,
@@ -123,11 +120,11 @@ class ISM(ABC):
             verbose: 0 for no bar, 1 for a bar, ``"auto"`` for a bar on a terminal.
 
         Raises:
-            InputError: when an input or the replacement does not fit.
+            InputError: as a call.
         """
         inputs = self.inputs(x)
         count = len(inputs[self.plan.sequence])
-        block = None if replace_with is None else replacement(replace_with, self.plan.signature)
+        block = None if replace_with is None else self._written(replace_with)
         results: list[Array] = []
         if batch_size is not None and batch_size < 1:
             raise InputError(f"batch_size is {batch_size}, expected at least 1.")
@@ -135,8 +132,8 @@ class ISM(ABC):
         with progress(count, verbose) as advance:
             for i in range(0, max(count, 1), size):
                 batch = {name: v[i : i + size] for name, v in inputs.items()}
-                letters = every_letter(batch, self.plan) if block is None else written(block)
-                ys = [np.asarray(y) for y in self._all(batch, letters)]
+                ys = self.saturated(batch) if block is None else self._all(batch, block)
+                ys = [np.asarray(y) for y in ys]
                 if not results:
                     results = [np.empty((count, *y.shape[1:]), np.float32) for y in ys]
                 for result, y in zip(results, ys, strict=True):
@@ -144,7 +141,7 @@ class ISM(ABC):
                 advance(len(batch[self.plan.sequence]))
         if replace_with is not None:
             results = [y[:, :, 0] for y in results]
-        return self._nest(results)
+        return self.nested_results(results)
 
     def inputs(self, x: Any) -> dict[str, Array]:
         """The inputs of a call by name, checked, in float32; see `ismc.inputs.named_inputs`."""
@@ -164,11 +161,6 @@ class ISM(ABC):
         """``(L, C)`` of the sequence."""
         return self.plan.sequence_shape
 
-    @property
-    def output_names(self) -> list[str]:
-        """What the outputs are called, in the order of a flat result."""
-        return list(self.labels)
-
     def at_sites(self, inputs: Inputs, letters: Letters, sites: Sequence[int]) -> list[Array]:
         """The answers at some of the sites, by number: ``[B, len(sites), A or C, *output]``.
 
@@ -176,10 +168,11 @@ class ISM(ABC):
         """
         return [np.asarray(y)[:, list(sites)] for y in self._all(inputs, letters, sites)]
 
-    def flat(self, results: Any) -> list[Any]:
-        """The results of a call, one per chosen output."""
-        flat, names = nest.flatten(results), nest.flatten(self.structure)
-        return [flat[names.index(name)] for name in self.chosen]
+    def _written(self, replace_with: Any) -> Letters:
+        """One block at every site."""
+        if self.compares_letters:
+            raise needs_every_letter(self.score_name)
+        return written(replacement(replace_with, self.plan.signature))
 
     def _all(self, inputs: Inputs, letters: Letters, sites: Sites = None) -> list[Any]:
         """Every mutant of every sequence, one ``[B, S, A or C, *output]`` per output.
@@ -254,7 +247,7 @@ class ISM(ABC):
             self.programs[key] = Loaded(self._load(letters, batch, found), tables, found)
         return self.programs[key]
 
-    def _whole(self, inputs: Inputs) -> list[Any]:
+    def whole(self, inputs: Inputs) -> list[Any]:
         """The model's outputs for the sequences themselves, ``[B, *output]`` each."""
         count = len(inputs[self.plan.sequence])
         if not count:
@@ -281,18 +274,16 @@ class ISM(ABC):
         blocks = every_block(self.plan) if letters.saturates else letters.block
         found = scanned(
             inputs, self.plan.sequence, self.plan.sites, blocks, BATCHES[-1],
-            lambda batch: [np.asarray(y) for y in self._answers(batch)], self._scored,
+            lambda batch: [np.asarray(y) for y in self._answers(batch)], self.scored,
         )  # fmt: skip
+        if letters.saturates and self.compares_letters:
+            found = self.compared(found, present(inputs[self.plan.sequence], self.plan.sites))
         return [self.runtime.put(y) for y in found]
 
     def _empty(self, letters: Letters) -> list[Any]:
         width = self.plan.sequence_shape[1] if letters.saturates else letters.count
         sites = len(self.plan.sites)
         return [self.runtime.zeros([0, sites, width, *shape]) for shape in self.shapes()]
-
-    def _nest(self, flat: Sequence[Any]) -> Any:
-        by_name = dict(zip(self.chosen, flat, strict=True))
-        return nest.mapped(lambda name: by_name[name], self.structure)
 
     @property
     @abstractmethod
@@ -312,9 +303,14 @@ class ISM(ABC):
         """The model's own outputs, for so many sequences."""
 
     @abstractmethod
-    def _scored(self, reference: list[Array], mutant: list[Array]) -> list[Array]:
+    def scored(self, reference: list[Array], mutant: list[Array]) -> list[Array]:
         """What is returned of the outputs of mutants ``[n, *output]``."""
 
+    @property
     @abstractmethod
-    def shapes(self) -> Sequence[Sequence[int]]:
-        """The shapes of what is returned for one mutant."""
+    def compares_letters(self) -> bool:
+        """Whether the score has a part across the letters of a site; see `ismc.scores.Score`."""
+
+    @abstractmethod
+    def compared(self, scores: list[Array], present: Array) -> list[Array]:
+        """That part, of the scores of all letters ``[B, S, C, ...]``."""

@@ -17,6 +17,7 @@ from ismc import __version__
 from ismc.arrange import Arrangement
 from ismc.artifacts.kept import Kept
 from ismc.artifacts.on_tensorflow import TensorFlow
+from ismc.artifacts.record import named
 from ismc.artifacts.store import Store
 from ismc.calls import ISM, Inputs
 from ismc.dump import show
@@ -26,6 +27,7 @@ from ismc.letters import Letters
 from ismc.modules import Run, Runtime
 from ismc.oracle import NaiveISM
 from ismc.results import result_shapes
+from ismc.scores.letters import finished, part_across
 
 Array = np.ndarray
 
@@ -44,7 +46,7 @@ class CompiledISM(ISM):
         calls: the original layers, for those that are called through Keras.
         model: the model as it was lowered.
         graph: its layers, models inside of it laid open.
-        score: what is computed from reference and mutant, if anything.
+        score: what is computed from reference and mutant, if anything: a `Score` or a function.
         store: the cache of programs, if there is one.
         key: what determines every program, as 64 hexadecimal digits; empty if they are not kept.
     """
@@ -156,7 +158,10 @@ class CompiledISM(ISM):
         )
 
     def _flat(self, letters: Letters, batch: int, found: Arrangement, *flat: Any) -> list[Any]:
-        return self.program(letters, batch, found)(*self.nested(flat, found))
+        ys = self.program(letters, batch, found)(*self.nested(flat, found))
+        if not letters.saturates:
+            return ys
+        return finished(self.score, ys, flat[0], self.plan.sites, letters.turned)
 
     def _flat_model(self, batch: int, *flat: Any) -> list[Any]:
         del batch
@@ -217,11 +222,27 @@ class CompiledISM(ISM):
             return self.flat(self.naive.saturate(nest))
         return [y[:, :, None] for y in self.flat(self.naive(nest, letters.block[0]))]
 
-    def _scored(self, reference: list[Array], mutant: list[Array]) -> list[Array]:
+    def scored(self, reference: list[Array], mutant: list[Array]) -> list[Array]:
+        """What is returned of the outputs of mutants ``[n, *output]``."""
         if self.score is None:
             return mutant
         pairs = zip(reference, mutant, strict=True)
         return [np.asarray(self.score(tf.constant(r), tf.constant(m))) for r, m in pairs]
+
+    @property
+    def compares_letters(self) -> bool:
+        """Whether the score has a part across the letters of a site."""
+        return part_across(self.score) is not None
+
+    def compared(self, scores: list[Array], present: Array) -> list[Array]:
+        """The part of the score across letters, of scores ``[B, S, C, ...]``."""
+        across = part_across(self.score)
+        return [np.asarray(across(tf.constant(y), tf.constant(present))) for y in scores]
+
+    @property
+    def score_name(self) -> str:
+        """The score, spelled in full; module and name of a function, nothing if there is none."""
+        return "" if self.score is None else named(self.score)
 
     def shapes(self) -> Sequence[Sequence[int]]:
         """The shapes of what is returned for one mutant."""

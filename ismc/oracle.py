@@ -14,9 +14,10 @@ from ismc.inputs import Sites, named_inputs, replacement, site_spans
 from ismc.mutants import scanned
 from ismc.plan import Signature
 from ismc.requests import choose_outputs, choose_sequence
+from ismc.scores import Score, resolved
+from ismc.scores.letters import needs_every_letter, part_across, present
 
 Array = np.ndarray
-Score = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 FORMS = ("eager", "tf.function", "tf.function jit")
 
 
@@ -30,7 +31,8 @@ class NaiveISM:
         model: a Keras model.
         sites: ranges ``(start, stop)`` or positions; every position by default.
         outputs: a name, an index or a list of them; all outputs by default.
-        score: a function ``(reference, mutant) -> tensor`` of outputs ``[n, *output]``.
+        score: a name of `ismc.scores`, or a function ``(reference, mutant) -> tensor`` of outputs
+            ``[n, *output]``.
         sequence_input: index or name of the input that is mutated.
         batch_size: mutants of one call of the model.
         form: how the model is called: ``"eager"``, ``"tf.function"`` or ``"tf.function jit"``.
@@ -42,7 +44,7 @@ class NaiveISM:
         *,
         sites: Sites = None,
         outputs: Any = None,
-        score: Score | None = None,
+        score: str | Score | Callable[[Any, Any], Any] | None = None,
         sequence_input: int | str = 0,
         batch_size: int = 64,
         form: str = "eager",
@@ -53,7 +55,7 @@ class NaiveISM:
         self.sites = tuple((s.start, s.stop) for s in site_spans(sites, shape[0]))
         self.chosen, self.structure = choose_outputs(lowered, outputs)
         self._order = [lowered.graph.outputs.index(name) for name in self.chosen]
-        self.batch_size, self.score, self.model = batch_size, score, lowered.model
+        self.batch_size, self.score, self.model = batch_size, resolved(score), lowered.model
         self.form = form
         self._run = _called(lowered.model, form)
         graph = lowered.graph
@@ -69,7 +71,13 @@ class NaiveISM:
         return self
 
     def __call__(self, x: Any, replace_with: Any = 0) -> Any:
-        """Writes ``replace_with`` at each site: ``[B, S, *output]``."""
+        """Writes ``replace_with`` at each site: ``[B, S, *output]``.
+
+        Raises:
+            InputError: when something does not fit, or the score compares letters.
+        """
+        if part_across(self.score) is not None:
+            raise needs_every_letter(str(self.score))
         inputs = named_inputs(x, self.input_names, self.signature)
         block = replacement(replace_with, self.signature)
         return self._nest([y[:, :, 0] for y in self._scan(inputs, block[None])])
@@ -79,7 +87,12 @@ class NaiveISM:
         inputs = named_inputs(x, self.input_names, self.signature)
         channels = self.signature.shape[1]
         eye = np.eye(channels, dtype=np.float32)
-        return self._nest(self._scan(inputs, np.repeat(eye[:, None], self.signature.width, 1)))
+        found = self._scan(inputs, np.repeat(eye[:, None], self.signature.width, 1))
+        across = part_across(self.score)
+        if across is not None:
+            there = tf.constant(present(inputs[self.sequence], self.sites))
+            found = [across(y, there) for y in found]
+        return self._nest(found)
 
     def reference(self, x: Any) -> Any:
         """The model itself: ``[B, *output]``."""

@@ -18,7 +18,6 @@ from safetensors.numpy import save_file
 
 import ismc
 from ismc.artifacts.container import read, write
-from ismc.io.scores import difference
 from tests.corrupting import corrupted
 from tests.zoo import ZOO, random_inputs, randomise
 
@@ -87,13 +86,13 @@ def test_letters_that_are_not_one_hot_and_blocks(saved: tuple[Any, Path]) -> Non
 
 
 def test_a_score_and_some_outputs_and_sites_are_kept(tmp_path: Path) -> None:
-    ism = ismc.compile(small_net(), score=difference, outputs="a", sites=[(3, 6), (10, 11)])
+    ism = ismc.compile(small_net(), score="difference", outputs="a", sites=[(3, 6), (10, 11)])
     ism.save(tmp_path / "m.ismc")
     loaded, x = ismc.load(tmp_path / "m.ismc", cache=False), one_hot(2)
     bits(loaded.saturate(x), ism.saturate(x))
     bits(loaded.reference(x), ism.reference(x))
     assert np.asarray(loaded.saturate(x)).shape == (2, 2, 4, 2)
-    assert loaded.record.score == "ismc.io.scores.difference"
+    assert loaded.record.score == "difference"
     x[1, 4, 0] = np.inf
     bits(loaded.saturate(x), ism.saturate(x))
 

@@ -15,6 +15,7 @@ from ismc import nest
 from ismc.arrange import Arrangement, chosen_tiles, filled
 from ismc.artifacts.container import Container, read
 from ismc.artifacts.record import (
+    ACROSS,
     CHECK,
     CODE,
     MALFORMED,
@@ -25,11 +26,13 @@ from ismc.artifacts.record import (
     program_name,
     recorded,
 )
+from ismc.artifacts.rows import by_rows
 from ismc.artifacts.weights import replaced
-from ismc.calls import BATCHES, ISM
+from ismc.calls import ISM
 from ismc.errors import ArtifactError, InputError
 from ismc.letters import Letters, kinds
 from ismc.modules import Loaded, Module, Run, Runtime, module
+from ismc.scores import Score, parsed
 from ismc.tolerance import exceeds
 
 Array = np.ndarray
@@ -126,6 +129,24 @@ class LoadedISM(ISM):
         """The shapes of what is returned for one mutant."""
         return self.record.shapes
 
+    @property
+    def score_name(self) -> str:
+        """The score, spelled in full; nothing where answers are the model's own outputs."""
+        return self.record.score
+
+    @property
+    def score(self) -> Score | None:
+        """The score, if it is known here by its name."""
+        try:
+            return parsed(self.score_name) if self.score_name else None
+        except InputError:
+            return None
+
+    @property
+    def compares_letters(self) -> bool:
+        """Whether the score has a part across the letters of a site."""
+        return f"{ACROSS}-0" in self.modules
+
     def _loaded(self, letters: Letters, batch: int) -> Loaded:
         known = (letters.count, letters.turned, batch) in self.programs
         found = super()._loaded(letters, batch)
@@ -181,18 +202,25 @@ class LoadedISM(ISM):
             self._compare(f"{MODEL}.{i}", np.asarray(y)[0], f"{MODEL}-{batch}")
         return run
 
-    def _scored(self, reference: list[Array], mutant: list[Array]) -> list[Array]:
+    def scored(self, reference: list[Array], mutant: list[Array]) -> list[Array]:
+        """What is returned of the outputs of mutants ``[n, *output]``."""
         if f"{SCORE}-0" not in self.modules:
             return mutant
-        found = []
-        for i, pair in enumerate(zip(reference, mutant, strict=True)):
-            key, count = (SCORE, i), len(pair[1])
-            if key not in self.programs:
-                self.programs[key] = self._run(f"{SCORE}-{i}", counted=False)
-            rows = np.arange(BATCHES[-1]) % max(count, 1)
-            filled = [self.runtime.put(value[rows]) for value in pair]
-            found.append(np.asarray(self.programs[key](filled)[0])[:count])
-        return found
+        pairs = zip(reference, mutant, strict=True)
+        return [self._by_rows(f"{SCORE}-{i}", *pair) for i, pair in enumerate(pairs)]
+
+    def compared(self, scores: list[Array], present: Array) -> list[Array]:
+        """The part of the score across letters, of scores ``[B, S, C, ...]``."""
+        rows = present.reshape(-1, 1, present.shape[-1])
+        flat = [y.reshape(len(rows), 1, *y.shape[2:]) for y in scores]
+        found = [self._by_rows(f"{ACROSS}-{i}", y, rows) for i, y in enumerate(flat)]
+        return [y.reshape(like.shape) for y, like in zip(found, scores, strict=True)]
+
+    def _by_rows(self, name: str, *arrays: Array) -> Array:
+        """A program that is no call by itself, such as the score, row by row."""
+        if name not in self.programs:
+            self.programs[name] = self._run(name, counted=False)
+        return by_rows(self.programs[name], self.runtime.put, *arrays)
 
     def _run(self, name: str, counted: bool) -> Run:
         made = self.modules[name]

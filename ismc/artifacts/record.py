@@ -14,11 +14,12 @@ from ismc.artifacts.container import MAGIC, Container
 from ismc.errors import ArtifactError
 from ismc.letters import Letters
 from ismc.plan import Band, Line, Measured, Plan, Signature
+from ismc.scores.score import Score
 
 Array = np.ndarray
 
 LEFT_OUT = ("reference", "tile", "handed", "rest", "results", "references")
-MODEL, SCORE = "model", "score"
+MODEL, SCORE, ACROSS = "model", "score", "across"
 CHECK, CODE, WEIGHT = "check.", ".mlirbc", "weight."
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
@@ -134,11 +135,13 @@ def described(plan: Plan) -> dict[str, Any]:
 
 
 def named(function: Any) -> str:
-    """The module and name of a function.
+    """The module and name of a function; a score in full, so that it can be found again.
 
     >>> named(described)
     'ismc.artifacts.record.described'
     """
+    if isinstance(function, Score):
+        return str(function)
     name = getattr(function, "__qualname__", type(function).__qualname__)
     return f"{getattr(function, '__module__', '')}.{name}"
 

@@ -14,6 +14,7 @@ from ismc.arrange import arrange, buckets, filled
 from ismc.artifacts.container import Container, write
 from ismc.artifacts.lowering import LoweringError, lower
 from ismc.artifacts.record import (
+    ACROSS,
     CHECK,
     CODE,
     MODEL,
@@ -21,13 +22,13 @@ from ismc.artifacts.record import (
     WEIGHT,
     Record,
     described,
-    named,
     program_name,
 )
+from ismc.artifacts.rows import ROWS
 from ismc.calls import BATCHES
 from ismc.errors import ArtifactError
 from ismc.inputs import random_inputs
-from ismc.letters import kinds
+from ismc.letters import Letters, kinds
 from ismc.modules import Module, Spec
 from ismc.progress import progress
 
@@ -73,7 +74,7 @@ def save(ism: CompiledISM, path: str | Path, verbose: int | str = "auto") -> Non
         labels=ism.labels,
         shapes=tuple(tuple(shape) for shape in ism.shapes()),
         measured=ism.measured,
-        score="" if ism.score is None else named(ism.score),
+        score=ism.score_name,
         tile=ism.tile,
         weights=tuple((owner, name) for owner, name, _ in ism.variables),
         programs={name: module.record() for name, module in made.items()},
@@ -91,6 +92,11 @@ def check_sites(ism: Any) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unique(np.linspace(0, len(ism.sites) - 1, count).astype(int)))
 
 
+def asked_of(ism: Any) -> list[Letters]:
+    """The kinds of calls that there are: no block where the score compares letters."""
+    return [found for found in kinds(ism.plan) if found.saturates or not ism.compares_letters]
+
+
 def answers(ism: Any, inputs: dict[str, Array], sites: tuple[int, ...]) -> dict[str, Array]:
     """The answers for one sequence, by kind of program and output.
 
@@ -98,7 +104,7 @@ def answers(ism: Any, inputs: dict[str, Array], sites: tuple[int, ...]) -> dict[
     ``model.i`` is ``[*output]``.
     """
     found: dict[str, Array] = {}
-    for letters in kinds(ism.plan):
+    for letters in asked_of(ism):
         if letters.saturates and "saturate.0" in found:
             continue
         kind = "saturate" if letters.saturates else "write"
@@ -120,7 +126,7 @@ def programs(ism: CompiledISM, verbose: int | str, most: int = 1 << 30) -> dict[
     inputs = random_inputs(ism.plan.signature, 1, np.random.default_rng(0))
     asked = [
         (letters, batch)
-        for letters in kinds(ism.plan)
+        for letters in asked_of(ism)
         for batch in buckets(ism.plan, letters.count)
         if batch <= most
     ]
@@ -139,8 +145,13 @@ def programs(ism: CompiledISM, verbose: int | str, most: int = 1 << 30) -> dict[
             found[f"{MODEL}-{batch}"] = ism.lowered_model(batch).made([*given, *ism.weights()])
         if ism.score is not None:
             for i, (_, shape) in enumerate(ism.plan.outputs):
-                spec = Spec((BATCHES[-1], *shape), "float32")
+                spec = Spec((ROWS, *shape), "float32")
                 found[f"{SCORE}-{i}"] = lower(lambda r, m: [ism.score(r, m)], [spec, spec], SCORE)
+        if ism.compares_letters:
+            rows = (ROWS, 1, ism.input_shape[1])
+            for i, shape in enumerate(ism.shapes()):
+                specs = [Spec((*rows, *shape), "float32"), Spec(rows, "float32")]
+                found[f"{ACROSS}-{i}"] = lower(lambda y, p: [ism.score.across(y, p)], specs, ACROSS)
     except LoweringError as error:
         raise ArtifactError(
             f"The program of model {ism.plan.model!r} cannot be written as StableHLO: "

@@ -63,7 +63,10 @@ class _Served(tf.Module):
         self._turned, self._every = saturating[0], saturating[-1]
 
     def signatures(self) -> dict[str, Any]:
-        """``saturate`` (served by default), ``write`` and ``reference``."""
+        """``saturate`` (served by default), ``reference``, and ``write``.
+
+        There is no ``write`` where the score compares the letters of a site.
+        """
         specs = {
             name: tf.TensorSpec([None, *shape], tf.float32, name=name)
             for name, shape in self._ism.plan.inputs
@@ -71,12 +74,14 @@ class _Served(tf.Module):
         _, width, channels = self._every.block.shape
         block = tf.TensorSpec([width, channels], tf.float32, name="block")
         saturate = self._function(self._saturated, specs)
-        return {
+        found = {
             "serving_default": saturate,
             "saturate": saturate,
-            "write": self._function(self._written, specs | {"block": block}),
             "reference": self._function(self._reference, specs),
         }
+        if not self._ism.compares_letters:
+            found["write"] = self._function(self._written, specs | {"block": block})
+        return found
 
     def _function(self, function: Callable[..., Any], specs: Mapping[str, Any]) -> Any:
         traced = tf.function(function, autograph=False)

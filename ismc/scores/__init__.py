@@ -1,0 +1,12 @@
+"""Scores by name: what is computed from the outputs for a sequence and for its mutants.
+
+In formulas ``r`` is an output for the sequence (the reference), ``m`` the same output for a mutant,
+and ``d = m - r``. A name is what ``ismc.compile(model, score=..)`` takes, with settings in
+brackets, for instance ``"log2_ratio(pseudocount=0.001, targets=[3, 5], track=mean)"``.
+"""
+
+from ismc.scores.registry import described, named, names, register
+from ismc.scores.score import Score
+from ismc.scores.spelling import parsed, resolved
+
+__all__ = ["Score", "described", "named", "names", "parsed", "register", "resolved"]
