@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
-from ismc.errors import InputError
-from ismc.io.formats import reported
+from ismc.errors import ArtifactError, InputError
 
 
 def check_target(
@@ -50,6 +49,22 @@ def check_target(
             f"The folder {parent} is not writable, expected one for the output {path.name}.",
             hint="Change its permissions, or write elsewhere.",
         )
+
+
+@contextmanager
+def reported(path: Path) -> Iterator[None]:
+    """Failures of the disk inside are errors of ismc.
+
+    Raises:
+        ArtifactError: in place of the OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ArtifactError(
+            f"{path} cannot be written ({error.strerror or error}).",
+            hint="Free space, or write to another folder with -o.",
+        ) from error
 
 
 @contextmanager

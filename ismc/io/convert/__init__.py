@@ -1,0 +1,155 @@
+"""Files for other programs, from a store of scores: one layout for each consumer.
+
+================= ========================================= ==============================
+name              files                                     read by
+================= ========================================= ==============================
+npz, h5           ``.npz``, ``.h5``: all that a store has   NumPy, h5py
+tsv               ``.tsv``, ``.tsv.gz``: a table            pandas, spreadsheets
+bigwig            ``.bw``, and ``.json`` beside it          genome browsers, Fi-NeMo
+modisco           ``TARGET.ohe.npz``, ``TARGET.attr.npz``   ``modisco motifs -s -a``, Fi-NeMo
+chrombpnet, bpnet ``.h5``: contributions, float16           Fi-NeMo, ``modisco motifs -i``
+basenji           ``.h5``: scores of all targets, float16   Basenji's tools
+================= ========================================= ==============================
+
+The suffix alone means the first format that has it. Each format's module says what is in its files.
+Files appear whole or not at all, several together; equal stores give equal bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from ismc.errors import InputError
+from ismc.io.convert import basenji, bigwig, bpnet, chrombpnet, modisco, native, tsv
+from ismc.io.convert.files import check_free, together
+from ismc.io.convert.format import Format, Request
+from ismc.io.convert.selection import Task
+from ismc.io.store import Store
+from ismc.io.targets import check_target
+
+__all__ = ["FORMATS", "Conversion", "Format", "convert", "converted", "format_of"]
+
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {
+        item.name: item
+        for item in (
+            native.NPZ,
+            native.H5,
+            tsv.FORMAT,
+            bigwig.FORMAT,
+            modisco.FORMAT,
+            chrombpnet.FORMAT,
+            bpnet.FORMAT,
+            basenji.FORMAT,
+        )
+    }
+)
+"""By name; where several have a suffix, it alone means the first."""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was written.
+
+    Attributes:
+        format: the layout.
+        paths: the files.
+        notes: what is worth saying about them.
+    """
+
+    format: Format
+    paths: list[Path]
+    notes: list[str]
+
+
+def convert(
+    store: Store,
+    target: Path,
+    to: str | None = None,
+    *,
+    output: str | None = None,
+    task: Task = None,
+    sizes: Path | None = None,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Writes scores as another program reads them.
+
+    Args:
+        store: a complete one.
+        target: the file, or what the names of several begin with.
+        to: the name of a format; by the suffix of the target by default.
+        output: the name of an output, where a format holds one and the store has several.
+        task: one number of its score, where a format holds one; as ``2`` or ``"2,0"``.
+        sizes: a file of the lengths of chromosomes, for bigWig; those in the store by default.
+        overwrite: whether files that are there are replaced.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        InputError: when the scores do not fit the format, or the target cannot be written to.
+        ArtifactError: when the disk is full, or the store is damaged; nothing is left then.
+    """
+    asked = Request(store, output, task, sizes)
+    return converted(asked, target, to, overwrite=overwrite).paths
+
+
+def converted(
+    request: Request, target: Path, to: str | None = None, *, overwrite: bool = False
+) -> Conversion:
+    """As `convert`, with what is worth saying about it."""
+    form = format_of(target, to)
+    paths = form.paths(target)
+    if target in paths:
+        check_target(target, form.suffixes, overwrite=overwrite)
+    check_free(paths, overwrite=overwrite)
+    _check_whole(request.store)
+    with together(paths, overwrite=overwrite) as parts:
+        notes = form.write(request, parts)
+    return Conversion(form, paths, notes)
+
+
+def format_of(target: Path, to: str | None = None) -> Format:
+    """The format of that name, or the first that has the target's suffix.
+
+    Raises:
+        InputError: when there is none.
+    """
+    if to is not None and to not in FORMATS:
+        raise InputError(
+            f"There is no format {to!r}, expected one of {', '.join(FORMATS)}.",
+            hint="\n".join(f"{item.name}: {item.about}" for item in FORMATS.values()),
+        )
+    if to is not None:
+        return FORMATS[to]
+    for item in FORMATS.values():
+        if target.name.endswith(item.suffixes):
+            return item
+    raise InputError(
+        f"The suffix of the output {target} is no format's, expected one of "
+        f"{', '.join(dict.fromkeys(s for item in FORMATS.values() for s in item.suffixes))}.",
+        hint=f"Choose a format with --to: {', '.join(FORMATS)}.",
+    )
+
+
+def _check_whole(store: Store) -> None:
+    """Checks that there is something to write, and all of it.
+
+    Raises:
+        InputError: when there is not.
+    """
+    if not len(store):
+        raise InputError(
+            f"The store {store.path} holds no records, expected one or more.",
+            hint="Check what was skipped when it was written.",
+        )
+    done = store.done
+    if not done.all():
+        raise InputError(
+            f"{int((~done).sum())} of {len(done)} blocks of the store {store.path} are missing, "
+            "expected all.",
+            hint="Go on with the run by --resume, or run the shards that are left.",
+        )

@@ -1,0 +1,57 @@
+"""HDF5 as ChromBPNet writes contributions, for Fi-NeMo, modisco ``-i`` and its own tools.
+
+* ``shap/seq`` float16 ``[N, 4, L]``: hypothetical contributions, see
+  `ismc.io.convert.contributions`; 0 at positions that were not scanned
+* ``raw/seq`` int8 ``[N, 4, L]``: the sequences
+* ``projected_shap/seq`` float16 ``[N, 4, L]``: the product of the two
+* ``coords_chrom`` bytes, ``coords_start``, ``coords_end`` int64 ``[N]``: the regions, half-open,
+  where records have coordinates; ``names`` bytes ``[N]``; attributes of the file say where all
+  comes from
+
+Readers take the three datasets by these names and the regions from a BED file of the same order;
+text is in bytes of one width, which PyTables and deepdish read too. Contributions above 65504 are
+an error. One block of records is in memory at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ismc.io.convert.contributions import check_bases, check_signed, contributions, how
+from ismc.io.convert.format import Format, Request
+from ismc.io.convert.halves import Halves
+from ismc.io.convert.hdf5_file import hdf5_file
+from ismc.io.convert.provenance import places, provenance, regions
+from ismc.io.convert.selection import chosen
+
+
+def write(request: Request, paths: Sequence[Path]) -> list[str]:
+    """Writes the file."""
+    store, facts = request.store, request.store.facts
+    check_bases(facts)
+    check_signed(facts)
+    choice = chosen(facts, request.output, request.task)
+    halves = Halves(store)
+    shape = (facts.count, len(facts.letters), facts.length)
+    with hdf5_file(paths[0]) as file:
+        file.says(provenance(facts, choice.output.name, choice.task, how(facts)))
+        file.add(regions(places(store)))
+        for key, kind in (("raw", "i1"), ("shap", "f2"), ("projected_shap", "f2")):
+            file.blocked(f"{key}/seq", shape, kind, facts.block)
+        for rows, one_hot, values in contributions(store, choice):
+            raw, shap = one_hot.swapaxes(1, 2), halves.of(rows, values).swapaxes(1, 2)
+            file.put("raw/seq", rows, raw)
+            file.put("shap/seq", rows, shap)
+            file.put("projected_shap/seq", rows, np.where(raw > 0, shap, np.float16(0)))
+        return halves.notes()
+
+
+FORMAT = Format(
+    "chrombpnet",
+    (".h5", ".hdf5"),
+    "HDF5 of ChromBPNet: shap/seq, raw/seq, projected_shap/seq, float16",
+    write,
+)

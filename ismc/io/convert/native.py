@@ -1,0 +1,113 @@
+"""ismc's own layout in one file, `.npz` or `.h5`: every array of a store, block by block.
+
+For ``N`` records of length ``L``, ``S`` sites and the letters ACGT:
+
+* ``scores`` float32 ``[N, S, 4, *score]``; ``reference`` float32 ``[N, *output]``: the model's own
+  answers. With several outputs ``scores/<output>`` and ``reference/<output>``
+* ``one_hot`` int8 ``[N, L, 4]``, ``names`` ``[N]``, ``sites`` int64 ``[S, 2]``: half-open ranges
+* ``chrom``, ``start``, ``end``, ``summit``, ``strand`` ``[N]``, and ``genome_chroms``,
+  ``genome_sizes`` ``[K]``, where records are regions of a genome
+* ``at`` and ``variants/<column>`` in place of ``sites``, where variants were scored; see
+  `ismc.io.store`
+* ``about``, which says what scores are, and what `ismc.io.convert.provenance` names: text;
+  attributes of the file in HDF5, arrays of one text in npz
+
+All outputs are in the file, and nothing is changed: numbers are those of the store, bit for bit.
+One block is in memory at a time. Arrays are not compressed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ismc.errors import InputError
+from ismc.io.convert.contributions import read
+from ismc.io.convert.format import Format, Request
+from ismc.io.convert.hdf5_file import hdf5_file
+from ismc.io.convert.npz_file import npz_file
+from ismc.io.convert.provenance import provenance
+from ismc.io.store import Store
+
+Array = np.ndarray
+
+
+def npz(request: Request, paths: Sequence[Path]) -> list[str]:
+    """Writes a file `.npz`, array after array."""
+    store = _every_output(request)
+    with npz_file(paths[0]) as file:
+        for key, array in _blocked(store).items():
+            file.blocks(key, array.shape, array.dtype, _blocks(store, array))
+        file.add(_whole(store))
+        file.add({key: np.asarray(text, np.str_) for key, text in _texts(store).items()})
+    return []
+
+
+def h5(request: Request, paths: Sequence[Path]) -> list[str]:
+    """Writes a file `.h5`."""
+    store = _every_output(request)
+    with hdf5_file(paths[0]) as file:
+        file.says(_texts(store))
+        file.add(_whole(store))
+        for key, array in _blocked(store).items():
+            file.blocked(key, array.shape, array.dtype)
+            for block, values in enumerate(_blocks(store, array)):
+                file.put(key, store.facts.rows(block), values)
+    return []
+
+
+def _every_output(request: Request) -> Store:
+    """The store, where nothing was chosen from it.
+
+    Raises:
+        InputError: when something was.
+    """
+    if request.output is not None or request.task is not None:
+        raise InputError(
+            "One output or task is chosen, expected none, as npz and h5 hold all of them.",
+            hint="Leave out --head and --task, or choose a format with --to.",
+        )
+    return request.store
+
+
+def _texts(store: Store) -> dict[str, str]:
+    facts = store.facts
+    where = "at[b, s]" if facts.slots else "sites[s]"
+    about = (
+        f"scores[b, s, c] is {facts.formula}: r is the model's output for sequence b, m the same "
+        f"with the letter {facts.letters}[c] written at {where}, d = m - r. reference[b] is r."
+    )
+    return {"about": about, **provenance(facts)}
+
+
+def _blocked(store: Store) -> dict[str, Any]:
+    """The arrays of Zarr that are written in blocks of records."""
+    found = {"one_hot": store.one_hot}
+    for kind in ("scores", "reference"):
+        for output in store.facts.outputs:
+            key = store.facts.key(kind, output.name)
+            found[key] = store.group[key]
+    return found
+
+
+def _blocks(store: Store, array: Any) -> Iterator[Array]:
+    for block in range(store.facts.blocks):
+        yield read(store, array, store.facts.rows(block))
+
+
+def _whole(store: Store) -> dict[str, Array]:
+    """The other arrays, text as ``str``; not which blocks are done, as all are."""
+    found, blocked = {}, {*_blocked(store), "done"}
+    for key, array in sorted(store.group.members(max_depth=None)):
+        if key not in blocked and hasattr(array, "shape"):
+            values = read(store, array, slice(None))
+            text = values.dtype.kind in "OT"
+            found[key] = np.asarray(values.tolist(), np.str_) if text else values
+    return found
+
+
+NPZ = Format("npz", (".npz",), "all outputs, float32, as arrays of NumPy", npz)
+H5 = Format("h5", (".h5", ".hdf5"), "all outputs, float32, in HDF5", h5)

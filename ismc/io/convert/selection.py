@@ -1,0 +1,106 @@
+"""One number per letter: an output of a store, and a task of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from ismc.errors import InputError
+from ismc.io.facts import Facts, Output
+
+Task = str | int | None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An output and where one of its numbers is.
+
+    Attributes:
+        output: of the store.
+        index: one number for each axis of its score.
+    """
+
+    output: Output
+    index: tuple[int, ...]
+
+    @property
+    def task(self) -> str:
+        """The index as users write it; nothing where there is only one."""
+        return ",".join(map(str, self.index)) if prod(self.output.score) > 1 else ""
+
+
+def chosen_output(facts: Facts, output: str | None) -> Output:
+    """The output of that name, or the only one.
+
+    Raises:
+        InputError: when there is none, or several and no name.
+    """
+    found = {item.name: item for item in facts.outputs}
+    if output is None and len(found) > 1:
+        raise InputError(
+            f"The store has the outputs {', '.join(found)}, expected one of them to be chosen.",
+            hint="Choose with --head NAME, or output= in Python.",
+        )
+    if output is not None and output not in found:
+        raise InputError(
+            f"There is no output {output!r}, expected one of {', '.join(found)}.",
+            hint="Name an output of the store.",
+        )
+    return facts.outputs[0] if output is None else found[output]
+
+
+def chosen(facts: Facts, output: str | None, task: Task) -> Choice:
+    """One number per letter.
+
+    Args:
+        facts: of the store.
+        output: the name of an output; not needed where there is one.
+        task: a number, counted over all axes of the score, or one number for each axis, as in
+            ``"2,0"``; not needed where the score is one number.
+
+    Raises:
+        InputError: when there is no such output or task, or several and none was chosen.
+    """
+    found = chosen_output(facts, output)
+    shape, count = found.score, prod(found.score)
+    if task is None:
+        if count != 1:
+            raise InputError(
+                f"The output {found.name!r} has {_tasks(shape)}, expected one of them to be "
+                "chosen.",
+                hint=f"Choose with --task I; they are {_range(shape)}.",
+            )
+        return Choice(found, (0,) * len(shape))
+    index = _index(task, shape)
+    if index is None:
+        raise InputError(
+            f"The output {found.name!r} has no task {task!r}, expected {_range(shape)}.",
+            hint="Tasks are counted from 0.",
+        )
+    return Choice(found, index)
+
+
+def _index(task: str | int, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """One number for each axis, or ``None`` where there is no such task."""
+    parts = str(task).replace(" ", "").split(",")
+    if not all(part.isdecimal() for part in parts):
+        return None
+    numbers = tuple(map(int, parts))
+    if len(numbers) == 1 and numbers[0] < prod(shape):
+        return tuple(int(i) for i in np.unravel_index(numbers[0], shape)) if shape else ()
+    fits = len(numbers) == len(shape) and all(i < n for i, n in zip(numbers, shape, strict=True))
+    return numbers if fits else None
+
+
+def _tasks(shape: tuple[int, ...]) -> str:
+    return f"{prod(shape):,} tasks" + (f" {list(shape)}" if len(shape) > 1 else "")
+
+
+def _range(shape: tuple[int, ...]) -> str:
+    last = prod(shape) - 1
+    if last == 0:
+        return "0, the only one"
+    ends = ",".join("0" for _ in shape), ",".join(str(n - 1) for n in shape)
+    return f"0 to {last}" + (f", or {ends[0]} to {ends[1]}" if len(shape) > 1 else "")

@@ -1,0 +1,131 @@
+"""A table of scores, `.tsv` or `.tsv.gz`: one row for each record, site and other letter.
+
+Lines that begin with ``#`` say where the scores come from (``comment="#"`` in pandas). Columns:
+
+* ``name`` of the record; ``chrom``, ``start``: where the site begins in the genome, counted from 0
+  on its forward strand, both empty where records have no coordinates
+* ``site``: where it begins in the record, counted from 0; ``reference``: the letters that are
+  there, ``N`` where none is known; ``alternative``: the letter that was written over all of them
+* one column for each number of the score: ``output``, or ``output[i]``, ``output[i,j]``; of all
+  outputs, or of the chosen output or task
+
+Numbers have nine digits, so that they are those of the store again as float32. No row says that a
+letter was replaced by itself. A store of variants is written as `ismc.io.variant_table` does it.
+One block of records is in memory at a time, and the text of one record.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from gzip import GzipFile
+from io import TextIOWrapper
+from itertools import product, repeat
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from ismc.io.convert.contributions import read
+from ismc.io.convert.format import Format, Request
+from ismc.io.convert.provenance import places, provenance
+from ismc.io.convert.selection import Choice, chosen, chosen_output
+from ismc.io.facts import Facts
+from ismc.io.store import Store
+
+Array = np.ndarray
+COLUMNS = ("name", "chrom", "start", "site", "reference", "alternative")
+
+
+def write(request: Request, paths: Sequence[Path]) -> list[str]:
+    """Writes the table."""
+    store, facts = request.store, request.store.facts
+    if facts.slots:
+        from ismc.io.variant_table import write_variants
+
+        write_variants(store, paths[0])
+        return []
+    choices = list(_choices(request))
+    with _text(paths[0]) as file:
+        names = [choice.output.name for choice in choices]
+        one = names[0] if len({*names}) == 1 else ""
+        task = choices[0].task if len(choices) == 1 else ""
+        file.writelines(f"# {k}: {v}\n" for k, v in provenance(facts, one, task).items())
+        table = csv.writer(file, "excel-tab", lineterminator="\n")
+        table.writerow([*COLUMNS, *map(_label, choices)])
+        for columns in _rows(store, choices):
+            table.writerows(zip(*columns, strict=False))
+    return []
+
+
+def _choices(request: Request) -> Iterator[Choice]:
+    """The numbers that have a column each."""
+    facts = request.store.facts
+    if request.task is not None:
+        yield chosen(facts, request.output, request.task)
+        return
+    outputs = facts.outputs if request.output is None else [chosen_output(facts, request.output)]
+    for output in outputs:
+        for index in product(*(range(size) for size in output.score)):
+            yield Choice(output, index)
+
+
+def _rows(store: Store, choices: Sequence[Choice]) -> Iterator[list[Iterable[Any]]]:
+    """The columns of one record after another; those of one value have no end."""
+    facts, columns = store.facts, places(store)
+    start, stop = np.asarray(facts.sites, np.int64).T
+    letters = np.asarray([*facts.letters])
+    filled = np.char.multiply(letters[None], (stop - start)[:, None])
+    outputs = {choice.output.name: choice.output for choice in choices}
+    for block in range(facts.blocks):
+        rows = facts.rows(block)
+        one_hot = read(store, store.one_hot, rows)
+        scores = {name: read(store, store.scores(name), rows) for name in outputs}
+        for i, record in enumerate(one_hot):
+            there = _letters(facts, record)
+            site, other = np.nonzero(there[:, None] != filled)
+            place: tuple[Iterable[Any], ...] = repeat(""), repeat("")
+            if "chrom" in columns:
+                begin = columns["start"][rows.start + i]
+                place = repeat(columns["chrom"][rows.start + i]), (begin + start[site]).tolist()
+            numbers = (scores[c.output.name][(i, site, other, *c.index)] for c in choices)
+            yield [
+                repeat(columns["names"][rows.start + i]),
+                *place,
+                start[site].tolist(),
+                there[site].tolist(),
+                letters[other].tolist(),
+                *(map("{:.9g}".format, values.tolist()) for values in numbers),
+            ]
+
+
+def _letters(facts: Facts, record: Array) -> Array:
+    """The letters at each site of a sequence ``[L, C]``, text ``[S]``."""
+    known = np.asarray([*facts.letters, "N"])
+    text = "".join(known[np.where(record.any(1), record.argmax(1), len(facts.letters))])
+    return np.asarray([text[start:stop] for start, stop in facts.sites])
+
+
+def _label(choice: Choice) -> str:
+    return f"{choice.output.name}[{choice.task}]" if choice.task else choice.output.name
+
+
+@contextmanager
+def _text(path: Path) -> Iterator[TextIO]:
+    """The file to write text to, compressed without a date if its name ends so."""
+    with path.open("xb") as raw:
+        if not path.name.endswith(".gz"):
+            with TextIOWrapper(raw, "utf-8", newline="") as file:
+                yield file
+            return
+        with (
+            GzipFile("", "wb", fileobj=raw, mtime=0) as packed,
+            TextIOWrapper(packed, "utf-8", newline="") as file,
+        ):
+            yield file
+
+
+FORMAT = Format(
+    "tsv", (".tsv", ".tsv.gz"), "a table, one row for each record, site and other letter", write
+)
