@@ -32,14 +32,21 @@ _PUBLIC = {
     "Rule": "ismc.rules",
     "Window": "ismc.window",
     "compile": "ismc.api",
+    "convert": "ismc.io.convert",
+    "ensemble": "ismc.averaging",
     "load": "ismc.artifacts.loaded",
     "LoadedISM": "ismc.artifacts.loaded",
+    "open_scores": "ismc.io.store",
     "rule": "ismc.rules",
+    "score": "ismc.notebook",
 }
+_MODULES = ("plot", "scores", "toolkits")
 
 if TYPE_CHECKING:
+    from ismc import plot, scores, toolkits
     from ismc.api import compile  # noqa: A004
     from ismc.artifacts.loaded import LoadedISM, load
+    from ismc.averaging import ensemble
     from ismc.compiled import CompiledISM
     from ismc.errors import (
         ArtifactError,
@@ -49,8 +56,11 @@ if TYPE_CHECKING:
         UnsupportedModelError,
         VerificationError,
     )
+    from ismc.io.convert import convert
     from ismc.io.models import load_model
+    from ismc.io.store import open_scores
     from ismc.lengths import OpenISM
+    from ismc.notebook import score
     from ismc.oracle import NaiveISM
     from ismc.rules import Role, Rule, rule
     from ismc.window import Window
@@ -58,6 +68,8 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     """Public names are imported when they are first used, so that ``import ismc`` is light."""
+    if name in _MODULES:
+        return import_module(f"ismc.{name}")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'ismc' has no attribute {name!r}")
     return getattr(import_module(_PUBLIC[name]), name)
@@ -79,7 +91,14 @@ __all__ = [
     "Window",
     "__version__",
     "compile",
+    "convert",
+    "ensemble",
     "load",
     "load_model",
+    "open_scores",
+    "plot",
     "rule",
+    "score",
+    "scores",
+    "toolkits",
 ]

@@ -36,6 +36,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for key, value in report.user_properties:
             if key == "killed":
                 terminalreporter.write_line(f"killed: {value}; all others right, all kept whole")
+            if key == "resumed":
+                terminalreporter.write_line(f"resumed: {value}; the same bytes in each")
     drawn = [v for r in reports for key, v in r.user_properties if key == "random model"]
     if drawn:
         seeds = sorted(seed for seed, *_ in drawn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import pytest
 
 from ismc.io.facts import Facts, Output, block_size
 from ismc.io.sources import Coordinates
@@ -108,6 +110,23 @@ def sized(count: int, length: int, shape: tuple[int, ...] = ()) -> Facts:
     block = block_size(outputs, length, length)
     sites = tuple((i, i + 1) for i in range(length))
     return replace(FACTS, count=count, length=length, sites=sites, outputs=outputs, block=block)
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """The browser that is installed."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
+    with playwright.sync_playwright() as started:
+        own = started.chromium.executable_path
+        path = next(filter(None, map(shutil.which, (*BROWSERS, own))), None)
+        if path is None:
+            pytest.skip("no browser: apt-get install chromium, or playwright install chromium")
+        launched = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield launched
+        launched.close()
 
 
 @contextmanager

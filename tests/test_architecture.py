@@ -32,7 +32,9 @@ LAYERS = [
     {"codegen", "debug", "runtime", "inputs"},
     {"letters"},
     {"frontend"},
-    {"requests", "results", "environment", "fingerprint"},
+    {"requests", "environment", "fingerprint"},
+    {"scores"},
+    {"results"},
     {"oracle"},
     {"calls"},
     {"artifacts"},
@@ -42,7 +44,10 @@ LAYERS = [
     {"trials"},
     {"autotune"},
     {"api"},
-    {"fastism", "io", "plot", "demo", "cli", "commands"},
+    {"averaging"},
+    {"io", "jobs", "scan"},
+    {"fastism", "plot", "report", "distributed", "notebook", "toolkits"},
+    {"demo", "cli", "commands"},
 ]
 TENSORFLOW = {
     "frontend",

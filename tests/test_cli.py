@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -17,15 +18,39 @@ from typer.testing import CliRunner
 
 import ismc
 from ismc.cli import main
-from ismc.commands import run as command
+from ismc.commands import programs
 from ismc.commands.app import app
 from ismc.io.fasta import read_fasta
-from ismc.io.scores import ScoreFile, difference
+from ismc.io.store import Store, opened
 from tests.comparing import assert_same_outputs
-from tests.test_scores import LENGTH, loaded, small_model
 from tests.zoo import randomise
 
-COUNT = 6
+COUNT, LENGTH = 6, 12
+
+
+def small_model() -> keras.Model:
+    """A model with the outputs ``head`` ``[2]`` and ``track`` ``[L, 3]``."""
+    sequence = keras.Input((LENGTH, 4), name="sequence")
+    x = layers.Conv1D(3, 3, padding="same", activation="relu", name="track")(sequence)
+    y = layers.Dense(2, name="head")(layers.Flatten()(x))
+    return randomise(keras.Model(sequence, {"head": y, "track": x}), 0)
+
+
+def loaded(path: Path) -> dict[str, Any]:
+    """All datasets and attributes of a file, by key."""
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file}
+    found: dict[str, Any] = {}
+
+    def visit(key: str, value: Any) -> None:
+        if isinstance(value, h5py.Dataset):
+            text = h5py.check_string_dtype(value.dtype)
+            found[key] = value.asstr()[()] if text else value[()]
+
+    with h5py.File(path) as file:
+        file.visititems(visit)
+        return found | dict(file.attrs)
 
 
 @pytest.fixture(scope="module")
@@ -86,12 +111,12 @@ def test_run_writes_what_python_answers(work: Path, suffix: str) -> None:
     assert words["file"].startswith(f"{target} (")
     x = read_fasta("in.fa").one_hot
     model = keras.models.load_model("model.keras")
-    ism = ismc.compile(model, sites=range(2, 7), score=difference)
+    ism = ismc.compile(model, sites=range(2, 7), score="difference")
     found, reference = loaded(work / target), ism.reference(x)
     for name, scores in ism.saturate(x).items():
         np.testing.assert_allclose(found[f"scores/{name}"], scores, rtol=0, atol=1e-6)
         np.testing.assert_allclose(found[f"reference/{name}"], reference[name], rtol=0, atol=1e-6)
-    naive = ismc.NaiveISM(model, sites=range(2, 7), score=difference).saturate(x)
+    naive = ismc.NaiveISM(model, sites=range(2, 7), score="difference").saturate(x)
     assert_same_outputs({name: found[f"scores/{name}"] for name in naive}, naive)
     assert str(found["model"]) == "model.keras"
 
@@ -136,13 +161,13 @@ def test_demo_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_errors_found_before_the_model_is_loaded(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "load_model", lambda _: pytest.fail("the model was loaded"))
+    monkeypatch.setattr(programs, "load_model", lambda _: pytest.fail("the model was loaded"))
     (work / "there.npz").write_text("older")
     (work / "bad.fa").write_text(">a\nACXT\n")
     run = ("run", "model.keras", "--fasta", "in.fa", "-o")
     _fails((*run, "there.npz"), "there.npz exists", "--overwrite")
     _fails((*run, "none/out.h5"), "none does not exist")
-    _fails((*run, "out.csv"), "'.csv'", "expected .npz or .h5")
+    _fails((*run, "out.csv"), "'.csv'", "expected .zarr, .npz, .h5, .tsv or .tsv.gz")
     _fails(_run(model="none.keras"), "The model none.keras does not exist", "Check the path")
     _fails(_run(model="."), "is a directory", "model.save")
     _fails(_run(fasta="none.fa"), "none.fa does not exist")
@@ -152,6 +177,39 @@ def test_errors_found_before_the_model_is_loaded(
     _fails(_run("--start", "5", "--end", "5"), "--start is 5 and --end is 5", "no position")
     assert (work / "there.npz").read_text() == "older"
     assert not (work / "out.npz").exists()
+
+
+def test_options_that_do_not_go_together(work: Path) -> None:
+    run = ("run", "model.keras", "-o", "out.zarr")
+    _fails(run, "no sequences", "--fasta, --bed, --array, --vcf")
+    _fails((*run, "--fasta", "in.fa", "--bed", "x.bed"), "--fasta and --bed")
+    _fails((*run, "--bed", "in.fa"), "genome")
+    _fails((*run, "--vcf", "in.fa"), "genome")
+    _fails((*_run("--shard", "1/2"),), "--shard is out.npz", "a store .zarr")
+    _fails((*_run("--sites", "3-2"),), "--sites has '3-2'")
+    _fails((*_run("--sites", "3", "--end", "5"),), "--sites is given with --start or --end")
+    _fails((*_run("--shifts", "a"),), "--shifts is 'a'")
+    _fails((*_run("--score", "differance"),), "'differance'", "difference")
+    assert not list(work.glob("*out*"))
+
+
+def test_scores_convert_plot_and_report(work: Path) -> None:
+    assert "log2_ratio" in _call("scores")[1]
+    run = ("run", "model.keras", "--fasta", "in.fa", "-o", "out.zarr", "--outputs", "head")
+    assert _call(*run, "--sites", "2,4-6")[0] == 0
+    assert opened(work / "out.zarr").sites.tolist() == [[2, 3], [4, 5], [5, 6]]
+    assert _call(*run, "--overwrite")[0] == 0
+    code, out, _ = _call("convert", "out.zarr", "-o", "attr", "--to", "modisco", "--task", "1")
+    assert code == 0
+    assert "attr.ohe.npz" in out
+    with np.load(work / "attr.attr.npz") as file:
+        assert file["arr_0"].shape == (COUNT, 4, LENGTH)
+    assert _call("plot", "out.zarr", "-o", "s.png", "--record", "s3", "--task", "0")[0] == 0
+    assert _call("report", "out.zarr", "-o", "r.html")[0] == 0
+    assert "s5" in (work / "r.html").read_text()
+    _fails(("convert", "out.zarr", "-o", "a.h5", "--to", "modisko"), "'modisko'", "modisco")
+    _fails(("plot", "out.zarr", "-o", "s.png", "--overwrite", "--record", "s33"), "s33")
+    _fails(("report", "none.zarr", "-o", "s.html"), "none.zarr")
 
 
 def test_the_inputs_are_not_overwritten(work: Path) -> None:
@@ -198,38 +256,35 @@ def test_models_of_open_length(work: Path) -> None:
     assert list(work.glob("*out*"))
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".h5"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, ismc.InputError])
-def test_a_run_that_fails_in_the_middle_leaves_nothing(
-    work: Path, suffix: str, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+def test_a_run_that_fails_keeps_what_is_whole(
+    work: Path, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, add, calls = set(work.iterdir()), ScoreFile.add, []
+    before, write, calls = set(work.iterdir()), Store.write, []
 
-    def fail(self: ScoreFile, *values: Any) -> None:
-        calls.append(len(set(work.iterdir()) - before))
-        if len(calls) == 2:
+    def fail(self: Store, *values: Any) -> None:
+        calls.append(values)
+        if len(calls) in (1, 3):
             raise error("in the middle")
-        add(self, *values)
+        write(self, *values)
 
-    monkeypatch.setattr(ScoreFile, "add", fail)
-    with pytest.raises(error, match="in the middle"):
-        command.run(
-            Path("model.keras"),
-            Path("in.fa"),
-            Path(f"out{suffix}"),
-            outputs=["head"],
-            end=1,
-            batch_size=2,
-        )
-    assert calls == ([1, 1] if suffix == ".h5" else [0, 0])
-    assert set(work.iterdir()) == before
+    monkeypatch.setattr(Store, "write", fail)
+    arguments = _run("--outputs", "head", "--end", "1", "--batch-size", "2", "--resume")
+    for left in (set(), {work / "out.npz.part.zarr"}):
+        with pytest.raises((error, AssertionError)):
+            assert _call(*arguments)[0] == 0
+        assert set(work.iterdir()) - before == left
+    assert opened(work / "out.npz.part.zarr").done.tolist() == [True, False, False]
+    assert _call(*arguments)[0] == 0
+    assert set(work.iterdir()) - before == {work / "out.npz"}
+    assert len(calls) == 5
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("run",), ("Missing argument", "MODEL")),
-        (("run", "model.keras", "-o", "out.h5"), ("Missing option", "--fasta")),
+        (("run", "model.keras", "--fasta", "in.fa"), ("Missing option", "--output")),
         (_run("--batch-size", "0"), ("Invalid value", "--batch-size")),
         (_run("--start", "two"), ("Invalid value", "--start")),
         (("walk",), ("walk",)),

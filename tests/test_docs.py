@@ -55,6 +55,13 @@ def test_examples_of_the_page_on_artifacts(monkeypatch: pytest.MonkeyPatch) -> N
     assert run(DOCS / "artifacts.md") == 3
 
 
+def test_examples_of_the_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(DOCS / "tutorial.md") == 7
+    for name in ("clusters.png", "heatmap.png", "tracks.png", "logo.png", "out/ap1.attr.npz"):
+        assert (tmp_path / name).stat().st_size > 1000
+
+
 def test_failure_names_its_line(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# Page\n\n```python\nx = 1\n```\n\nText.\n\n```python\n\nassert x == 2\n```\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,25 +15,23 @@ import pytest
 from ismc.commands.report import report
 from ismc.io.facts import Output
 from ismc.io.store import Store, opened
-from tests.reports import FACTS, corners, drag, heat_map, made, pointed, shown, sized, until, visit
+from tests.reports import (
+    FACTS,
+    browser,
+    corners,
+    drag,
+    heat_map,
+    made,
+    pointed,
+    shown,
+    sized,
+    until,
+    visit,
+)
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
+__all__ = ["browser"]
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SEQUENCES = 3000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """The browser that is installed."""
-    with playwright.sync_playwright() as started:
-        own = started.chromium.executable_path
-        path = next(filter(None, map(shutil.which, (*BROWSERS, own))), None)
-        if path is None:
-            pytest.skip("no browser: apt-get install chromium, or playwright install chromium")
-        launched = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

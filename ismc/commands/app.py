@@ -11,7 +11,8 @@ from ismc import __version__
 from ismc.commands.cache import app as cache_app
 from ismc.commands.models import at_length, import_keras, load_model, sequence_length
 from ismc.commands.reporting import reporting
-from ismc.commands.run import run as run_scan
+from ismc.commands.results import convert, plot, report
+from ismc.commands.run_options import run
 from ismc.commands.sites import site_range
 from ismc.errors import InputError
 
@@ -23,6 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cache_app)
+for command in (run, convert, plot, report):
+    app.command()(command)
 
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A model, a file .keras or .h5.")]
 Artifact = Annotated[Path, typer.Argument(metavar="FILE", help="An artifact, a file .ismc.")]
@@ -57,43 +60,6 @@ def common(
 ) -> None:
     """Exact in-silico saturation mutagenesis of Keras models."""
     del version
-
-
-@app.command()
-def run(
-    model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A model .keras or .h5, or an artifact .ismc.")
-    ],
-    fasta: Annotated[
-        Path, typer.Option("--fasta", metavar="FILE", help="Sequences, plain or .gz.")
-    ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT", help="A file .npz or .h5 to write.")
-    ],
-    outputs: Outputs = None,
-    start: Start = None,
-    end: End = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            "--batch-size", metavar="N", min=1, help="Sequences at a time; at most 32 by default."
-        ),
-    ] = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """Score every letter at every site of every sequence: mutant minus reference."""
-    with reporting():
-        summary = run_scan(
-            model,
-            fasta,
-            output,
-            outputs=outputs or (),
-            start=start,
-            end=end,
-            batch_size=batch_size,
-            overwrite=overwrite,
-        )
-        print(summary)
 
 
 @app.command()
@@ -139,6 +105,9 @@ def compile_(
     start: Start = None,
     end: End = None,
     length: Length = None,
+    score: Annotated[
+        str, typer.Option("--score", metavar="NAME", help="See `ismc scores`.")
+    ] = "difference",
     overwrite: Overwrite = False,
 ) -> None:
     """Compile a model once, into one file that runs without Keras and the model's code."""
@@ -154,6 +123,7 @@ def compile_(
                 start=start,
                 end=end,
                 length=length,
+                score=score,
                 overwrite=overwrite,
             )
         )
@@ -166,6 +136,15 @@ def inspect(artifact: Artifact) -> None:
         from ismc.commands.artifact import inspected
 
         print(inspected(artifact))
+
+
+@app.command()
+def scores() -> None:
+    """Print the names of scores, and what they are."""
+    with reporting():
+        from ismc.scores import described
+
+        print(described())
 
 
 @app.command()

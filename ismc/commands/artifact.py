@@ -12,7 +12,6 @@ from ismc.artifacts.record import CODE, Record, recorded
 from ismc.commands.models import at_length, check_model_file, load_model, sequence_length
 from ismc.commands.sites import site_range
 from ismc.errors import InputError
-from ismc.io.scores import difference
 
 MIB = 1 << 20
 
@@ -25,9 +24,10 @@ def compile_model(
     start: int | None = None,
     end: int | None = None,
     length: int | None = None,
+    score: str = "difference",
     overwrite: bool = False,
 ) -> str:
-    """Compiles a model with the score of files, mutant minus reference, and saves the artifact.
+    """Compiles a model with a score by name, and saves the artifact.
 
     Raises:
         IsmcError: when a file or an option does not fit; nothing is left half-written.
@@ -46,7 +46,7 @@ def compile_model(
 
     sites = site_range(start, end, length)
     ism = ismc.compile(
-        at_length(model, length), sites=sites, outputs=list(outputs) or None, score=difference
+        at_length(model, length), sites=sites, outputs=list(outputs) or None, score=score
     )
     ism.save(target)
     return f"{target} ({target.stat().st_size:,} bytes): {ism!r}"

@@ -1,197 +1,228 @@
-"""`ismc run`: every letter at every site of every sequence of a file, into a file."""
+"""`ismc run`: every letter at every site of every record, or every variant of a file."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
-from ismc.artifacts.record import is_artifact, named
-from ismc.commands.models import (
-    at_length,
-    check_model_file,
-    import_keras,
-    load_model,
-    sequence_length,
-)
-from ismc.commands.sites import site_range
+from ismc.commands.bars import Bar, Tally, bar
+from ismc.commands.options import Inputs, Places, shard_of
+from ismc.commands.programs import Program, Wanted
+from ismc.commands.sites import chosen_sites
 from ismc.errors import InputError
-from ismc.io.contents import Contents, contents_of
-from ismc.io.extras import extras
-from ismc.io.fasta import LETTERS, Records, read_fasta
-from ismc.io.scores import ScoreFile, check_target, difference, open_scores
+from ismc.io.store import Store, opened
+from ismc.io.targets import check_target
+from ismc.jobs import Job, job, positions
+from ismc.scan import Scorer, scan
 
-BATCH = 32
-BATCH_BYTES = 256 << 20
+STORE = ".zarr"
+SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What was done; ``mutants`` counts the sequences that differ from their reference."""
+    """What was done.
 
-    sequences: int
-    sites: int
-    mutants: int
-    compiling: float
+    Attributes:
+        store: where scores are, or were before they were converted.
+        tally: of this run alone.
+        preparing: seconds to check, load and compile.
+        seconds: of scoring and writing.
+        halved: how often tiles were halved, for memory ran out.
+        problems: records left out.
+        notes: what else is worth saying.
+        paths: files that were written.
+    """
+
+    store: Store
+    tally: Tally
+    preparing: float
     seconds: float
-    path: Path
+    halved: int
+    problems: Sequence[str]
+    notes: Sequence[str]
+    paths: Sequence[Path]
 
     def __str__(self) -> str:
+        tally, busy = self.tally, max(self.tally.answering, 1e-9)
         rows = {
-            "sequences": f"{self.sequences:,}",
-            "sites": f"{self.sites:,}",
-            "mutants": f"{self.mutants:,}",
-            "seconds": f"{self.seconds:.2f} (and {self.compiling:.2f} to load and compile)",
-            "mutants/s": f"{self.mutants / max(self.seconds, 1e-9):,.0f}",
-            "file": f"{self.path} ({self.path.stat().st_size:,} bytes)",
+            "sequences": f"{tally.records:,}",
+            "sites": f"{self.store.facts.width:,}",
+            "mutants": f"{tally.mutants:,}",
+            "seconds": f"{self.seconds:.2f} (and {self.preparing:.2f} to load and compile)",
+            "mutants/s": f"{tally.mutants / max(self.seconds, 1e-9):,.0f}",
+            "overhead": f"{100 * tally.waiting / busy:.1f}% of the program's time",
         }
-        return "\n".join(f"{name:<10} {value}" for name, value in rows.items())
+        if tally.records < len(self.store):
+            rows["sequences"] += f" now, of {len(self.store):,}"
+        if self.halved:
+            rows["memory"] = f"ran out {self.halved} times; tiles were halved"
+        if self.problems:
+            rows["left out"] = f"{len(self.problems):,} records: {_first(self.problems)}"
+        lines = [f"{name:<10} {value}" for name, value in rows.items()]
+        lines += [f"{'note':<10} {note}" for note in self.notes]
+        return "\n".join(
+            [*lines, *(f"{'file':<10} {path} ({_size(path):,} bytes)" for path in self.paths)]
+        )
 
 
-def run(
-    model_file: Path,
-    fasta: Path,
-    target: Path,
-    *,
-    outputs: Sequence[str] = (),
-    start: int | None = None,
-    end: int | None = None,
-    batch_size: int | None = None,
-    overwrite: bool = False,
-) -> Summary:
-    """Writes the scores of all sequences; what can be checked is checked before TensorFlow loads.
+def run(wanted: Wanted, inputs: Inputs, places: Places, target: Path) -> Summary:
+    """Scores into a store, goes on with one, or writes a file by way of one.
 
     Raises:
-        IsmcError: when a file or an option does not fit; nothing is left half-written.
+        IsmcError: when a file or an option does not fit. Blocks that were written stay in the
+            store, and `resume` goes on with them.
     """
-    check_target(target, overwrite=overwrite)
-    check_model_file(model_file)
-    records = read_fasta(fasta)
-    _check_apart(target, model_file, fasta)
-    sites = site_range(start, end, records.length)
+    check_run(wanted, inputs, places, target)
     began = perf_counter()
-    with _bar() as moved:
-        if is_artifact(model_file):
-            ism = _loaded(model_file, records, fasta, start, end, outputs)
-            sites = range(ism.sites[0][0], ism.sites[-1][1])
-        else:
-            model = load_model(model_file)
-            _check_length(records, fasta, sequence_length(model), model_file)
-            ism = _compiled(at_length(model, records.length), sites, outputs)
-        compiled = perf_counter()
-        contents = contents_of(ism, records, model_file.name)
-        with open_scores(target, contents, overwrite=overwrite) as file:
-            for begin, size in _batches(contents, batch_size):
-                _add(file, ism, records.one_hot[begin : begin + size])
-                moved(file.count, contents.count)
-    ended = perf_counter()
-    mutants = _mutants(records, sites)
-    times = compiled - began, ended - compiled
-    return Summary(contents.count, len(sites), mutants, *times, target)
+    with bar() as shown:
+        found, source = _job(wanted, inputs, places, shown)
+        working = target if target.suffix == STORE else target.with_name(f"{target.name}.part.zarr")
+        with _room(working, places):
+            store = found.store(working, resume=places.resume or bool(places.shard))
+            ready = perf_counter()
+            halved = _scored(found, store, places, shown)
+        ended = perf_counter()
+        paths = [target]
+        if working != target:
+            shown.says("writing")
+            paths = _written(store, target, places)
+            shutil.rmtree(working)
+    times = ready - began, ended - ready
+    return Summary(store, shown.tally, *times, halved, source.problems, source.notes, paths)
 
 
-def _compiled(model: Any, sites: range, outputs: Sequence[str]) -> Any:
-    import ismc
+def check_run(wanted: Wanted, inputs: Inputs, places: Places, target: Path) -> None:
+    """Checks what can be checked before TensorFlow loads.
 
-    return ismc.compile(model, sites=sites, outputs=list(outputs) or None, score=difference)
-
-
-def _loaded(
-    path: Path,
-    records: Records,
-    fasta: Path,
-    start: int | None,
-    end: int | None,
-    outputs: Sequence[str],
-) -> Any:
-    """The artifact, if it was made for such sequences, sites and outputs."""
-    import_keras()
-    import ismc
-
-    ism = ismc.load(path)
-    _check_length(records, fasta, ism.input_shape[0], path)
-    if ism.record.score not in ("", named(difference)):
+    Raises:
+        InputError: when options do not go together, or files are not there.
+    """
+    given = [name for name in ("fasta", "bed", "array", "vcf") if getattr(inputs, name)]
+    if not given:
         raise InputError(
-            f"The artifact {path} has the score {ism.record.score!r}, expected mutant minus "
-            "reference, as files of scores hold.",
-            hint="Use ismc.load in Python, or make the artifact with ismc compile.",
+            "There are no sequences, expected one of --fasta, --bed, --array, --vcf.",
+            hint="--bed and --vcf also need --genome.",
         )
-    ranges = [(i, i + 1) for i in site_range(start, end, records.length)]
-    if list(ism.sites) != ranges and not (start is None and end is None):
+    if len(given) > 1 and set(given) != {"bed", "vcf"}:
         raise InputError(
-            f"The artifact {path} is for {len(ism.sites)} sites, {ism.sites[0]} to "
-            f"{ism.sites[-1]}, expected {ranges[0]} to {ranges[-1]}.",
-            hint="Leave out --start and --end, or compile it again with them.",
+            f"Sequences come from {' and '.join(f'--{name}' for name in given)}, expected one.",
+            hint="Only --vcf goes with --bed: variants are then scored in these windows.",
         )
-    if outputs and list(outputs) != ism.output_names:
+    if places.shard and target.suffix != STORE:
         raise InputError(
-            f"The artifact {path} has the outputs {ism.output_names}, expected {list(outputs)}.",
-            hint="Leave out --outputs, or compile it again with them.",
+            f"The output of --shard is {target}, expected a store .zarr.",
+            hint="Write a store, and convert it with ismc convert when all shards are done.",
         )
-    return ism
-
-
-def _add(file: ScoreFile, ism: Any, x: np.ndarray) -> None:
-    scores, references = ism.flat(ism.saturate(x)), ism.flat(ism.reference(x))
-    found, own = ([np.asarray(y) for y in ys] for ys in (scores, references))
-    if not ism.plan.scored:
-        found = [difference(r[:, None, None], y) for r, y in zip(own, found, strict=True)]
-    file.add(found, own)
-
-
-def _batches(contents: Contents, size: int | None) -> Iterator[tuple[int, int]]:
-    """Where each batch begins and its size; by default, scores of a batch take 256 MiB at most."""
-    if size is None:
-        shapes = contents.shapes().values()
-        bytes_each = sum(4 * prod(shape[1:]) for shape in shapes)
-        size = max(1, min(BATCH, BATCH_BYTES // max(bytes_each, 1)))
-    for begin in range(0, contents.count, size):
-        yield begin, min(size, contents.count - begin)
-
-
-def _mutants(records: Records, sites: range) -> int:
-    """Three per known letter, four per N."""
-    known = int(records.one_hot[:, sites.start : sites.stop].sum())
-    return len(LETTERS) * len(sites) * len(records.names) - known
-
-
-def _check_apart(target: Path, *inputs: Path) -> None:
-    for path in inputs:
-        if target.exists() and target.samefile(path):
+    shard_of(places.shard)
+    suffixes = (STORE, ".npz", ".h5", ".tsv", ".tsv.gz")
+    exists = target.exists() and target.suffix == STORE
+    check_target(target, suffixes, overwrite=places.overwrite or exists, folder=exists)
+    for path in (*wanted.models, inputs.fasta, inputs.bed, inputs.array, inputs.vcf, inputs.genome):
+        if path is not None and target.exists() and path.exists() and target.samefile(path):
             raise InputError(
                 f"The output {target} is the input {path}, expected another file.",
                 hint="Choose another name with -o.",
             )
 
 
-def _check_length(records: Records, fasta: Path, length: int | None, model: Path) -> None:
-    if length is not None and records.length != length:
+def _job(wanted: Wanted, inputs: Inputs, places: Places, shown: Bar) -> tuple[Job, Any]:
+    """What is scored; texts are checked before TensorFlow loads where no model is needed for it."""
+    source = None
+    if inputs.bed is None and inputs.vcf is None:
+        source = inputs.source(inputs.length)
+        chosen_sites(places.start, places.end, places.sites, source.length)
+    shown.says("loading")
+    program = Program(wanted)
+    length = _length(program, inputs, source)
+    sites = chosen_sites(places.start, places.end, places.sites, length)
+    variants = None
+    if inputs.vcf is not None:
+        variants = inputs.variants(length)
+        source, sites = variants.windows, positions(variants)
+    elif source is None:
+        source = inputs.source(length)
+    shown.says("compiling")
+    ism = program.at(sites, length, more=variants is not None)
+    chromosomes = inputs.chromosomes()
+    found = job(ism, source, wanted.name, variants, chromosomes, places.batch_size)
+    return found, variants or source
+
+
+def _length(program: Program, inputs: Inputs, source: Any) -> int:
+    """The length of all sequences."""
+    given = inputs.length or (None if source is None else source.length)
+    if given is None and program.length is None:
         raise InputError(
-            f"The sequences of {fasta} have {records.length} letters, expected {length}, as the "
-            f"model {model} takes.",
-            hint=f"Cut or pad the sequences to {length} letters; N is an unknown letter.",
+            f"The model {program.wanted.name} takes sequences of any length, expected one.",
+            hint="Give a length: --length 1000.",
         )
+    if program.length is not None and given not in (None, program.length):
+        found = f"The sequences of {source.path} have {given} letters" if source else ""
+        raise InputError(
+            f"{found or f'--length is {given}'}, expected {program.length}, as the model "
+            f"{program.wanted.name} takes.",
+            hint=f"Cut or pad the sequences to {program.length} letters; N is an unknown letter.",
+        )
+    return int(program.length or given or 0)
 
 
 @contextmanager
-def _bar() -> Iterator[Any]:
-    """A bar over sequences on stderr, which says that the model is compiled until it moves."""
-    with extras():
-        from rich.console import Console
-        from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    hidden = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
-        task = progress.add_task("compiling", total=None)
+def _room(working: Path, places: Places) -> Iterator[None]:
+    """The place of the store, free for a new one if that is wanted; no empty one is left there."""
+    if working.exists() and places.overwrite and not (places.resume or places.shard):
+        opened(working)  # nothing else is removed
+        shutil.rmtree(working)
+    before = working.exists()
+    try:
+        yield
+    except BaseException:
+        if working.exists() and not before and not opened(working).done.any():
+            shutil.rmtree(working)
+        raise
 
-        def move(done: int, total: int) -> None:
-            progress.update(task, description="sequences", completed=done, total=total)
 
-        yield move
+def _scored(found: Job, store: Store, places: Places, shown: Bar) -> int:
+    """Scores the blocks that are not done; how often tiles were halved."""
+    mine = shard_of(places.shard)
+    blocks = [i for i in range(store.facts.blocks) if mine(i)]
+    done = store.done
+    rows = [store.facts.rows(i) for i in blocks]
+    ready = sum(r.stop - r.start for i, r in zip(blocks, rows, strict=True) if done[i])
+    shown.begins(ready, sum(r.stop - r.start for r in rows))
+    if places.ray is not None:
+        from ismc.distributed import scan_on_ray
+
+        scan_on_ray(found.ism, store, blocks, shown.moved, places.ray)
+        return 0
+    scorer = Scorer(found.ism)
+    scan(scorer, store, blocks, shown.moved)
+    store.tidy()
+    return scorer.halved
+
+
+def _written(store: Store, target: Path, places: Places) -> list[Path]:
+    """The file that was asked for."""
+    if store.facts.slots:
+        from ismc.io.variant_table import write_variants
+
+        return [write_variants(store, target, overwrite=places.overwrite)]
+    from ismc.io.convert import convert
+
+    return convert(store, target, None, overwrite=places.overwrite)
+
+
+def _first(texts: Sequence[str]) -> str:
+    more = f" (and {len(texts) - SHOWN} more)" if len(texts) > SHOWN else ""
+    return "; ".join(texts[:SHOWN]) + more
+
+
+def _size(path: Path) -> int:
+    if path.is_dir():
+        return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+    return path.stat().st_size

@@ -15,12 +15,16 @@ from rich.console import Console
 from rich.table import Table
 
 import ismc
-from ismc.demo import TASKS, Site, load_model, load_sequence, strongest
+from ismc.demo import FOLDER, TASKS, Site, load_model, strongest
 from ismc.errors import InputError
-from ismc.io.contents import contents_of
+from ismc.io.convert import convert
 from ismc.io.extras import extras
-from ismc.io.scores import check_target, difference, open_scores
+from ismc.io.fasta import open_fasta
+from ismc.io.targets import check_target
+from ismc.jobs import job
 from ismc.plot import plot_saturation
+from ismc.scan import Scorer
+from ismc.scan import scan as run
 
 MUTANTS, ROUNDS = 512, 3
 FLANK = 6
@@ -37,24 +41,22 @@ def scan(directory: Path, *, overwrite: bool) -> tuple[Site, ...]:
         import_module("matplotlib")
         import_module("logomaker")
     directory.mkdir(parents=True, exist_ok=True)
-    check_target(scores_file, overwrite=overwrite)
+    check_target(scores_file, (".npz",), overwrite=overwrite)
     if figure_file.exists() and not overwrite:
         raise InputError(f"{figure_file} exists already.", hint="Add --overwrite.")
 
-    model, records = load_model(), load_sequence()
+    model, source = load_model(), open_fasta(FOLDER / "enhancer.fa")
     console.print(f"compiling {model.name} ({model.count_params():,} parameters)")
-    ism = ismc.compile(model, score=difference)
-    x = records.one_hot
-    scores = ism.predict(x, verbose=0)
-    with open_scores(
-        scores_file, contents_of(ism, records, "demo model"), overwrite=overwrite
-    ) as out:
-        out.add([scores], [np.asarray(ism.reference(x))])
+    ism = ismc.compile(model, score="difference")
+    store = job(ism, source, "demo model").store(None)
+    run(Scorer(ism), store, range(store.facts.blocks), lambda _: None)
+    convert(store, scores_file, overwrite=overwrite)
+    scores, x = np.asarray(store.scores()[:]), np.asarray(store.one_hot[:], np.float32)
     sites = strongest(scores[0], x[0], TASKS)
     clear = [site for site in sites if site.score > sites[0].score / 4][:LOGOS]
     logos = [(site.start, site.stop, TASKS.index(site.task)) for site in clear]
     figure = plot_saturation(
-        scores[0], x[0], tasks=TASKS, zooms=sorted(logos), title=f"{records.names[0]}"
+        scores[0], x[0], tasks=TASKS, zooms=sorted(logos), title=f"{source.names[0]}"
     )
     figure.savefig(figure_file, dpi=150)
     console.print(_table(sites, x[0]))

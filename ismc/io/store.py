@@ -37,7 +37,7 @@ import numpy as np
 from ismc.errors import ArtifactError, InputError
 from ismc.io.extras import extras
 from ismc.io.facts import Facts, Output, attributes_of, facts_of
-from ismc.io.formats import reported
+from ismc.io.targets import reported
 
 if TYPE_CHECKING:
     from ismc.io.sources import Coordinates
@@ -268,24 +268,40 @@ def _fill(group: Any, facts: Facts, content: Content) -> None:
     """All arrays: those of records written, those of scores empty."""
     count, block, channels = facts.count, facts.block, len(facts.letters)
     for key, values in content.columns(facts).items():
-        text = values.dtype.kind in "UTO"
-        array = group.create_array(
-            key,
-            shape=values.shape,
-            dtype=str if text else values.dtype,
-            chunks=tuple(max(size, 1) for size in values.shape),
-        )
-        array[...] = values
+        kind = "str" if values.dtype.kind in "UTO" else values.dtype.name
+        chunks = tuple(max(size, 1) for size in values.shape)
+        _array(group, key, values.shape, chunks, kind)[...] = values
     blocks: dict[str, tuple[tuple[int, ...], str]] = {"one_hot": ((facts.length, channels), "int8")}
     for output in facts.outputs:
         scored = (facts.width, channels, *output.score)
         blocks[facts.key("scores", output.name)] = scored, "float32"
         blocks[facts.key("reference", output.name)] = output.shape, "float32"
     for key, (shape, dtype) in blocks.items():
-        group.create_array(key, shape=(count, *shape), chunks=(block, *shape), dtype=dtype)
-    group.create_array("done", shape=(facts.blocks,), chunks=(1,), dtype="bool")
+        _array(group, key, (count, *shape), (block, *shape), dtype)
+    _array(group, "done", (facts.blocks,), (1,), "bool")
     for number, rows in content.blocks(block):
         group["one_hot"][facts.rows(number)] = rows
+
+
+def _array(
+    group: Any, key: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: str
+) -> Any:
+    """An empty array, compressed.
+
+    Blosc holds a Zstandard of its own. That of `zarr.codecs.ZstdCodec` may be another library's
+    that was imported before, and its bytes are others then.
+    """
+    from zarr.codecs import BloscCodec
+
+    size = 1 if dtype == "str" else np.dtype(dtype).itemsize
+    shuffle = "shuffle" if size > 1 else "noshuffle"
+    return group.create_array(
+        key,
+        shape=shape,
+        chunks=chunks,
+        dtype=str if dtype == "str" else dtype,
+        compressors=BloscCodec(typesize=size, cname="zstd", clevel=1, shuffle=shuffle),
+    )
 
 
 @contextmanager

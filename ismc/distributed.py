@@ -1,0 +1,169 @@
+"""A long run on a cluster of Ray: one actor per device, which writes to the store by itself.
+
+Needs the extra ``ray``, and a folder that all nodes see. The program lies beside the store as an
+artifact while the run lasts, so that nodes need neither the model's file nor its code, and actors
+that are started anew find it. An actor reads the records of a block from the store, scores them and
+writes them there; what is sent back is only how long it took. Ray starts actors anew that die, and
+gives the blocks of a lost node to others. Blocks that were marked before they died are written
+again, with the same bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import count
+from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ismc.errors import InputError
+from ismc.io.extras import extras
+from ismc.io.store import Store, opened
+from ismc.scan import Moved, Scorer, scan
+
+
+class Actor:
+    """Scores blocks of one store; lives on one device."""
+
+    def __init__(self, packed: Any, folder: str, path: str) -> None:
+        """Loads the program.
+
+        Args:
+            packed: what `pack` returned.
+            folder: where it left the artifacts.
+            path: of the store.
+        """
+        self.scorer = Scorer(unpack(packed, Path(folder)))
+        self.store = opened(Path(path), write=True)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Scores some blocks; says what they took."""
+        found: list[Moved] = []
+        scan(self.scorer, self.store, [int(i) for i in batch["block"]], found.append, again=True)
+        rows = [asdict(moved) for moved in found]
+        return {key: [row[key] for row in rows] for key in rows[0]}
+
+
+def scan_on_ray(
+    ism: Any,
+    store: Store,
+    blocks: Sequence[int],
+    moved: Callable[[Moved], None],
+    address: str = "",
+) -> None:
+    """Scores the blocks of a store that are not done, on a cluster of Ray.
+
+    Args:
+        ism: a compiled or loaded program, or an ensemble.
+        store: on disk, in a folder that all nodes see.
+        blocks: numbers of blocks; those that are done are left alone.
+        moved: is told of each block that was written.
+        address: of the cluster; ``""`` for one that is there, or a new one on this machine.
+
+    Raises:
+        InputError: when the store is in memory, or the cluster cannot be reached.
+        IsmcError: when Ray is not installed.
+    """
+    if store.path is None:
+        raise InputError(
+            "The store is in memory, expected a folder that all nodes see.",
+            hint="Pass output='OUT.zarr'.",
+        )
+    done = store.done
+    left = [block for block in blocks if not done[block]]
+    path = store.path.resolve()
+    if left:
+        with (
+            TemporaryDirectory(prefix=f".{path.name}.", suffix=".program", dir=path.parent) as name,
+            _connected(address) as ray,
+        ):
+            arguments = pack(ism, Path(name)), name, str(path)
+            _scan(ray, arguments, left, moved)
+    store.tidy()
+
+
+def _scan(
+    ray: Any, arguments: tuple[Any, ...], blocks: Sequence[int], moved: Callable[[Moved], None]
+) -> None:
+    """The blocks as rows of Ray Data, an actor on each device."""
+    import ray.data as data
+
+    context = data.DataContext.get_current()
+    context.enable_progress_bars = False
+    resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    gpus = int(sum(found.get("GPU", 0) for found in resources))
+    cpus = [found["CPU"] for found in resources if found.get("CPU", 0) >= 1]
+    if not gpus and not cpus:
+        raise InputError("The cluster has no processors.", hint="Give its nodes some.")
+    rows = data.from_items([{"block": i} for i in blocks], override_num_blocks=len(blocks))
+    found = rows.map_batches(
+        Actor,
+        fn_constructor_args=arguments,
+        batch_size=1,
+        compute=data.ActorPoolStrategy(size=min(gpus or len(cpus), len(blocks))),
+        num_cpus=None if gpus else min(cpus),
+        num_gpus=1 if gpus else None,
+    )
+    for row in found.iter_rows():
+        moved(Moved(**row))
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Any]:
+    """The module `ray`, connected; disconnected at the end if it was not before."""
+    with extras():
+        import ray
+    if ray.is_initialized():
+        yield ray
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            ray.init(address=address or None, log_to_driver=False, logging_level=logging.WARNING)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"The cluster {address!r} cannot be reached ({error}).",
+            hint="Start one with ray start --head, and pass the address that it prints.",
+        ) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def pack(ism: Any, folder: Path) -> Any:
+    """Writes artifacts into a folder; what is returned can be sent to other processes.
+
+    Raises:
+        InputError: for an artifact whose weights were replaced.
+    """
+    names = (f"{i}.ismc" for i in count())
+
+    def packed(program: Any) -> str:
+        path = folder / next(names)
+        if hasattr(program, "save"):
+            program.save(path, verbose=0)
+        elif program.arrays is program.own:
+            copyfile(program.path, path)
+        else:
+            raise InputError(
+                "The artifact has other weights than its file.", hint="Save one with these weights."
+            )
+        return path.name
+
+    return ism.with_programs(packed) if hasattr(ism, "with_programs") else packed(ism)
+
+
+def unpack(packed: Any, folder: Path) -> Any:
+    """The program that `pack` wrote, loaded."""
+    import ismc
+
+    def loaded(name: str) -> Any:
+        return ismc.load(folder / name)
+
+    return loaded(packed) if isinstance(packed, str) else packed.with_programs(loaded)

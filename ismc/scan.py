@@ -1,0 +1,190 @@
+"""The long run: every block of a store that is not done is scored and written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from ismc.errors import InputError
+from ismc.io.store import Store
+
+Array = np.ndarray
+FULL = ("RESOURCE_EXHAUSTED", "out of memory", "Out of memory", "OOM when allocating")
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What one block took.
+
+    Attributes:
+        block: its number.
+        records: how many it holds.
+        sites: of all its records.
+        mutants: sequences that differ from their reference: three per known letter, four per N.
+        answering: seconds that the program took.
+        waiting: seconds that the program stood still, for reading and for writing.
+    """
+
+    block: int
+    records: int
+    sites: int
+    mutants: int
+    answering: float
+    waiting: float
+
+
+class Scorer:
+    """Answers for blocks; where memory runs out, tiles of half the sites are tried.
+
+    Attributes:
+        ism: what is called: a compiled or loaded program, or an ensemble.
+        halved: how often tiles were halved.
+    """
+
+    def __init__(self, ism: Any) -> None:
+        self.ism, self.halved = ism, 0
+
+    def __call__(self, one_hot: Array, at: Array | None = None) -> tuple[list[Array], list[Array]]:
+        """Scores ``[n, S, 4, *score]`` and references ``[n, *output]`` of each output.
+
+        A program without a score answers with outputs; scores are then mutant minus reference.
+
+        Args:
+            one_hot: int8 ``[n, L, 4]``.
+            at: ``[n, S]`` positions of each record's own sites, -1 for none; NaN stands there.
+
+        Raises:
+            InputError: when one site of one sequence does not fit into memory.
+        """
+        x = np.asarray(one_hot, np.float32)
+        while True:
+            try:
+                if at is None:
+                    found = self.ism.flat(self.ism.saturate(x))
+                else:
+                    found = self._own_sites(x, at)
+                found = [np.asarray(y) for y in found]
+                own = [np.asarray(y) for y in self.ism.flat(self.ism.reference(x))]
+                if not self.ism.score_name:
+                    found = [y - r[:, None, None] for y, r in zip(found, own, strict=True)]
+                return found, own
+            except Exception as error:
+                if not _is_full(error):
+                    raise
+                self._halve(error)
+
+    def _own_sites(self, x: Array, at: Array) -> list[Array]:
+        """Answers at the sites of each record."""
+        starts = [start for start, _ in self.ism.sites]
+        if len(starts) == 1:
+            return self.ism.flat(self.ism.saturate(x))
+        numbers = np.searchsorted(starts, np.maximum(at, 0))
+        rows = [self._at(x[i : i + 1], numbers[i][at[i] >= 0]) for i in range(len(x))]
+        found = []
+        for ys in zip(*rows, strict=True):
+            result = np.full((*at.shape, *ys[0].shape[2:]), np.nan, np.float32)
+            for i, y in enumerate(ys):
+                result[i, at[i] >= 0] = y[0]
+            found.append(result)
+        return found
+
+    def _at(self, x: Array, numbers: Array) -> list[Array]:
+        """Answers for one record at sites by number; only tiles that hold them are run."""
+        found = self.ism.saturated(self.ism.inputs(x), numbers.tolist())
+        return [np.asarray(y)[:, numbers] for y in found]
+
+    def _halve(self, error: Exception) -> None:
+        smaller = halved(self.ism)
+        if smaller is None:
+            raise InputError(
+                f"The program does not fit into memory, even for one site at a time ({error}).",
+                hint="Take a machine or a device with more, or fewer --outputs.",
+            ) from error
+        self.ism, self.halved = smaller, self.halved + 1
+
+
+def halved(ism: Any) -> Any:
+    """The same program with tiles of half the sites, or ``None`` where they hold one."""
+    if hasattr(ism, "with_programs"):
+        return ism.with_programs(halved)
+    used = [p.arrangement.sites for p in ism.programs.values() if hasattr(p, "arrangement")]
+    now = max(used, default=ism.tile or len(ism.sites))
+    return None if now <= 1 else replace(ism, tile=now // 2, programs={})
+
+
+def scan(
+    scorer: Scorer,
+    store: Store,
+    blocks: Iterable[int],
+    moved: Callable[[Moved], object],
+    *,
+    again: bool = False,
+) -> None:
+    """Scores blocks and writes them, one while the next is scored.
+
+    Args:
+        scorer: answers for a block.
+        store: where records are read and scores are written.
+        blocks: numbers of blocks; those that are done are left alone.
+        moved: is told of each block that was written.
+        again: whether blocks that are done are scored all the same.
+
+    Raises:
+        ArtifactError: when the disk is full; what was written stays.
+        InputError: when memory runs out for the smallest program.
+    """
+    done = store.done
+    writing: Future[None] | None = None
+    last: Moved | None = None
+    with ThreadPoolExecutor(1) as pool:
+        for block in blocks:
+            if done[block] and not again:
+                continue
+            began = perf_counter()
+            rows = store.facts.rows(block)
+            one_hot = np.asarray(store.one_hot[rows])
+            at = np.asarray(store.group["at"][rows]) if store.facts.slots else None
+            read = perf_counter()
+            scores, references = scorer(one_hot, at)
+            answered = perf_counter()
+            _finished(writing, last, moved)
+            writing = pool.submit(store.write, block, scores, references)
+            last = _moved(block, one_hot, store, at)
+            waiting = perf_counter() - answered + read - began
+            last = replace(last, answering=answered - read, waiting=waiting)
+        began = perf_counter()
+        if writing is not None and last is not None:
+            writing.result()
+            moved(replace(last, waiting=last.waiting + perf_counter() - began))
+
+
+def _finished(
+    writing: Future[None] | None, last: Moved | None, moved: Callable[[Moved], object]
+) -> None:
+    """Waits for the block that is being written, and tells of it."""
+    if writing is not None and last is not None:
+        writing.result()
+        moved(last)
+
+
+def _moved(block: int, one_hot: Array, store: Store, at: Array | None) -> Moved:
+    if at is None:
+        starts = np.asarray([start for start, _ in store.facts.sites])
+        known = int(one_hot[:, starts].sum())
+        sites = len(one_hot) * len(starts)
+    else:
+        held = at >= 0
+        known = int(np.take_along_axis(one_hot.sum(2), np.maximum(at, 0), 1)[held].sum())
+        sites = int(held.sum())
+    mutants = len(store.facts.letters) * sites - known
+    return Moved(block, len(one_hot), sites, mutants, 0.0, 0.0)
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether memory ran out, on whatever runtime."""
+    return isinstance(error, MemoryError) or any(text in str(error) for text in FULL)

@@ -1,0 +1,92 @@
+"""A cluster of three nodes on one machine answers as one process does, also when a node dies."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ismc
+from ismc.commands.bars import Bar
+from ismc.commands.run import run
+from ismc.distributed import pack, unpack
+from ismc.errors import InputError
+from ismc.scan import Moved
+from tests.runs import LENGTH, contents, folder_of_inputs, places, regions, small_model, wanted
+
+ray = pytest.importorskip("ray", reason="pip install 'ismc[ray]'")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # of Ray's own threads and sockets
+    pytest.mark.xdist_group("ray"),
+]
+
+
+QUICK = {  # a node that is dead is missed soon
+    "health_check_initial_delay_ms": 1000,
+    "health_check_period_ms": 500,
+    "health_check_timeout_ms": 3000,
+    "health_check_failure_threshold": 3,
+}
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """A head and two more nodes, one processor each."""
+    from ray.cluster_utils import Cluster
+
+    size = {"num_cpus": 1, "object_store_memory": 100 << 20}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        head = size | {"include_dashboard": False, "_system_config": QUICK}
+        found = Cluster(initialize_head=True, head_node_args=head)
+        nodes = [found.add_node(**size) for _ in range(2)]
+        ray.init(address=found.address, log_to_driver=False, logging_level="ERROR")
+    yield found, nodes
+    ray.shutdown()
+    found.shutdown()
+
+
+def test_three_nodes_and_one_that_dies(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, nodes = cluster
+    folder = folder_of_inputs(tmp_path, models=2)
+    some = wanted(folder, outputs=("head",))
+    one, many, less = (tmp_path / f"{name}.zarr" for name in ("one", "many", "less"))
+    run(some, regions(folder), places(batch_size=1), one)
+    summary = run(some, regions(folder), places(batch_size=1, ray=""), many)
+    assert summary.tally.records == 30
+    assert contents(many) == contents(one)
+
+    real, told = Bar.moved, []
+
+    def moved(self: Bar, what: Moved) -> None:
+        told.append(what.block)
+        if len(told) == 4:
+            found.remove_node(nodes[0], allow_graceful=False)
+        real(self, what)
+
+    monkeypatch.setattr(Bar, "moved", moved)
+    run(some, regions(folder), places(batch_size=1, ray=""), less)
+    assert len([node for node in ray.nodes() if node["Alive"]]) == 2
+    assert sorted(told) == list(range(30))
+    assert contents(less) == contents(one)
+
+
+def test_a_program_is_packed_and_unpacked(tmp_path: Path) -> None:
+    x = np.eye(4, dtype=np.float32)[np.random.default_rng(0).integers(0, 4, (2, LENGTH))]
+    both = ismc.ensemble(
+        [small_model(0), small_model(1)], reverse_complement=True, shifts=(0, 2), score="centred"
+    )
+    packed = pickle.loads(pickle.dumps(pack(both, tmp_path)))  # noqa: S301
+    again = unpack(packed, tmp_path)
+    for a, b in zip(both.flat(both.saturate(x)), again.flat(again.saturate(x)), strict=True):
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+    loaded = again.members[0].program
+    with pytest.raises(InputError, match="other weights"):
+        pack(loaded.with_weights(small_model(1)), tmp_path)
