@@ -22,6 +22,7 @@ RESULTS = Path("benchmarks/results")
 RACES, GROWTH = RESULTS / "races-cpu2.json", RESULTS / "growth-cpu2.json"
 CACHED, ELSEWHERE = RESULTS / "cached-cpu2.json", RESULTS / "elsewhere-cpu2.json"
 LATENCY, PRECISION = RESULTS / "latency-cpu2.json", RESULTS / "precision-cpu2.json"
+OVERHEAD, STREAM = RESULTS / "overhead-cpu2.json", RESULTS / "stream-cpu2.json"
 NAIVE = "naive"
 
 app = typer.Typer(
@@ -134,6 +135,26 @@ def precision(
 
 
 @app.command()
+def overhead(
+    json: Annotated[Path, typer.Option("--json", help="The file to write.")] = OVERHEAD,
+) -> None:
+    """From regions to a store, beside the bare calls of the program."""
+    from benchmarks import overhead as what
+
+    _each(what, json)
+
+
+@app.command()
+def stream(
+    json: Annotated[Path, typer.Option("--json", help="The file to write.")] = STREAM,
+) -> None:
+    """Memory of runs over a thousand to a hundred thousand records."""
+    from benchmarks import stream as what
+
+    _each(what, json)
+
+
+@app.command()
 def cached(
     json: Annotated[Path, typer.Option("--json", help="The file to write.")] = CACHED,
 ) -> None:
@@ -158,7 +179,7 @@ def _each(what: Any, file: Path) -> None:
     rows = []
     with _told(), reporting(len(what.MODELS), "models") as (say, step):
         for model in what.MODELS:
-            say(model)
+            say(str(model))
             rows.append(what.measured(model))
             step()
         records.write(file, {"machine": machine(), "rows": rows})

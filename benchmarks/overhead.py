@@ -1,0 +1,104 @@
+"""What the tool costs beside the program: regions to a store, against the bare calls.
+
+Both sides score the same records with the same compiled program. The bare side has them in memory
+and calls the program block by block. The tool's side begins at a BED and a FASTA, and ends at a
+Zarr store: it parses, encodes, writes and marks. Loading and compiling are in neither.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import shutil
+import statistics
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+import ismc
+from benchmarks.architectures import build
+from ismc.io.genome import Genome
+from ismc.io.regions import open_regions
+from ismc.jobs import job
+from ismc.scan import Scorer, scan
+
+Record = dict[str, Any]
+
+MODELS = ("basset", "factorized_basset", "deepstarr", "bpnet")
+COUNTS = {"basset": 64, "factorized_basset": 32, "deepstarr": 512, "bpnet": 8}
+ROUNDS = 3
+MARGIN = 10_000
+
+
+def measured(model: str) -> Record:
+    """Both sides in turn, after a call of each; medians of seconds."""
+    ism = ismc.compile(build(model, {}), score="difference")
+    count, length = COUNTS[model], ism.input_shape[0]
+    seconds: dict[str, list[float]] = {"bare": [], "tool": []}
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        _inputs(folder, count, length)
+        for turn in range(ROUNDS + 1):
+            spent = {"tool": _tool(ism, folder, length)}
+            spent["bare"] = _bare(ism, folder, length)
+            if turn:
+                for side, value in spent.items():
+                    seconds[side].append(value)
+    medians = {side: statistics.median(found) for side, found in seconds.items()}
+    return {"model": model, "records": count, "length": length, "seconds": medians}
+
+
+def _inputs(folder: Path, count: int, length: int) -> None:
+    """A synthetic genome, and regions all over it."""
+    rng = np.random.default_rng(0)
+    size = MARGIN + count * length * 2
+    letters = rng.choice(np.frombuffer(b"ACGT", np.uint8), size).tobytes().decode()
+    lines = "\n".join(letters[i : i + 60] for i in range(0, size, 60))
+    (folder / "genome.fa").write_text(f">chr1\n{lines}\n")
+    starts = np.sort(rng.integers(0, size - length, count))
+    rows = [f"chr1\t{s}\t{s + length}\tpeak{i}" for i, s in enumerate(starts)]
+    (folder / "regions.bed").write_text("\n".join(rows) + "\n")
+
+
+def _tool(ism: Any, folder: Path, length: int) -> float:
+    """Seconds from the files to the store."""
+    begin = perf_counter()
+    source = open_regions(folder / "regions.bed", folder / "genome.fa", length)
+    chromosomes = dict(Genome(folder / "genome.fa").lengths)
+    store = job(ism, source, "model", chromosomes=chromosomes).store(folder / "out.zarr")
+    scan(Scorer(ism), store, range(store.facts.blocks), lambda _: None)
+    spent = perf_counter() - begin
+    shutil.rmtree(folder / "out.zarr")
+    return spent
+
+
+def _bare(ism: Any, folder: Path, length: int) -> float:
+    """Seconds of the calls alone, in the same blocks."""
+    source = open_regions(folder / "regions.bed", folder / "genome.fa", length)
+    size = job(ism, source, "model").facts.block
+    blocks = [np.asarray(x, np.float32) for _, x in source.blocks(size)]
+    begin = perf_counter()
+    for x in blocks:
+        for y in (*ism.flat(ism.saturate(x)), *ism.flat(ism.reference(x))):
+            np.asarray(y)
+    return perf_counter() - begin
+
+
+def markdown(rows: list[Record]) -> str:
+    """A table of both sides."""
+    lines = [
+        "| model | regions | program alone, s | BED and FASTA to Zarr, s | overhead |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        bare, tool = row["seconds"]["bare"], row["seconds"]["tool"]
+        lines.append(
+            f"| {row['model']}, {row['length']} | {row['records']} | {bare:.2f} | {tool:.2f} | "
+            f"{100 * (tool / bare - 1):.1f}% |"
+        )
+    return "\n".join(lines)
