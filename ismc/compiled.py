@@ -21,6 +21,7 @@ from ismc.artifacts.record import named
 from ismc.artifacts.store import Store
 from ismc.calls import ISM, Inputs
 from ismc.dump import show
+from ismc.fingerprint import FingerprintError, architecture, code, digest
 from ismc.frontend import Model, answers
 from ismc.ir import Graph
 from ismc.letters import Letters
@@ -114,6 +115,20 @@ class CompiledISM(ISM):
     def versions(self) -> dict[str, str]:
         """Of what the programs were made with."""
         return {"ismc": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 of what layers and the score compute, without weights; no machine's part in it.
+
+        Parts that cannot be told, such as functions that hold variables, are left out.
+        """
+        parts = []
+        for part in (lambda: architecture(self.model).data, lambda: code(self.score)):
+            try:
+                parts.append(digest(part()))
+            except FingerprintError:
+                parts.append("")
+        return digest(parts)
 
     def texts(self) -> dict[str, str]:
         """What stands in entries and artifacts for whoever looks: the plan, the source."""

@@ -21,7 +21,7 @@ from shutil import copyfile
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ismc.errors import InputError
+from ismc.errors import ArtifactError, InputError, IsmcError
 from ismc.io.extras import extras
 from ismc.io.store import Store, opened
 from ismc.scan import Moved, Scorer, scan
@@ -53,7 +53,7 @@ def scan_on_ray(
     ism: Any,
     store: Store,
     blocks: Sequence[int],
-    moved: Callable[[Moved], None],
+    moved: Callable[[Moved], object],
     address: str = "",
 ) -> None:
     """Scores the blocks of a store that are not done, on a cluster of Ray.
@@ -79,7 +79,7 @@ def scan_on_ray(
     path = store.path.resolve()
     if left:
         with (
-            TemporaryDirectory(prefix=f".{path.name}.", suffix=".program", dir=path.parent) as name,
+            TemporaryDirectory(prefix=f".{path.name}.", suffix=".part", dir=path.parent) as name,
             _connected(address) as ray,
         ):
             arguments = pack(ism, Path(name)), name, str(path)
@@ -88,7 +88,7 @@ def scan_on_ray(
 
 
 def _scan(
-    ray: Any, arguments: tuple[Any, ...], blocks: Sequence[int], moved: Callable[[Moved], None]
+    ray: Any, arguments: tuple[Any, ...], blocks: Sequence[int], moved: Callable[[Moved], object]
 ) -> None:
     """The blocks as rows of Ray Data, an actor on each device."""
     import ray.data as data
@@ -106,11 +106,28 @@ def _scan(
         fn_constructor_args=arguments,
         batch_size=1,
         compute=data.ActorPoolStrategy(size=min(gpus or len(cpus), len(blocks))),
-        num_cpus=None if gpus else min(cpus),
+        num_cpus=None if gpus else 1,
         num_gpus=1 if gpus else None,
     )
-    for row in found.iter_rows():
-        moved(Moved(**row))
+    try:
+        for row in found.iter_rows():
+            moved(Moved(**row))
+    except ray.exceptions.RayError as error:
+        raise _told(error) from error
+
+
+def _told(error: BaseException) -> IsmcError:
+    """The error of ismc that ended an actor, or what Ray says."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, IsmcError):
+            return cause
+        cause = cause.__cause__ or getattr(cause, "cause", None)
+    lines = [line for line in str(error).splitlines() if line.strip()] or [repr(error)]
+    return ArtifactError(
+        f"The run on Ray ended early ({lines[-1].strip()}).",
+        hint="What was written stays; go on with --resume. Ray's logs say more.",
+    )
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,9 +12,11 @@ import numpy as np
 
 from ismc import __version__
 from ismc.errors import InputError
+from ismc.io.content import Content
 from ismc.io.digests import model_digest
 from ismc.io.facts import Facts, Output, block_size
-from ismc.io.store import Content, Store, created, in_memory, opened
+from ismc.io.regions import distinct
+from ismc.io.store import Store, created, in_memory, opened
 
 if TYPE_CHECKING:
     from ismc.io.sources import Source
@@ -82,7 +84,7 @@ def job(
     """
     name = ism.score_name or "difference"
     score = _score(name)
-    names = different(ism.output_names)
+    names = distinct(ism.output_names)
     shapes = zip(names, ism.shapes(), ism.reference_shapes(), strict=True)
     outputs = tuple(Output(name, tuple(s), tuple(r)) for name, s, r in shapes)
     at = None if variants is None else slots(variants)
@@ -107,7 +109,7 @@ def job(
         source=Path(source.path).name,
         source_digest=source.digest if variants is None else _digest(variants),
         genome="" if places is None else places.genome,
-        versions={"ismc": __version__, **versions()},
+        versions=_versions(ism),
     )
     more = {} if variants is None or at is None else {"at": at, **table(variants, at)}
     content = Content(
@@ -171,25 +173,8 @@ def positions(variants: Variants) -> list[int]:
     return sorted({row.site for row in variants.rows if row.window >= 0})
 
 
-def different(names: Sequence[str]) -> list[str]:
-    """The names, with a number after those that stand before; a layer may have two outputs."""
-    found: list[str] = []
-    for name in names:
-        label, count = name, 1
-        while label in found:
-            label, count = f"{name}_{count}", count + 1
-        found.append(label)
-    return found
-
-
-def versions() -> Mapping[str, str]:
-    """Of what programs run on, as far as it is installed."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {}
-    for name in ("tensorflow", "keras", "jax"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+def _versions(ism: Any) -> dict[str, str]:
+    """Of ismc, and what the programs were made with."""
+    first = getattr(ism, "first", ism)
+    made = getattr(first, "versions", None) or first.record.versions
+    return {**made, "ismc": __version__}

@@ -80,10 +80,17 @@ class Scorer:
 
     def _own_sites(self, x: Array, at: Array) -> list[Array]:
         """Answers at the sites of each record."""
-        starts = [start for start, _ in self.ism.sites]
-        if len(starts) == 1:
+        known = {start: i for i, (start, stop) in enumerate(self.ism.sites) if stop == start + 1}
+        positions, numbers = np.unique(at, return_inverse=True)
+        if missing := [int(p) for p in positions if p >= 0 and p not in known]:
+            raise InputError(
+                f"The program has no site {missing[0]} of one position, expected it for variants.",
+                hint="Compile it for all positions, which is the default.",
+            )
+        if len(self.ism.sites) == 1:
             return self.ism.flat(self.ism.saturate(x))
-        numbers = np.searchsorted(starts, np.maximum(at, 0))
+        numbers = np.asarray([known.get(p, -1) for p in positions.tolist()])[numbers]
+        numbers = numbers.reshape(at.shape)
         rows = [self._at(x[i : i + 1], numbers[i][at[i] >= 0]) for i in range(len(x))]
         found = []
         for ys in zip(*rows, strict=True):
@@ -101,20 +108,30 @@ class Scorer:
     def _halve(self, error: Exception) -> None:
         smaller = halved(self.ism)
         if smaller is None:
+            fixed = any(not hasattr(p, "build") for p in _programs(self.ism))
+            smallest = "and an artifact has one tile" if fixed else "even for one site at a time"
             raise InputError(
-                f"The program does not fit into memory, even for one site at a time ({error}).",
-                hint="Take a machine or a device with more, or fewer --outputs.",
+                f"The program does not fit into memory, {smallest} ({error}).",
+                hint="Compile it with less memory=, or take a device with more, or fewer outputs.",
             ) from error
         self.ism, self.halved = smaller, self.halved + 1
 
 
 def halved(ism: Any) -> Any:
-    """The same program with tiles of half the sites, or ``None`` where they hold one."""
+    """The same program with tiles of half the sites; nothing for one site, or an artifact."""
     if hasattr(ism, "with_programs"):
         return ism.with_programs(halved)
+    if not hasattr(ism, "build"):
+        return None
     used = [p.arrangement.sites for p in ism.programs.values() if hasattr(p, "arrangement")]
     now = max(used, default=ism.tile or len(ism.sites))
     return None if now <= 1 else replace(ism, tile=now // 2, programs={})
+
+
+def _programs(ism: Any) -> list[Any]:
+    """Those of an ensemble, or the one that there is."""
+    members = getattr(ism, "members", None)
+    return [ism] if members is None else [member.program for member in members]
 
 
 def scan(

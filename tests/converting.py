@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ismc.io.content import Content
 from ismc.io.facts import Facts, Output
 from ismc.io.sources import Coordinates
-from ismc.io.store import Content, Store, created
+from ismc.io.store import Store, created
 
 Array = np.ndarray
 TEXT = np.dtypes.StringDType()

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from ismc.io.content import Content
 from ismc.io.facts import Facts, Output
 from ismc.io.sources import Coordinates
-from ismc.io.store import Content, Store, created
+from ismc.io.store import Store, created
 from ismc.plot import files
 
 LENGTH, COUNT, BLOCK, START = 40, 8, 2, 500_000

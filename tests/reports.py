@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ismc.io.content import Content
 from ismc.io.facts import Facts, Output, block_size
 from ismc.io.sources import Coordinates
-from ismc.io.store import Content, Store, created
+from ismc.io.store import Store, created
 from ismc.report.entries import LEVELS, same_as
 from ismc.report.strongest import PEAKS
 

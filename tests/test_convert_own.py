@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from ismc.errors import InputError
+from ismc.io.content import Content
 from ismc.io.convert import FORMATS, convert
 from ismc.io.convert.hdf5_file import hdf5_file
 from ismc.io.facts import Facts, Output
-from ismc.io.store import Content, Store, in_memory
+from ismc.io.store import Store, in_memory
 from tests.converting import made, regions
 
 GENOME = {"chr1": 500, "chr2": 90}

@@ -221,8 +221,8 @@ def test_an_ensemble_is_taken_elsewhere(tmp_path: Path) -> None:
         (tmp_path / "p.ismc").write_bytes(data)
         return ismc.load(tmp_path / "p.ismc", cache=False)
 
-    packed = pickle.loads(pickle.dumps(here.packed(pack)))  # noqa: S301
-    there = packed.unpacked(unpack)
+    packed = pickle.loads(pickle.dumps(here.with_programs(pack)))  # noqa: S301
+    there = packed.with_programs(unpack)
     assert len(packs) == 2
     np.testing.assert_array_equal(there.saturate(x), here.saturate(x))
     assert here.with_programs(lambda _: None) is None

@@ -15,9 +15,10 @@ import pytest
 
 from ismc.commands.report import report
 from ismc.errors import ArtifactError, InputError, IsmcError
+from ismc.io.content import Content
 from ismc.io.extras import EXTRAS
 from ismc.io.facts import Output
-from ismc.io.store import Content, created, opened
+from ismc.io.store import created, opened
 from ismc.report import chosen
 from ismc.report.entries import OTHER, same_as, scaled
 from ismc.report.strongest import APART, PEAKS, Strongest, peaks

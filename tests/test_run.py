@@ -235,5 +235,17 @@ def test_the_same_in_python(files: Path, whole: Path, tmp_path: Path) -> None:
     assert "".join("ACGT"[i] for i in one.one_hot[0].argmax(1)) == letters
     text = ismc.score(model, letters, outputs="counts", score="centred")
     np.testing.assert_allclose(text.scores()[:], one.scores()[:], atol=1e-6)
+    program = ismc.compile(model, score="centred", outputs="counts")
+    with pytest.raises(InputError, match="compiled already"):
+        ismc.score(program, letters, score="difference")
+    with pytest.raises(InputError, match="compiled already"):
+        ismc.score(program, letters, sites=[3])
+    ready = ismc.score(program, letters, score="centred")
+    np.testing.assert_array_equal(ready.scores()[:], text.scores()[:])
+    twice = ismc.score([program, program], letters)
+    np.testing.assert_allclose(twice.scores()[:], text.scores()[:], atol=1e-6)
+    with pytest.warns(UserWarning, match="1 record left out"):
+        some = ismc.score(model, [letters, letters[:-1] + "!", letters], on_error="skip")
+    assert len(some) == 2
     with pytest.raises(InputError, match="chrom, start and end"):
         ismc.score(model, frame.rename(columns={"end": "stop"}), genome=files / "genome.fa")

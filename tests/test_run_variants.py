@@ -141,6 +141,10 @@ def test_the_same_in_python_and_by_an_artifact(files: Path, tmp_path: Path) -> N
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
         else:
             assert list(rows[0][column]) == list(rows[1][column])
+    every = ismc.score(ismc.compile(model, score="difference"), vcf, genome=genome)
+    np.testing.assert_allclose(every.scores("head")[:], found.scores("head")[:], atol=1e-6)
+    with pytest.raises(InputError, match="has no site 30"):
+        ismc.score(ismc.compile(model, score="difference", sites=[(20, 40)]), vcf, genome=genome)
     with pytest.raises(InputError, match="genome="):
         ismc.score(model, vcf)
 

@@ -45,6 +45,7 @@ class Record:
         programs: the modules by name, without their code.
         checked: the sites, by number, whose answers are in the file.
         made: when, in seconds since 1970.
+        identity: of what layers and the score compute; see `CompiledISM.identity`.
     """
 
     versions: Mapping[str, str]
@@ -63,6 +64,7 @@ class Record:
     programs: Mapping[str, Mapping[str, Any]]
     checked: tuple[int, ...]
     made: float
+    identity: str = ""
 
     def manifest(self) -> dict[str, Any]:
         """The record as JSON holds it."""
@@ -95,7 +97,7 @@ def record(manifest: Mapping[str, Any]) -> Record:
     Raises:
         KeyError, TypeError, ValueError, AttributeError: when it is none.
     """
-    data = {field.name: manifest[field.name] for field in fields(Record)}
+    data = {field.name: manifest[field.name] for field in fields(Record) if field.name in manifest}
     for key in ("names", "structure"):
         data[key] = nest.decoded(data[key])
     for key in ("chosen", "labels", "shapes", "weights", "checked"):

@@ -80,6 +80,7 @@ def save(ism: CompiledISM, path: str | Path, verbose: int | str = "auto") -> Non
         programs={name: module.record() for name, module in made.items()},
         checked=sites,
         made=time.time(),
+        identity=ism.identity,
     )
     blobs = {f"{name}{CODE}": module.code for name, module in made.items()}
     write(target, Container(record.manifest(), ism.texts(), blobs, arrays))

@@ -154,8 +154,6 @@ class Ensemble:
         members = (replace(m, program=made[id(m.program)]) for m in self.members)
         return replace(self, members=tuple(members))
 
-    packed = unpacked = with_programs
-
     def _counted(self) -> str:
         turns = len({view.reverse for view in self.views})
         shifts = len(self.views) // turns

@@ -55,8 +55,12 @@ class Inputs:
 
         if self.vcf is None or self.genome is None:
             raise InputError("A file of variants needs a genome.", hint="Name it with --genome.")
-        regions = None if self.bed is None else replace(self, vcf=None).source(length)
-        return open_variants(self.vcf, self.genome, length, self.on_error, regions=regions)
+        if self.bed is None:
+            return open_variants(self.vcf, self.genome, length, self.on_error)
+        regions = replace(self, vcf=None).source(length)
+        found = open_variants(self.vcf, self.genome, length, self.on_error, regions=regions)
+        problems, notes = (*regions.problems, *found.problems), (*regions.notes, *found.notes)
+        return replace(found, problems=problems, notes=notes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +89,6 @@ def shard_of(text: str) -> Callable[[int], bool]:
     if not (number.isdecimal() and count.isdecimal() and 0 <= int(number) <= int(count) != 0):
         raise InputError(
             f"--shard is {text!r}, expected a number and how many there are, as in 1/8.",
-            hint="In an array of SLURM: --shard $SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT.",
+            hint="In an array of SLURM: --shard $SLURM_ARRAY_TASK_ID/8.",
         )
     return lambda block: block % int(count) == int(number) % int(count)

@@ -29,6 +29,7 @@ class Wanted:
         score: the spelling of a score; by default that of an artifact, or ``difference``.
         reverse_complement: whether both strands are averaged.
         shifts: positions that sequences are moved by; answers are averaged.
+        memory: MiB that the working arrays may take.
     """
 
     models: tuple[Path, ...]
@@ -36,6 +37,7 @@ class Wanted:
     score: str = ""
     reverse_complement: bool = False
     shifts: tuple[int, ...] = (0,)
+    memory: int | None = None
 
     @property
     def name(self) -> str:
@@ -100,6 +102,7 @@ class Program:
             "sites": chosen,
             "outputs": list(wanted.outputs) or None,
             "score": wanted.score or "difference",
+            "memory": None if wanted.memory is None else wanted.memory << 20,
         }
         if not wanted.averaged:
             return ismc.compile(models[0], **settings)
@@ -110,7 +113,7 @@ class Program:
 
 def _artifact(wanted: Wanted) -> Any:
     """The one artifact, loaded."""
-    path = wanted.models[0]
+    path = next(path for path in wanted.models if is_artifact(path))
     if wanted.averaged:
         raise InputError(
             f"The artifact {path} is one program, expected files of models to average.",

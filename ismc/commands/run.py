@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,13 +15,14 @@ from ismc.commands.options import Inputs, Places, shard_of
 from ismc.commands.programs import Program, Wanted
 from ismc.commands.sites import chosen_sites
 from ismc.errors import InputError
-from ismc.io.store import Store, opened
+from ismc.io.problems import counted
+from ismc.io.problems import shown as first
+from ismc.io.store import Store, opened, removed
 from ismc.io.targets import check_target
 from ismc.jobs import Job, job, positions
 from ismc.scan import Scorer, scan
 
 STORE = ".zarr"
-SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -33,37 +34,43 @@ class Summary:
         tally: of this run alone.
         preparing: seconds to check, load and compile.
         seconds: of scoring and writing.
+        reading: seconds to read and encode records.
         halved: how often tiles were halved, for memory ran out.
         problems: records left out.
         notes: what else is worth saying.
         paths: files that were written.
+        kinds: how many variants there are of each kind.
     """
 
     store: Store
     tally: Tally
     preparing: float
     seconds: float
+    reading: float
     halved: int
     problems: Sequence[str]
     notes: Sequence[str]
     paths: Sequence[Path]
+    kinds: str = ""
 
     def __str__(self) -> str:
-        tally, busy = self.tally, max(self.tally.answering, 1e-9)
+        tally = self.tally
         rows = {
             "sequences": f"{tally.records:,}",
-            "sites": f"{self.store.facts.width:,}",
+            "sites": f"{self.store.facts.width:,}" + (" at most" if self.kinds else ""),
             "mutants": f"{tally.mutants:,}",
             "seconds": f"{self.seconds:.2f} (and {self.preparing:.2f} to load and compile)",
             "mutants/s": f"{tally.mutants / max(self.seconds, 1e-9):,.0f}",
-            "overhead": f"{100 * tally.waiting / busy:.1f}% of the program's time",
+            "files": f"{self.reading + tally.waiting:.2f} s to read and write",
         }
         if tally.records < len(self.store):
             rows["sequences"] += f" now, of {len(self.store):,}"
+        if self.kinds:
+            rows["variants"] = self.kinds
         if self.halved:
             rows["memory"] = f"ran out {self.halved} times; tiles were halved"
         if self.problems:
-            rows["left out"] = f"{len(self.problems):,} records: {_first(self.problems)}"
+            rows["left out"] = f"{counted(len(self.problems), 'record')}: {first(self.problems)}"
         lines = [f"{name:<10} {value}" for name, value in rows.items()]
         lines += [f"{'note':<10} {note}" for note in self.notes]
         return "\n".join(
@@ -84,17 +91,22 @@ def run(wanted: Wanted, inputs: Inputs, places: Places, target: Path) -> Summary
         found, source = _job(wanted, inputs, places, shown)
         working = target if target.suffix == STORE else target.with_name(f"{target.name}.part.zarr")
         with _room(working, places):
+            shown.says("reading")
+            compiled = perf_counter()
             store = found.store(working, resume=places.resume or bool(places.shard))
             ready = perf_counter()
+            reading = ready - compiled
             halved = _scored(found, store, places, shown)
         ended = perf_counter()
         paths = [target]
         if working != target:
             shown.says("writing")
             paths = _written(store, target, places)
-            shutil.rmtree(working)
-    times = ready - began, ended - ready
-    return Summary(store, shown.tally, *times, halved, source.problems, source.notes, paths)
+            removed(working)
+    times = ready - began - reading, ended - ready, reading
+    return Summary(
+        store, shown.tally, *times, halved, source.problems, source.notes, paths, _kinds(source)
+    )
 
 
 def check_run(wanted: Wanted, inputs: Inputs, places: Places, target: Path) -> None:
@@ -120,6 +132,16 @@ def check_run(wanted: Wanted, inputs: Inputs, places: Places, target: Path) -> N
             hint="Write a store, and convert it with ismc convert when all shards are done.",
         )
     shard_of(places.shard)
+    if places.overwrite and (places.shard or places.resume):
+        raise InputError(
+            "--overwrite is given with --shard or --resume, expected one of them.",
+            hint="Remove the old store first, or leave out --overwrite.",
+        )
+    if inputs.vcf and (places.sites or places.start is not None or places.end is not None):
+        raise InputError(
+            "--vcf is given with --start, --end or --sites, expected its own sites alone.",
+            hint="Leave them out; variants in regions are chosen by --bed.",
+        )
     suffixes = (STORE, ".npz", ".h5", ".tsv", ".tsv.gz")
     exists = target.exists() and target.suffix == STORE
     check_target(target, suffixes, overwrite=places.overwrite or exists, folder=exists)
@@ -175,15 +197,20 @@ def _length(program: Program, inputs: Inputs, source: Any) -> int:
 @contextmanager
 def _room(working: Path, places: Places) -> Iterator[None]:
     """The place of the store, free for a new one if that is wanted; no empty one is left there."""
-    if working.exists() and places.overwrite and not (places.resume or places.shard):
-        opened(working)  # nothing else is removed
-        shutil.rmtree(working)
+    if working.exists() and places.overwrite:
+        removed(working)
     before = working.exists()
     try:
         yield
     except BaseException:
-        if working.exists() and not before and not opened(working).done.any():
-            shutil.rmtree(working)
+        if working.exists():
+            store = opened(working)
+            done, count = int(store.done.sum()), store.facts.blocks
+            if not done and not before and not places.shard:  # others may write to it
+                removed(working)
+            else:
+                said = f"{done} of {count} blocks are kept in {working}; --resume goes on."
+                print(said, file=sys.stderr)
         raise
 
 
@@ -208,18 +235,15 @@ def _scored(found: Job, store: Store, places: Places, shown: Bar) -> int:
 
 def _written(store: Store, target: Path, places: Places) -> list[Path]:
     """The file that was asked for."""
-    if store.facts.slots:
-        from ismc.io.variant_table import write_variants
-
-        return [write_variants(store, target, overwrite=places.overwrite)]
     from ismc.io.convert import convert
 
     return convert(store, target, None, overwrite=places.overwrite)
 
 
-def _first(texts: Sequence[str]) -> str:
-    more = f" (and {len(texts) - SHOWN} more)" if len(texts) > SHOWN else ""
-    return "; ".join(texts[:SHOWN]) + more
+def _kinds(source: Any) -> str:
+    """How many variants there are of each kind, if there are variants."""
+    counts = getattr(source, "counts", {})
+    return ", ".join(f"{number:,} {kind}" for kind, number in counts.items())
 
 
 def _size(path: Path) -> int:

@@ -114,6 +114,12 @@ def run(
     ray_address: Annotated[
         str, _option(WHERE, "--ray-address", metavar="HOST:PORT", help="Of the cluster.")
     ] = "",
+    memory: Annotated[
+        int | None,
+        _option(
+            WHERE, "--memory", metavar="MIB", min=1, help="Of working arrays; 1024 by default."
+        ),
+    ] = None,
     batch_size: Annotated[
         int | None,
         _option(WHERE, "--batch-size", metavar="N", min=1, help="Sequences of a block."),
@@ -125,7 +131,7 @@ def run(
     """Score every letter at every site of every sequence, or the variants of a file."""
     with reporting():
         wanted = Wanted(
-            tuple(models), tuple(outputs or ()), score, reverse_complement, _numbers(shifts)
+            tuple(models), tuple(outputs or ()), score, reverse_complement, _numbers(shifts), memory
         )
         inputs = Inputs(
             fasta=fasta, bed=bed, vcf=vcf, array=array, genome=genome, length=length,

@@ -91,13 +91,14 @@ class Facts:
 
     def differs(self, other: Facts) -> list[str]:
         """How the other's scores could not stand in the same store: one line for each fact."""
-        skipped = ("versions", "model", "source", "formula")  # names may change, digests may not
-        return [
-            f"{item.name} is {_short(getattr(self, item.name))}, expected "
-            f"{_short(getattr(other, item.name))}"
-            for item in fields(self)
-            if item.name not in skipped and getattr(self, item.name) != getattr(other, item.name)
-        ]
+        skipped = ("versions", "model", "source", "genome", "formula")  # names may change
+        found = []
+        for name in (item.name for item in fields(self) if item.name not in skipped):
+            mine, expected = getattr(self, name), getattr(other, name)
+            if mine != expected:
+                said = _sites if name == "sites" else repr
+                found.append(f"{name} is {said(mine)}, expected {said(expected)}")
+        return found
 
 
 def block_size(outputs: Sequence[Output], sites: int, length: int) -> int:
@@ -130,6 +131,6 @@ def facts_of(attributes: dict[str, Any]) -> Facts:
     return Facts(**attributes)
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _sites(sites: Sequence[tuple[int, int]]) -> str:
+    """How many, and the first and the last."""
+    return f"{len(sites)} ranges, {sites[0]} to {sites[-1]}" if sites else "those of variants"

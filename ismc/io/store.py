@@ -22,10 +22,10 @@ Nothing in a store depends on when or by whom it was written.
 from __future__ import annotations
 
 import errno
+import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from glob import escape
 from os import PathLike
 from pathlib import Path
@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ismc.errors import ArtifactError, InputError
+from ismc.io.content import COORDINATES, Content, fill
 from ismc.io.extras import extras
 from ismc.io.facts import Facts, Output, attributes_of, facts_of
 from ismc.io.targets import reported
@@ -42,40 +43,7 @@ from ismc.io.targets import reported
 if TYPE_CHECKING:
     from ismc.io.sources import Coordinates
 
-COORDINATES = ("chrom", "start", "end", "summit", "strand")
 Array = np.ndarray
-
-
-@dataclass(frozen=True)
-class Content:
-    """What stands in a store before anything is scored.
-
-    Attributes:
-        names: of the records, ``N``.
-        blocks: from the size of a block to numbers and rows, int8 ``[n, L, 4]``, of all blocks.
-        coordinates: where the records lie in a genome, if they do.
-        chromosomes: their lengths, if they do.
-        more: other arrays by key.
-    """
-
-    names: Sequence[str]
-    blocks: Callable[[int], Iterable[tuple[int, Array]]]
-    coordinates: Coordinates | None = None
-    chromosomes: Mapping[str, int] = field(default_factory=dict)
-    more: Mapping[str, Array] = field(default_factory=dict)
-
-    def columns(self, facts: Facts) -> dict[str, Array]:
-        """The arrays that are written as a whole."""
-        found = {"names": np.asarray(self.names, np.dtypes.StringDType())}
-        if facts.sites:
-            found["sites"] = np.asarray(facts.sites, np.int64).reshape(-1, 2)
-        if self.coordinates is not None:
-            places = self.coordinates
-            found |= {name: np.asarray(getattr(places, name)) for name in COORDINATES}
-        if self.chromosomes:
-            found["genome_chroms"] = np.asarray([*self.chromosomes], np.dtypes.StringDType())
-            found["genome_sizes"] = np.asarray([*self.chromosomes.values()], np.int64)
-        return found | dict(self.more)
 
 
 class Store:
@@ -85,7 +53,12 @@ class Store:
         path: the folder, or ``None`` in memory.
         facts: what it holds.
         group: the group of Zarr.
+        problems: records that were left out in this process.
+        notes: what was done to records in this process.
     """
+
+    problems: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
     def __init__(self, path: Path | None, facts: Facts, group: Any) -> None:
         self.path, self.facts, self.group = path, facts, group
@@ -98,7 +71,7 @@ class Store:
         names = ", ".join(f"{o.name} {list(o.score)}" for o in facts.outputs)
         return (
             f"<Scores{where}: {facts.score} of {facts.model}, {facts.count:,} records of "
-            f"{facts.length}, {len(facts.sites)} sites, outputs {names}{rest}>"
+            f"{facts.length}, {facts.width} sites, outputs {names}{rest}>"
         )
 
     def __len__(self) -> int:
@@ -142,7 +115,16 @@ class Store:
 
     @property
     def sites(self) -> Array:
-        """int64 ``[S, 2]``, half-open."""
+        """int64 ``[S, 2]``, half-open.
+
+        Raises:
+            InputError: for variants, whose sites are those of each window.
+        """
+        if self.facts.slots:
+            raise InputError(
+                "A store of variants has other sites in each window, expected the same in all.",
+                hint="Their positions are in group['at'].",
+            )
         return np.asarray(self.group["sites"][:])
 
     @property
@@ -181,7 +163,19 @@ class Store:
             for output, score, reference in zip(facts.outputs, scores, references, strict=True):
                 self.group[facts.key("reference", output.name)][rows] = reference
                 self.group[facts.key("scores", output.name)][rows] = score
+            if self.path is not None:
+                self._settled(block)
             self.group["done"][block : block + 1] = True
+
+    def _settled(self, block: int) -> None:
+        """Waits until the chunks of a block are on the disk, so that its mark comes last."""
+        for kind in ("reference", "scores"):
+            for output in self.facts.outputs:
+                folder = Path(str(self.path)) / self.facts.key(kind, output.name) / "c" / str(block)
+                files = [folder] if folder.is_file() else folder.rglob("*")
+                for file in (path for path in files if path.is_file()):
+                    with file.open("rb+") as chunk:
+                        os.fsync(chunk.fileno())
 
     def tidy(self) -> None:
         """Removes what processes that were killed left, once every block is written."""
@@ -198,7 +192,7 @@ def in_memory(facts: Facts, content: Content) -> Store:
         import zarr
         from zarr.storage import MemoryStore
     group = zarr.create_group(MemoryStore(), attributes=attributes_of(facts))
-    _fill(group, facts, content)
+    fill(group, facts, content)
     return Store(None, facts, group)
 
 
@@ -214,9 +208,12 @@ def created(path: Path, facts: Facts, content: Content) -> Store:
     part = path.with_name(f".{path.name}.{token_hex(4)}.part")
     try:
         with reported(path):
-            _fill(zarr.create_group(part, attributes=attributes_of(facts)), facts, content)
+            fill(zarr.create_group(part, attributes=attributes_of(facts)), facts, content)
             with _taken():
                 part.rename(path)
+    except ArtifactError:
+        if not path.exists():  # another process may have made it, and tidied up, meanwhile
+            raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return opened(path, facts)
@@ -264,44 +261,13 @@ def open_scores(path: str | PathLike[str]) -> Store:
     return opened(Path(path))
 
 
-def _fill(group: Any, facts: Facts, content: Content) -> None:
-    """All arrays: those of records written, those of scores empty."""
-    count, block, channels = facts.count, facts.block, len(facts.letters)
-    for key, values in content.columns(facts).items():
-        kind = "str" if values.dtype.kind in "UTO" else values.dtype.name
-        chunks = tuple(max(size, 1) for size in values.shape)
-        _array(group, key, values.shape, chunks, kind)[...] = values
-    blocks: dict[str, tuple[tuple[int, ...], str]] = {"one_hot": ((facts.length, channels), "int8")}
-    for output in facts.outputs:
-        scored = (facts.width, channels, *output.score)
-        blocks[facts.key("scores", output.name)] = scored, "float32"
-        blocks[facts.key("reference", output.name)] = output.shape, "float32"
-    for key, (shape, dtype) in blocks.items():
-        _array(group, key, (count, *shape), (block, *shape), dtype)
-    _array(group, "done", (facts.blocks,), (1,), "bool")
-    for number, rows in content.blocks(block):
-        group["one_hot"][facts.rows(number)] = rows
-
-
-def _array(
-    group: Any, key: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: str
-) -> Any:
-    """An empty array, compressed.
-
-    Blosc holds a Zstandard of its own. That of `zarr.codecs.ZstdCodec` may be another library's
-    that was imported before, and its bytes are others then.
-    """
-    from zarr.codecs import BloscCodec
-
-    size = 1 if dtype == "str" else np.dtype(dtype).itemsize
-    shuffle = "shuffle" if size > 1 else "noshuffle"
-    return group.create_array(
-        key,
-        shape=shape,
-        chunks=chunks,
-        dtype=str if dtype == "str" else dtype,
-        compressors=BloscCodec(typesize=size, cname="zstd", clevel=1, shuffle=shuffle),
-    )
+def removed(path: Path) -> None:
+    """Removes a store; it has no name any more before its first file goes."""
+    opened(path)  # nothing else is removed
+    part = path.with_name(f".{path.name}.{token_hex(4)}.part")
+    with reported(path):
+        path.rename(part)
+        shutil.rmtree(part)
 
 
 @contextmanager

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from gzip import GzipFile
+from io import TextIOWrapper
 from pathlib import Path
 from secrets import token_hex
+from typing import TextIO
 
 from ismc.errors import ArtifactError, InputError
 
@@ -81,6 +84,21 @@ def whole(path: Path) -> Iterator[Path]:
             part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def text_file(path: Path) -> Iterator[TextIO]:
+    """The file to write text to, compressed without a date if its name ends so."""
+    with path.open("xb") as raw:
+        if not path.name.endswith(".gz"):
+            with TextIOWrapper(raw, "utf-8", newline="") as file:
+                yield file
+            return
+        with (
+            GzipFile("", "wb", fileobj=raw, mtime=0) as packed,
+            TextIOWrapper(packed, "utf-8", newline="") as file,
+        ):
+            yield file
 
 
 def _either(suffixes: Sequence[str]) -> str:

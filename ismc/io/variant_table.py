@@ -10,18 +10,15 @@ Every alternative of every line of the VCF has a row for each window it lies in,
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from gzip import GzipFile
-from io import TextIOWrapper
 from itertools import product
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
 from ismc.io.extras import extras
 from ismc.io.store import Store
-from ismc.io.targets import check_target, whole
+from ismc.io.targets import check_target, text_file, whole
 
 SUFFIXES = (".tsv", ".tsv.gz")
 ROWS = 4096
@@ -38,25 +35,13 @@ def write_variants(store: Store, path: Path, *, overwrite: bool = False) -> Path
     check_target(path, SUFFIXES, overwrite=overwrite)
     with extras():
         import pandas
-    with whole(path) as part, _text(part) as file:
+    with whole(path) as part, text_file(part) as file:
         file.write("\n".join(_head(store)) + "\n")
         for number, rows in enumerate(_parts(store)):
             pandas.DataFrame(rows).to_csv(
                 file, sep="\t", index=False, header=number == 0, float_format="%.9g", na_rep="nan"
             )
     return path
-
-
-@contextmanager
-def _text(path: Path) -> Iterator[TextIO]:
-    """The file to write text to, compressed without a date if its name ends so."""
-    with path.open("wb") as raw:
-        if not path.name.endswith(".gz"):
-            with TextIOWrapper(raw, "utf-8") as file:
-                yield file
-            return
-        with GzipFile("", "wb", fileobj=raw, mtime=0) as zipped, TextIOWrapper(zipped) as file:
-            yield file
 
 
 def _head(store: Store) -> list[str]:

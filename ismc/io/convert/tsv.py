@@ -18,12 +18,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from gzip import GzipFile
-from io import TextIOWrapper
 from itertools import product, repeat
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +30,7 @@ from ismc.io.convert.provenance import places, provenance
 from ismc.io.convert.selection import Choice, chosen, chosen_output
 from ismc.io.facts import Facts
 from ismc.io.store import Store
+from ismc.io.targets import text_file
 
 Array = np.ndarray
 COLUMNS = ("name", "chrom", "start", "site", "reference", "alternative")
@@ -47,7 +45,7 @@ def write(request: Request, paths: Sequence[Path]) -> list[str]:
         write_variants(store, paths[0])
         return []
     choices = list(_choices(request))
-    with _text(paths[0]) as file:
+    with text_file(paths[0]) as file:
         names = [choice.output.name for choice in choices]
         one = names[0] if len({*names}) == 1 else ""
         task = choices[0].task if len(choices) == 1 else ""
@@ -109,21 +107,6 @@ def _letters(facts: Facts, record: Array) -> Array:
 
 def _label(choice: Choice) -> str:
     return f"{choice.output.name}[{choice.task}]" if choice.task else choice.output.name
-
-
-@contextmanager
-def _text(path: Path) -> Iterator[TextIO]:
-    """The file to write text to, compressed without a date if its name ends so."""
-    with path.open("xb") as raw:
-        if not path.name.endswith(".gz"):
-            with TextIOWrapper(raw, "utf-8", newline="") as file:
-                yield file
-            return
-        with (
-            GzipFile("", "wb", fileobj=raw, mtime=0) as packed,
-            TextIOWrapper(packed, "utf-8", newline="") as file,
-        ):
-            yield file
 
 
 FORMAT = Format(
