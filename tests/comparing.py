@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 import keras
 import numpy as np
+import pytest
 
 RTOL, ATOL, FLOOR = 1e-4, 1e-5, 0.1
+
+
+def some_slow(names: Iterable[str], slow: Container[str]) -> list[Any]:
+    """Parameters of a test, of which some are run with ``--slow`` alone."""
+    marked = pytest.mark.slow
+    return [pytest.param(name, marks=marked) if name in slow else name for name in names]
 
 
 def assert_same_outputs(found: Any, expected: Any, sites: Any = None, what: str = "scan") -> None:

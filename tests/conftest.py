@@ -19,14 +19,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """``--dags N`` sets how many random models are compared with the oracle."""
     parser.addoption("--dags", type=int, default=300, help="random models to compare")
     parser.addoption("--update", action="store_true", help="write the goldens anew")
+    parser.addoption("--slow", action="store_true", help="tests that take half a minute, too")
     parser.addoption("--kills", type=int, default=1, help="races in which a process is killed")
     parser.addoption("--first-dag", type=int, default=0, help="seed of the first random model")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes half a minute, run with --slow")
     """Random models hold masks that are ignored and softmax of one value; Keras warns of both."""
     config.addinivalue_line("filterwarnings", "ignore:.*does not support masking:UserWarning")
     config.addinivalue_line("filterwarnings", "ignore:(?s).*using a softmax over axis:UserWarning")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests whose promise a quicker one holds too are run with ``--slow``."""
+    if not config.getoption("--slow"):
+        left = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -18,6 +18,7 @@ from safetensors.numpy import save_file
 
 import ismc
 from ismc.artifacts.container import read, write
+from tests.comparing import some_slow
 from tests.corrupting import corrupted
 from tests.zoo import ZOO, random_inputs, randomise
 
@@ -55,7 +56,7 @@ def bits(found: Any, expected: Any) -> None:
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", some_slow(MODELS, ("danq", "bpnet")))
 def test_a_loaded_artifact_gives_the_same_bits(name: str, tmp_path: Path) -> None:
     entry = ZOO[name]
     model = entry.model(small=True)

@@ -82,6 +82,7 @@ def test_modisco_reads_files_of_others(
     np.testing.assert_array_equal(seen["hypothetical_contribs"], expected)
 
 
+@pytest.mark.slow
 def test_modisco_finds_a_planted_motif(tmp_path: Path) -> None:
     pytest.importorskip("modiscolite")
     rng, motif = np.random.default_rng(0), [2, 0, 3, 0, 0, 2, 2, 3]

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import ismc
-from tests.comparing import assert_equal_to_oracle
+from tests.comparing import assert_equal_to_oracle, some_slow
 from tests.zoo import ARCHITECTURES, ZOO, Entry, random_inputs
 
+SLOW = ("beluga", "chrombpnet_nobias", "spliceai")
 PUBLISHED = [name for name, entry in ZOO.items() if entry.published]
 
 
@@ -41,7 +42,7 @@ def test_small_version_at_every_site(name: str) -> None:
     assert_equal_to_oracle(ism, naive, x, visible=20)
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", some_slow(PUBLISHED, SLOW))
 def test_published_size_at_some_sites(name: str) -> None:
     entry = ZOO[name]
     model = entry.model(seed=11)
