@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +58,12 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     took = time.monotonic() - begin
     rng, killed, expected = np.random.default_rng(0), 0, contents(whole)
     rounds = pytestconfig.getoption("--kills")
-    for i in range(rounds):
+    for i in range(3 * rounds):
         target = tmp_path / f"{i}.zarr"
         process = started(folder, target)
-        time.sleep(float(rng.uniform(0.2, 0.95)) * took)
-        os.kill(process.pid, signal.SIGKILL)
+        time.sleep(float(rng.uniform(0.1, 0.9)) * took)
+        with suppress(ProcessLookupError):  # it was quicker, and is not counted
+            os.kill(process.pid, signal.SIGKILL)
         process.join(LIMIT)
         killed += process.exitcode == -signal.SIGKILL
         process = started(folder, target)
@@ -71,5 +73,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
         assert found.keys() == expected.keys()
         assert found == expected, f"other bytes after kill {i}"
         assert not list(tmp_path.glob(".*.part"))
-    record_property("resumed", f"{killed} of {rounds} runs killed")
-    assert killed
+        if killed == rounds:
+            break
+    assert killed == rounds
+    record_property("resumed", f"{killed} runs killed at random moments")
