@@ -93,7 +93,7 @@ def test_three_nodes_of_which_one_dies(
 def test_a_program_is_packed_and_unpacked(tmp_path: Path) -> None:
     x = np.eye(4, dtype=np.float32)[np.random.default_rng(0).integers(0, 4, (2, LENGTH))]
     both = ismc.ensemble(
-        [small_model(0), small_model(1)], reverse_complement=True, shifts=(0, 2), score="centred"
+        [small_model(0), small_model(1)], shifts=(0, 2), score="centred", outputs="head"
     )
     packed = pickle.loads(pickle.dumps(pack(both, tmp_path)))  # noqa: S301
     again = unpack(packed, tmp_path)

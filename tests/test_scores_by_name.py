@@ -22,6 +22,7 @@ from ismc.errors import InputError
 from ismc.letters import every_letter
 from ismc.scores import registry
 from ismc.scores.letters import finished, present
+from tests.comparing import some_slow
 from tests.zoo import one_hot, randomise
 
 WRITES = tuple(map(int, tf.__version__.split(".")[:2])) >= (2, 18)  # StableHLO
@@ -248,7 +249,10 @@ def test_negative_outputs_have_no_ratio() -> None:
     assert np.isnan(found[1])
 
 
-@pytest.mark.parametrize("name", ["centred", "jensen_shannon", "log2_ratio(targets=[1])"])
+@pytest.mark.parametrize(
+    "name",
+    some_slow(["centred", "jensen_shannon", "log2_ratio(targets=[1])"], ["jensen_shannon"]),
+)
 @pytest.mark.skipif(not WRITES, reason="this TensorFlow writes no StableHLO")
 def test_artifacts_hold_scores(name: str, tmp_path: Path) -> None:
     output, x = ("head" if "log2" in name else "track"), sequences()

@@ -72,6 +72,7 @@ def test_all_positions_leave_the_program_alone() -> None:
     assert not titles & {"Take", "Shift"}
 
 
+@pytest.mark.slow
 def test_a_wrong_rule_is_still_named() -> None:
     @keras.saving.register_keras_serializable(package="ismc_tests")
     class Neighbours(keras.layers.Layer):

@@ -12,7 +12,8 @@ import ismc
 from tests.comparing import assert_equal_to_oracle, some_slow
 from tests.zoo import ARCHITECTURES, ZOO, Entry, random_inputs
 
-SLOW = ("beluga", "chrombpnet_nobias", "spliceai")
+SLOW = ("beluga", "bpnet_dense", "chrombpnet_nobias", "factorized_basset", "spliceai")
+ALIKE = ("enformer_ops", "factorized_basset", "spliceai_101")
 PUBLISHED = [name for name, entry in ZOO.items() if entry.published]
 
 
@@ -32,7 +33,7 @@ def _spread(length: int, count: int = 12) -> list[int]:
     return [0, 1, length // 2, *inner.tolist(), length - 2, length - 1]
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", some_slow(ZOO, ALIKE))
 def test_small_version_at_every_site(name: str) -> None:
     entry = ZOO[name]
     model = entry.model(seed=1, small=True)

@@ -130,11 +130,6 @@ class LoadedISM(ISM):
         return self.record.shapes
 
     @property
-    def identity(self) -> str:
-        """Of what layers and the score compute, as `CompiledISM.identity` was."""
-        return self.record.identity
-
-    @property
     def score_name(self) -> str:
         """The score, spelled in full; nothing where answers are the model's own outputs."""
         return self.record.score

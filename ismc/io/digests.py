@@ -16,7 +16,8 @@ def model_digest(ism: Any) -> str:
     found = sha256()
     for member in getattr(ism, "members", None) or [ism]:
         program = member.program if hasattr(member, "view") else member
-        for text in (program.plan.digest, program.score_name, program.identity, *_view(member)):
+        made = program.record if hasattr(program, "record") else program
+        for text in (program.plan.digest, program.score_name, made.identity, *_view(member)):
             found.update(f"{text}\n".encode())
         for weight in program.weights():
             array = np.ascontiguousarray(np.asarray(weight))
