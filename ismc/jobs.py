@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +17,7 @@ from ismc.io.digests import model_digest
 from ismc.io.facts import Facts, Output, block_size
 from ismc.io.regions import distinct
 from ismc.io.store import Store, created, in_memory, opened
+from ismc.scan import Moved, Scorer, scan
 
 if TYPE_CHECKING:
     from ismc.io.sources import Source
@@ -62,6 +63,37 @@ class Job:
                 hint="Go on with it by --resume, or replace it with --overwrite.",
             )
         return opened(path, self.facts)
+
+    def score(
+        self,
+        store: Store,
+        blocks: Sequence[int],
+        moved: Callable[[Moved], object],
+        ray: str | None = None,
+    ) -> int:
+        """Scores blocks of the store that are not done, here or on a cluster of Ray.
+
+        Args:
+            store: of this job.
+            blocks: their numbers.
+            moved: is told of each block that was written.
+            ray: the address of the cluster, ``""`` for one on this machine; ``None`` for here.
+
+        Returns:
+            How often tiles were halved, for memory ran out.
+
+        Raises:
+            IsmcError: as `ismc.scan.scan` and `ismc.distributed.scan_on_ray`.
+        """
+        if ray is not None:
+            from ismc.distributed import scan_on_ray
+
+            scan_on_ray(self.ism, store, blocks, moved, ray)
+            return 0
+        scorer = Scorer(self.ism)
+        scan(scorer, store, blocks, moved)
+        store.tidy()
+        return scorer.halved
 
 
 def job(

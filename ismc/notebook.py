@@ -81,6 +81,7 @@ def score(
         InputError: when something does not fit; says what, and in which line.
         ArtifactError: when a file cannot be read or written.
     """
+    from ismc.io.genome import chromosomes
     from ismc.io.problems import counted, shown
     from ismc.io.store import removed
     from ismc.jobs import job, positions
@@ -98,7 +99,7 @@ def score(
             settings["sites"] = positions(variants)
     source = variants.windows if variants else _source(regions, genome, wanted, read)
     ism = _program(loaded, source.length, reverse_complement, shifts, settings)
-    found = job(ism, source, _name(models), variants, _chromosomes(genome))
+    found = job(ism, source, _name(models), variants, chromosomes(genome))
     told: Any = variants or source
     if told.problems:
         left = counted(len(told.problems), "record")
@@ -108,27 +109,14 @@ def score(
     store = found.store(path, resume=resume)
     store.problems, store.notes = tuple(told.problems), tuple(told.notes)
     try:
-        _scored(ism, store, ray, verbose)
+        with progress(len(store), verbose) as advance:
+            blocks = range(store.facts.blocks)
+            found.score(store, blocks, lambda moved: advance(moved.records), ray)
     except BaseException:
         if path is not None and not before and not store.done.any():
             removed(path)
         raise
     return store
-
-
-def _scored(ism: Any, store: Store, ray: str | None, verbose: int | str) -> None:
-    """Scores what is missing in the store, here or on a cluster."""
-    from ismc.scan import Scorer, scan
-
-    blocks = range(store.facts.blocks)
-    with progress(len(store), verbose) as advance:
-        if ray is None:
-            scan(Scorer(ism), store, blocks, lambda moved: advance(moved.records))
-            store.tidy()
-            return
-        from ismc.distributed import scan_on_ray
-
-        scan_on_ray(ism, store, blocks, lambda moved: advance(moved.records), ray)
 
 
 def _loaded(model: Any) -> Any:
@@ -249,14 +237,6 @@ def _table(regions: Any, genome: Any, settings: dict[str, Any]) -> Source:
         path = Path(folder) / "regions.bed"
         regions[named].to_csv(path, sep="\t", header=False, index=False)
         return open_source(bed=path, genome=genome, **settings)
-
-
-def _chromosomes(genome: Any) -> dict[str, int]:
-    if genome is None:
-        return {}
-    from ismc.io.genome import Genome
-
-    return dict(Genome(genome).lengths)
 
 
 def _name(models: Sequence[Any]) -> str:

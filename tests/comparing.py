@@ -9,7 +9,19 @@ import keras
 import numpy as np
 import pytest
 
+from ismc.errors import InputError
+
 RTOL, ATOL, FLOOR = 1e-4, 1e-5, 0.1
+
+
+def refused(call: Callable[[], Any], *words: str) -> str:
+    """The text of the `InputError` that a call raises; a hint and every word is in it."""
+    with pytest.raises(InputError) as caught:
+        call()
+    text = str(caught.value)
+    missing = [word for word in ("Hint:", *words) if word not in text]
+    assert not missing, f"{missing} not in: {text}"
+    return text
 
 
 def some_slow(names: Iterable[str], slow: Container[str]) -> list[Any]:

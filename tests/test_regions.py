@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from Bio import bgzf
 
-from ismc.errors import InputError
 from ismc.io.genome import Genome
 from ismc.io.regions import open_regions
 from ismc.io.sources import Source
+from tests.comparing import refused
 
 SIZES = {"chr1": 997, "chr2": 120, "chrM": 61, "chr3": 60, "scaffold.1": 7}
 LENGTH = 50
@@ -59,15 +59,6 @@ def _is(source: Source, *windows: tuple[str, int]) -> None:
     assert at.genome == "genome.fa"
     assert at.start.dtype == at.end.dtype == at.summit.dtype == np.int64
     np.testing.assert_array_equal(at.summit, at.start + source.length // 2)
-
-
-def _fails(call: Callable[[], Any], *words: str) -> str:
-    with pytest.raises(InputError) as caught:
-        call()
-    text = str(caught.value)
-    missing = [word for word in ("Hint:", *words) if word not in text]
-    assert not missing, f"{missing} not in: {text}"
-    return text
 
 
 @pytest.fixture
@@ -157,8 +148,8 @@ def test_summits_outside_and_missing(opened: Any) -> None:
         "line 1: summit 200 is outside of its region of 200 letters", "line 2: summit -2 is outs",
         "line 3: summit 'x' in column 10", "line 4: summit ''",
     )  # fmt: skip
-    _fails(lambda: opened(bad, name="x.narrowPeak"), *words)
-    _fails(lambda: opened(_peak(100, 300, 200)), "line 1: summit 200 is outside")
+    refused(lambda: opened(bad, name="x.narrowPeak"), *words)
+    refused(lambda: opened(_peak(100, 300, 200)), "line 1: summit 200 is outside")
 
 
 @pytest.mark.parametrize("last", ["1", "x", "-7"])
@@ -201,7 +192,7 @@ def test_spaces_between_columns(opened: Any) -> None:
     _is(opened("track a\nchr1 100   200 a\n\n chr2\t50 52 b \n"), ("chr1", 125), ("chr2", 26))
     text = "chr1\t100\t200\tmy gene\nchr2\t50\t52\tother\n"
     assert opened(text).names == ("my gene", "other")
-    _fails(
+    refused(
         lambda: opened("chr1\t100\t200\nchr2 50 52\n"), "line 2: has 1 column, expected 3", "tabs"
     )
 
@@ -245,15 +236,15 @@ REASONS = (
 
 
 def test_bad_lines_stop_or_are_left_out(opened: Any) -> None:
-    text = _fails(lambda: opened(BAD), "x.bed", *REASONS[:5], "(and 4 more)", "chr1, chr2, chrM")
+    text = refused(lambda: opened(BAD), "x.bed", *REASONS[:5], "(and 4 more)", "chr1, chr2, chrM")
     assert "line 7" not in text
     source = opened(BAD, on_error="skip")
     _is(source, ("chr1", 125), ("chr2", 26))
     assert source.problems == REASONS
     for line, reason in zip(BAD.splitlines()[1:-1], REASONS, strict=True):
-        _fails(lambda line=line: opened(line + "\n"), "line 1", reason.partition(": ")[2])
+        refused(lambda line=line: opened(line + "\n"), "line 1", reason.partition(": ")[2])
     none = "".join(BAD.splitlines(keepends=True)[1:-1])
-    _fails(lambda: opened(none, on_error="skip"), "no record can be used", "line 1: chrom")
+    refused(lambda: opened(none, on_error="skip"), "no record can be used", "line 1: chrom")
 
 
 @pytest.mark.parametrize(
@@ -261,7 +252,7 @@ def test_bad_lines_stop_or_are_left_out(opened: Any) -> None:
     [("1", "chr1"), ("MT", "chrM"), ("M", "chrM"), ("chrscaffold.1", "scaffold.1")],
 )
 def test_other_names_of_chromosomes(opened: Any, asked: str, there: str) -> None:
-    _fails(
+    refused(
         lambda: opened(f"chr1\t1\t2\n{asked}\t1\t2\n"),
         f"line 2: chromosome {asked!r} is not in genome.fa, which has {there!r}",
         f"The same chromosome is {there!r} in the genome and {asked!r} here",
@@ -269,7 +260,7 @@ def test_other_names_of_chromosomes(opened: Any, asked: str, there: str) -> None
 
 
 def test_headers_without_a_mark(opened: Any) -> None:
-    _fails(
+    refused(
         lambda: opened("chrom\tstart\tend\nchr1\t1\t2\n"), "line 1: start 'start'", "begin with #"
     )
 
@@ -297,18 +288,20 @@ def test_order_is_kept_and_duplicates_are_taken_once(opened: Any) -> None:
     ],
 )
 def test_empty_and_damaged_files(opened: Any, text: Any, words: str) -> None:
-    _fails(lambda: opened(text), words)
-    _fails(lambda: opened(text, on_error="skip"), words)
+    refused(lambda: opened(text), words)
+    refused(lambda: opened(text, on_error="skip"), words)
 
 
 def test_missing_files(tmp_path: Path, genome: Path) -> None:
-    _fails(lambda: open_regions(tmp_path / "no.bed", genome, 5), "no.bed does not exist", "regions")
-    _fails(lambda: open_regions(tmp_path, genome, 5), "is a directory")
+    refused(
+        lambda: open_regions(tmp_path / "no.bed", genome, 5), "no.bed does not exist", "regions"
+    )
+    refused(lambda: open_regions(tmp_path, genome, 5), "is a directory")
 
 
 @pytest.mark.parametrize("options", [{"length": 0}, {"on_error": "no"}, {"ends": "cut"}])
 def test_wrong_options(opened: Any, options: dict[str, Any]) -> None:
-    _fails(lambda: opened("chr1\t1\t2\n", **options), "expected")
+    refused(lambda: opened("chr1\t1\t2\n", **options), "expected")
 
 
 def test_the_digest_is_of_names_letters_and_places(opened: Any) -> None:
@@ -334,7 +327,7 @@ def test_other_letters_of_the_genome(tmp_path: Path) -> None:
         "1 window with letters of genome.fa other than ACGTN, which are taken as N: a:1-5",
     )
     path.write_text(">a\nACGTACG*ACGT\n")
-    _fails(lambda: open_regions(bed, path, 4), "genome.fa has '*' in a:7-11", "IUPAC")
+    refused(lambda: open_regions(bed, path, 4), "genome.fa has '*' in a:7-11", "IUPAC")
 
 
 def _brute(genome: Genome, letters: dict[str, str]) -> None:
@@ -432,7 +425,7 @@ def test_processes_that_start_together(genome: Path) -> None:
 )
 def test_bad_genomes(genome: Path, data: bytes, words: tuple[str, ...]) -> None:
     genome.write_bytes(data)
-    _fails(lambda: Genome(genome), "genome.fa", *words)
+    refused(lambda: Genome(genome), "genome.fa", *words)
     assert list(genome.parent.iterdir()) == [genome]
 
 
@@ -442,22 +435,22 @@ def test_bad_compressed_genomes(tmp_path: Path) -> None:
         file.write(_text({"a": "ACGT" * 50_000}))
     whole = path.read_bytes()
     path.rename(tmp_path / "genome.fa")
-    _fails(lambda: Genome(tmp_path / "genome.fa"), "compressed by bgzip", "ends in .gz", "Rename")
+    refused(lambda: Genome(tmp_path / "genome.fa"), "compressed by bgzip", "ends in .gz", "Rename")
     path.write_bytes(whole[: len(whole) // 2])
-    _fails(lambda: Genome(path), "genome.fa.gz", "cannot be read as a genome")
+    refused(lambda: Genome(path), "genome.fa.gz", "cannot be read as a genome")
     path.write_bytes(gzip.compress(b">a\nACGT\n"))
-    _fails(lambda: Genome(path), "compressed by gzip", "gunzip genome.fa.gz && bgzip genome.fa")
+    refused(lambda: Genome(path), "compressed by gzip", "gunzip genome.fa.gz && bgzip genome.fa")
     path.write_bytes(b">a\nACGT\n")
-    _fails(lambda: Genome(path), "not compressed", "Rename")
+    refused(lambda: Genome(path), "not compressed", "Rename")
 
 
 def test_missing_genomes(tmp_path: Path) -> None:
-    _fails(lambda: Genome(tmp_path / "no.fa"), "no.fa does not exist", "genome")
-    _fails(lambda: Genome(tmp_path), "cannot be read", "genome")
+    refused(lambda: Genome(tmp_path / "no.fa"), "no.fa does not exist", "genome")
+    refused(lambda: Genome(tmp_path), "cannot be read", "genome")
 
 
 def test_genomes_that_are_cut_afterwards(genome: Path) -> None:
     found = Genome(genome)
     genome.write_bytes(genome.read_bytes()[:500])
-    _fails(lambda: found.codes("chr1", 900, 990), "genome.fa", "cannot be read")
-    _fails(lambda: found.codes("chr7", 0, 1), "chromosome 'chr7' is not in genome.fa")
+    refused(lambda: found.codes("chr1", 900, 990), "genome.fa", "cannot be read")
+    refused(lambda: found.codes("chr7", 0, 1), "chromosome 'chr7' is not in genome.fa")

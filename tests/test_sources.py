@@ -9,26 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ismc.errors import InputError
 from ismc.io.arrays import from_array, from_strings, open_array
 from ismc.io.fasta import open_fasta
 from ismc.io.letters import codes_of, one_hot_of
 from ismc.io.sources import Source, open_source
+from tests.comparing import refused
 
 TEXTS = ["ACGTN", "ttgca", "NNNNN", "GATTA"]
 
 
 def _x(texts: list[str] = TEXTS) -> np.ndarray:
     return np.array([[[a == b for b in "ACGT"] for a in t.upper()] for t in texts], np.int8)
-
-
-def _fails(call: Any, *words: str) -> str:
-    with pytest.raises(InputError) as caught:
-        call()
-    text = str(caught.value)
-    missing = [word for word in ("Hint:", *words) if word not in text]
-    assert not missing, f"{missing} not in: {text}"
-    return text
 
 
 def _same(source: Source, texts: list[str] = TEXTS) -> None:
@@ -93,13 +84,13 @@ def test_one_of_several_arrays(tmp_path: Path) -> None:
     np.savez(path, x=_x(), y=np.zeros(3), names=np.array(list("abcd")))
     _same(open_array(path))
     np.savez(path, one=_x()[:1], two=_x(), y=np.zeros(3))
-    _fails(
+    refused(
         lambda: open_array(path), "2 arrays of three axes (one, two)", "x.npz:KEY", "one, two, y"
     )
     _same(open_array(f"{path}:two"))
-    _fails(lambda: open_array(f"{path}:three"), "has no array 'three'", "one, two, y")
+    refused(lambda: open_array(f"{path}:three"), "has no array 'three'", "one, two, y")
     np.savez(path, y=np.zeros(3))
-    _fails(lambda: open_array(path), "0 arrays of three axes")
+    refused(lambda: open_array(path), "0 arrays of three axes")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +101,7 @@ def test_rows_that_are_not_one_hot(tmp_path: Path, row: list[float]) -> None:
     x[1, 3] = x[2, 0] = row
     np.save(tmp_path / "x.npy", x)
     value = ", ".join(f"{v:g}" for v in row)
-    text = _fails(
+    text = refused(
         lambda: open_array(tmp_path / "x.npy"), "x.npy", f"record 1 has [{value}] at position 3"
     )
     assert "record 2" in text
@@ -120,7 +111,7 @@ def test_rows_that_are_not_one_hot(tmp_path: Path, row: list[float]) -> None:
     _same(source, [TEXTS[0], TEXTS[3]])
     x[:] = 7
     np.save(tmp_path / "x.npy", x)
-    _fails(lambda: open_array(tmp_path / "x.npy", "skip"), "no record can be used", "record 0")
+    refused(lambda: open_array(tmp_path / "x.npy", "skip"), "no record can be used", "record 0")
 
 
 def test_arrays_larger_than_a_block_are_checked_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +119,7 @@ def test_arrays_larger_than_a_block_are_checked_whole(monkeypatch: pytest.Monkey
     _same(from_array(_x()))
     x = _x()
     x[3, 4] = 1
-    _fails(lambda: from_array(x), "record 3 has [1, 1, 1, 1] at position 4")
+    refused(lambda: from_array(x), "record 3 has [1, 1, 1, 1] at position 4")
 
 
 @pytest.mark.parametrize(
@@ -144,7 +135,7 @@ def test_arrays_larger_than_a_block_are_checked_whole(monkeypatch: pytest.Monkey
 )
 def test_other_arrays(tmp_path: Path, x: np.ndarray, words: str) -> None:
     np.save(tmp_path / "x.npy", x)
-    _fails(lambda: open_array(tmp_path / "x.npy"), "x.npy", words, "expected")
+    refused(lambda: open_array(tmp_path / "x.npy"), "x.npy", words, "expected")
 
 
 @pytest.mark.parametrize("save", [np.save, np.savez])
@@ -152,19 +143,19 @@ def test_damaged_arrays(tmp_path: Path, save: Any) -> None:
     path = tmp_path / ("x.npy" if save is np.save else "x.npz")
     save(path, _x())
     path.write_bytes(path.read_bytes()[:-30])
-    _fails(lambda: open_array(path), path.name, "cannot be read", "expected")
+    refused(lambda: open_array(path), path.name, "cannot be read", "expected")
     path.write_bytes(b"")
-    _fails(lambda: open_array(path), path.name, "is empty", "expected")
+    refused(lambda: open_array(path), path.name, "is empty", "expected")
     path.write_bytes(b">a\nACGT\n")
-    _fails(lambda: open_array(path), path.name, "cannot be read", "expected")
+    refused(lambda: open_array(path), path.name, "cannot be read", "expected")
     path.unlink()
-    _fails(lambda: open_array(path), path.name, "does not exist")
-    _fails(lambda: open_array(tmp_path), "is a directory")
+    refused(lambda: open_array(path), path.name, "does not exist")
+    refused(lambda: open_array(tmp_path), "is a directory")
 
 
 def test_pickled_objects_are_not_loaded(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.array([None, {}]), allow_pickle=True)
-    _fails(lambda: open_array(tmp_path / "x.npy"), "cannot be read")
+    refused(lambda: open_array(tmp_path / "x.npy"), "cannot be read")
 
 
 def test_strings() -> None:
@@ -186,19 +177,19 @@ def test_strings() -> None:
     ],
 )
 def test_bad_strings(texts: list[str], words: str) -> None:
-    _fails(lambda: from_strings(texts), words)
+    refused(lambda: from_strings(texts), words)
     source = from_strings(texts, on_error="skip")
     assert source.names == ("record_0", "record_2")
     assert source.problems[0].startswith(words)
 
 
 def test_names_and_types_of_strings() -> None:
-    _fails(lambda: from_strings("ACGT"), "no list of strings")  # a string is a list of letters
-    _fails(lambda: from_strings([1]), "no list of strings")  # type: ignore[list-item]
-    _fails(lambda: from_strings([]), "no sequences")
-    _fails(lambda: from_strings(["A", "C"], ["a"]), "1 names, expected 2")
-    _fails(lambda: from_strings(["A", "C"], ["a", "a"]), "'a' repeated")
-    _fails(lambda: from_array(_x(), ["a", "a", "b", ""]), "'a' repeated")
+    refused(lambda: from_strings("ACGT"), "no list of strings")  # a string is a list of letters
+    refused(lambda: from_strings([1]), "no list of strings")  # type: ignore[list-item]
+    refused(lambda: from_strings([]), "no sequences")
+    refused(lambda: from_strings(["A", "C"], ["a"]), "1 names, expected 2")
+    refused(lambda: from_strings(["A", "C"], ["a", "a"]), "'a' repeated")
+    refused(lambda: from_array(_x(), ["a", "a", "b", ""]), "'a' repeated")
 
 
 def test_one_call_opens_what_is_given(tmp_path: Path) -> None:
@@ -212,10 +203,10 @@ def test_one_call_opens_what_is_given(tmp_path: Path) -> None:
     regions = open_source(bed=bed, genome=fasta, length=3)
     assert regions.names == ("a:1-4",)
     assert not open_source(bed=str(bed), genome=str(fasta), length=5).notes[:-1]
-    _fails(lambda: open_source(bed=bed, genome=fasta, length=9, ends="skip"), "no region is left")
-    _fails(open_source, "no input", "--fasta, --bed and --array")
-    _fails(lambda: open_source(fasta=fasta, bed=bed), "--fasta and --bed", "expected one")
-    _fails(lambda: open_source(bed=bed, length=3), "x.bed have no genome", "--genome", "bgzip")
-    _fails(lambda: open_source(bed=bed, genome=fasta), "length", "x.bed", "--length")
-    _fails(lambda: open_source(array=array, length=7), "sequences of 5 letters, expected 7")
-    _fails(lambda: open_source(array=array, length=-1), "length is -1")
+    refused(lambda: open_source(bed=bed, genome=fasta, length=9, ends="skip"), "no region is left")
+    refused(open_source, "no input", "--fasta, --bed and --array")
+    refused(lambda: open_source(fasta=fasta, bed=bed), "--fasta and --bed", "expected one")
+    refused(lambda: open_source(bed=bed, length=3), "x.bed have no genome", "--genome", "bgzip")
+    refused(lambda: open_source(bed=bed, genome=fasta), "length", "x.bed", "--length")
+    refused(lambda: open_source(array=array, length=7), "sequences of 5 letters, expected 7")
+    refused(lambda: open_source(array=array, length=-1), "length is -1")

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from Bio import bgzf
 
-from ismc.errors import InputError
 from ismc.io.arrays import from_strings
 from ismc.io.genome import Genome
 from ismc.io.regions import open_regions
 from ismc.io.variants import Variant, Variants, open_variants
+from tests.comparing import refused
 
 LENGTH = 20
 HEADER = "##fileformat=VCFv4.2\n##contig=<ID=chr1>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
@@ -46,15 +46,6 @@ def _other(letter: str) -> str:
 def _snv(chrom: str, pos: int, name: str = ".") -> str:
     ref = _ref(chrom, pos)
     return f"{chrom}\t{pos}\t{name}\t{ref}\t{_other(ref)}\t.\tPASS\t.\n"
-
-
-def _fails(call: Callable[[], Any], *words: str) -> str:
-    with pytest.raises(InputError) as caught:
-        call()
-    text = str(caught.value)
-    missing = [word for word in ("Hint:", *words) if word not in text]
-    assert not missing, f"{missing} not in: {text}"
-    return text
 
 
 @pytest.fixture
@@ -169,7 +160,7 @@ def test_what_is_not_scored_is_named_and_kept(opened: Any, ref: str, alt: str, s
     (note,) = found.notes
     assert note.startswith(f"1 variant without a score, {kind}: rs7 {ref}>{alt} (line {FIRST + 1})")
     assert status.partition("REF disagrees: ")[2] in note
-    _fails(lambda: opened(line), "x.vcf has no variant that can be scored", kind, "rs7")
+    refused(lambda: opened(line), "x.vcf has no variant that can be scored", kind, "rs7")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +178,7 @@ def test_places_that_are_not_in_the_genome(opened: Any, line: str, status: str) 
     assert found.rows[1].status == status
     assert found.counts == {"ok": 1, status: 1}
     assert f"without a score, {status}: " in found.notes[0]
-    _fails(lambda: opened(line), "no variant that can be scored", status, "genome is of the build")
+    refused(lambda: opened(line), "no variant that can be scored", status, "genome is of the build")
 
 
 def test_many_disagreements_are_counted_and_all_listed(opened: Any) -> None:
@@ -266,16 +257,18 @@ def test_regions_against_a_search_of_all(opened: Any, bed: Any, length: int) -> 
 
 
 def test_regions_of_something_else(opened: Any, bed: Any, tmp_path: Path) -> None:
-    _fails(
+    refused(
         lambda: opened(_snv("chr1", 50), regions=from_strings(["ACGT"])), "no regions of genome.fa"
     )
-    _fails(lambda: opened(_snv("chr1", 50), 7, regions=bed(("chr1", 50))), "20 letters, expected 7")
-    _fails(lambda: opened(_snv("chr1", 150), regions=bed(("chr1", 50))), "not in any region")
-    _fails(lambda: opened(_snv("chr1", 50), None), "--length")
+    refused(
+        lambda: opened(_snv("chr1", 50), 7, regions=bed(("chr1", 50))), "20 letters, expected 7"
+    )
+    refused(lambda: opened(_snv("chr1", 150), regions=bed(("chr1", 50))), "not in any region")
+    refused(lambda: opened(_snv("chr1", 50), None), "--length")
     other = tmp_path / "other.fa"
     other.write_text(">chr1\nACGT\n")
     path = tmp_path / "x.vcf"
-    _fails(lambda: open_variants(path, other, regions=bed(("chr1", 50))), "no regions of other.fa")
+    refused(lambda: open_variants(path, other, regions=bed(("chr1", 50))), "no regions of other.fa")
 
 
 def test_bad_lines_stop_or_are_left_out(opened: Any) -> None:
@@ -289,11 +282,11 @@ def test_bad_lines_stop_or_are_left_out(opened: Any) -> None:
         "line 9: ALT 'C,' has an empty allele",
         "line 10: has 1 column, expected 5",
     )
-    _fails(lambda: opened(_snv("chr1", 50) + bad), "x.vcf: ", *words[:5], "(and 1 more)")
+    refused(lambda: opened(_snv("chr1", 50) + bad), "x.vcf: ", *words[:5], "(and 1 more)")
     found = opened(_snv("chr1", 50) + bad, on_error="skip")
     assert len(found.rows) == 1
     assert all(word in text for word, text in zip(words, found.problems, strict=True))
-    _fails(lambda: opened(bad, on_error="skip"), "no record can be used", "line 4: has 2")
+    refused(lambda: opened(bad, on_error="skip"), "no record can be used", "line 4: has 2")
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -328,6 +321,6 @@ def test_line_ends_compression_and_samples(
 def test_empty_and_damaged_files(tmp_path: Path, genome: Path, data: bytes, words: str) -> None:
     path = tmp_path / "x.vcf"
     path.write_bytes(data)
-    _fails(lambda: open_variants(path, genome, LENGTH), "x.vcf", words)
+    refused(lambda: open_variants(path, genome, LENGTH), "x.vcf", words)
     path.unlink()
-    _fails(lambda: open_variants(path, genome, LENGTH), "x.vcf does not exist, expected variants")
+    refused(lambda: open_variants(path, genome, LENGTH), "x.vcf does not exist, expected variants")

@@ -43,12 +43,6 @@ class Inputs:
             ambiguous=self.ambiguous,
         )
 
-    def chromosomes(self) -> dict[str, int]:
-        """The chromosomes of the genome, if there is one, and their lengths."""
-        from ismc.io.genome import Genome
-
-        return {} if self.genome is None else dict(Genome(self.genome).lengths)
-
     def variants(self, length: int) -> Any:
         """The variants of a VCF, in windows around them, or in those of a BED."""
         from ismc.io.variants import open_variants

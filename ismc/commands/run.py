@@ -15,12 +15,13 @@ from ismc.commands.options import Inputs, Places, shard_of
 from ismc.commands.programs import Program, Wanted
 from ismc.commands.sites import chosen_sites
 from ismc.errors import InputError
+from ismc.io.convert import convert
+from ismc.io.genome import chromosomes
 from ismc.io.problems import counted
 from ismc.io.problems import shown as first
 from ismc.io.store import Store, opened, removed
 from ismc.io.targets import check_target
 from ismc.jobs import Job, job, positions
-from ismc.scan import Scorer, scan
 
 STORE = ".zarr"
 
@@ -101,7 +102,7 @@ def run(wanted: Wanted, inputs: Inputs, places: Places, target: Path) -> Summary
         paths = [target]
         if working != target:
             shown.says("writing")
-            paths = _written(store, target, places)
+            paths = convert(store, target, overwrite=places.overwrite)
             removed(working)
     times = ready - began - reading, ended - ready, reading
     return Summary(
@@ -171,8 +172,8 @@ def _job(wanted: Wanted, inputs: Inputs, places: Places, shown: Bar) -> tuple[Jo
         source = inputs.source(length)
     shown.says("compiling")
     ism = program.at(sites, length, more=variants is not None)
-    chromosomes = inputs.chromosomes()
-    found = job(ism, source, wanted.name, variants, chromosomes, places.batch_size)
+    sizes = chromosomes(inputs.genome)
+    found = job(ism, source, wanted.name, variants, sizes, places.batch_size)
     return found, variants or source
 
 
@@ -222,22 +223,7 @@ def _scored(found: Job, store: Store, places: Places, shown: Bar) -> int:
     rows = [store.facts.rows(i) for i in blocks]
     ready = sum(r.stop - r.start for i, r in zip(blocks, rows, strict=True) if done[i])
     shown.begins(ready, sum(r.stop - r.start for r in rows))
-    if places.ray is not None:
-        from ismc.distributed import scan_on_ray
-
-        scan_on_ray(found.ism, store, blocks, shown.moved, places.ray)
-        return 0
-    scorer = Scorer(found.ism)
-    scan(scorer, store, blocks, shown.moved)
-    store.tidy()
-    return scorer.halved
-
-
-def _written(store: Store, target: Path, places: Places) -> list[Path]:
-    """The file that was asked for."""
-    from ismc.io.convert import convert
-
-    return convert(store, target, None, overwrite=places.overwrite)
+    return found.score(store, blocks, shown.moved, places.ray)
 
 
 def _kinds(source: Any) -> str:

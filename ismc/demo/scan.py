@@ -23,8 +23,6 @@ from ismc.io.fasta import open_fasta
 from ismc.io.targets import check_target
 from ismc.jobs import job
 from ismc.plot import plot_saturation
-from ismc.scan import Scorer
-from ismc.scan import scan as run
 
 MUTANTS, ROUNDS = 512, 3
 FLANK = 6
@@ -48,8 +46,9 @@ def scan(directory: Path, *, overwrite: bool) -> tuple[Site, ...]:
     model, source = load_model(), open_fasta(FOLDER / "enhancer.fa")
     console.print(f"compiling {model.name} ({model.count_params():,} parameters)")
     ism = ismc.compile(model, score="difference")
-    store = job(ism, source, "demo model").store(None)
-    run(Scorer(ism), store, range(store.facts.blocks), lambda _: None)
+    scanned = job(ism, source, "demo model")
+    store = scanned.store(None)
+    scanned.score(store, range(store.facts.blocks), lambda _: None)
     convert(store, scores_file, overwrite=overwrite)
     scores, x = np.asarray(store.scores()[:]), np.asarray(store.one_hot[:], np.float32)
     sites = strongest(scores[0], x[0], TASKS)

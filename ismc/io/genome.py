@@ -225,3 +225,12 @@ def _reported(path: Path) -> Iterator[None]:
             "one length in each chromosome.",
             hint="Check the file, and remove its .fai and .gzi if they are of another one.",
         ) from error
+
+
+def chromosomes(genome: str | PathLike[str] | None) -> dict[str, int]:
+    """The chromosomes of a genome, if there is one, and their lengths.
+
+    Raises:
+        InputError: as `Genome`.
+    """
+    return {} if genome is None else dict(Genome(genome).lengths)

@@ -18,30 +18,26 @@ import numpy as np
 
 from ismc.io.extras import extras
 from ismc.io.store import Store
-from ismc.io.targets import check_target, text_file, whole
+from ismc.io.targets import text_file
 
-SUFFIXES = (".tsv", ".tsv.gz")
 ROWS = 4096
 SAID = ("chrom", "pos", "id", "ref", "alt", "status")
 
 
-def write_variants(store: Store, path: Path, *, overwrite: bool = False) -> Path:
-    """Writes the table of a store of variants, some thousand rows at a time.
+def write_variants(store: Store, path: Path) -> None:
+    """Writes the table of a store of variants, some thousand rows at a time, to a new file.
 
     Raises:
-        InputError: as `check_target`.
-        ArtifactError: when it cannot be written.
+        OSError: when it cannot be written; `ismc.io.convert.convert` leaves nothing then.
     """
-    check_target(path, SUFFIXES, overwrite=overwrite)
     with extras():
         import pandas
-    with whole(path) as part, text_file(part) as file:
+    with text_file(path) as file:
         file.write("\n".join(_head(store)) + "\n")
         for number, rows in enumerate(_parts(store)):
             pandas.DataFrame(rows).to_csv(
                 file, sep="\t", index=False, header=number == 0, float_format="%.9g", na_rep="nan"
             )
-    return path
 
 
 def _head(store: Store) -> list[str]:

@@ -20,20 +20,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ismc.io.convert.contributions import check_bases, check_signed, contributions, how
+from ismc.io.convert.contributions import contributing, contributions, how
 from ismc.io.convert.format import Format, Request
 from ismc.io.convert.halves import Halves
 from ismc.io.convert.hdf5_file import hdf5_file
 from ismc.io.convert.provenance import places, provenance, regions
-from ismc.io.convert.selection import chosen
 
 
 def write(request: Request, paths: Sequence[Path]) -> list[str]:
     """Writes the file."""
     store, facts = request.store, request.store.facts
-    check_bases(facts)
-    check_signed(facts)
-    choice = chosen(facts, request.output, request.task)
+    choice = contributing(request)
     halves = Halves(store)
     shape = (facts.count, len(facts.letters), facts.length)
     with hdf5_file(paths[0]) as file:

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from ismc.errors import ArtifactError, InputError
-from ismc.io.convert.selection import Choice
+from ismc.io.convert.format import Request
+from ismc.io.convert.selection import Choice, chosen
 from ismc.io.facts import LETTERS, Facts
 from ismc.io.store import Store
 
@@ -61,6 +62,18 @@ def check_signed(facts: Facts) -> None:
             "way the output goes.",
             hint="Run again with --score difference or centred; bigwig takes distances too.",
         )
+
+
+def contributing(request: Request) -> Choice:
+    """The number of each score that a file of contributions holds.
+
+    Raises:
+        InputError: when the store has no contributions of letters, or more than one number.
+    """
+    facts = request.store.facts
+    check_bases(facts)
+    check_signed(facts)
+    return chosen(facts, request.output, request.task)
 
 
 def how(facts: Facts) -> str:

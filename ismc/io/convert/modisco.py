@@ -18,11 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ismc.io.convert.contributions import check_bases, check_signed, contributions, how, read
+from ismc.io.convert.contributions import contributing, contributions, how, read
 from ismc.io.convert.format import Format, Request
 from ismc.io.convert.npz_file import npz_file
 from ismc.io.convert.provenance import places, provenance
-from ismc.io.convert.selection import chosen
 from ismc.io.store import Store
 
 Array = np.ndarray
@@ -31,9 +30,7 @@ Array = np.ndarray
 def write(request: Request, paths: Sequence[Path]) -> list[str]:
     """Writes both files; the store is read once for each."""
     store, facts = request.store, request.store.facts
-    check_bases(facts)
-    check_signed(facts)
-    choice = chosen(facts, request.output, request.task)
+    choice = contributing(request)
     shape = (facts.count, len(facts.letters), facts.length)
     turned = (values.swapaxes(1, 2) for _, _, values in contributions(store, choice))
     said = json.dumps(
