@@ -43,9 +43,10 @@ class Actor:
         self.store = opened(Path(path), write=True)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Scores some blocks; says what they took."""
+        """Scores some records; says what they took."""
         found: list[Moved] = []
-        scan(self.scorer, self.store, [int(i) for i in batch["block"]], found.append, again=True)
+        bounds = zip(batch["start"].tolist(), batch["stop"].tolist(), strict=True)
+        scan(self.scorer, self.store, [slice(*pair) for pair in bounds], found.append)
         rows = [asdict(moved) for moved in found]
         return {key: [row[key] for row in rows] for key in rows[0]}
 
@@ -53,17 +54,17 @@ class Actor:
 def scan_on_ray(
     ism: Any,
     store: Store,
-    blocks: Sequence[int],
+    wanted: Sequence[slice],
     moved: Callable[[Moved], object],
     address: str = "",
 ) -> None:
-    """Scores the blocks of a store that are not done, on a cluster of Ray.
+    """Scores records of a store on a cluster of Ray.
 
     Args:
         ism: a compiled or loaded program, or an ensemble.
         store: on disk, in a folder that all nodes see.
-        blocks: numbers of blocks; those that are done are left alone.
-        moved: is told of each block that was written.
+        wanted: records, each slice of one block; see `ismc.io.store.Store.left`.
+        moved: is told of each slice that was written.
         address: of the cluster; ``""`` for one that is there, or a new one on this machine.
 
     Raises:
@@ -75,23 +76,20 @@ def scan_on_ray(
             "The store is in memory, expected a folder that all nodes see.",
             hint="Pass output='OUT.zarr'.",
         )
-    done = store.done
-    left = [block for block in blocks if not done[block]]
     path = store.path.resolve()
-    if left:
+    if wanted:
         with (
             TemporaryDirectory(prefix=f".{path.name}.", suffix=".part", dir=path.parent) as name,
             _connected(address) as ray,
         ):
             arguments = pack(ism, Path(name)), name, str(path)
-            _scan(ray, arguments, left, moved)
-    store.tidy()
+            _scan(ray, arguments, wanted, moved)
 
 
 def _scan(
-    ray: Any, arguments: tuple[Any, ...], blocks: Sequence[int], moved: Callable[[Moved], object]
+    ray: Any, arguments: tuple[Any, ...], wanted: Sequence[slice], moved: Callable[[Moved], object]
 ) -> None:
-    """The blocks as rows of Ray Data, an actor on each device."""
+    """The records of each block are a row of Ray Data; an actor is on each device."""
     import ray.data as data
 
     context = data.DataContext.get_current()
@@ -101,12 +99,13 @@ def _scan(
     cpus = [found["CPU"] for found in resources if found.get("CPU", 0) >= 1]
     if not gpus and not cpus:
         raise InputError("The cluster has no processors.", hint="Give its nodes some.")
-    rows = data.from_items([{"block": i} for i in blocks], override_num_blocks=len(blocks))
+    items = [{"start": rows.start, "stop": rows.stop} for rows in wanted]
+    rows = data.from_items(items, override_num_blocks=len(items))
     found = rows.map_batches(
         Actor,
         fn_constructor_args=arguments,
         batch_size=1,
-        compute=data.ActorPoolStrategy(size=min(gpus or len(cpus), len(blocks))),
+        compute=data.ActorPoolStrategy(size=min(gpus or len(cpus), len(items))),
         num_cpus=None if gpus else 1,
         num_gpus=1 if gpus else None,
     )

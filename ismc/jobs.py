@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from ismc import __version__
 from ismc.errors import InputError
 from ismc.io.content import Content
 from ismc.io.digests import model_digest
-from ismc.io.facts import Facts, Output, block_size
+from ismc.io.facts import Facts, Output, Part, block_size, same
+from ismc.io.making import appended, created, in_memory, removed
 from ismc.io.regions import distinct
-from ismc.io.store import Store, created, in_memory, opened
+from ismc.io.store import Store, opened
+from ismc.io.variant_arrays import behind, digest, slots, table
 from ismc.scan import Moved, Scorer, scan
 
 if TYPE_CHECKING:
     from ismc.io.sources import Source
     from ismc.io.variants import Variants
-
-Array = np.ndarray
-COLUMNS = ("line", "chrom", "pos", "id", "ref", "alt", "status", "window", "letter")
-NUMBERS = ("line", "pos", "window", "slot", "letter")
 
 
 @dataclass(frozen=True)
@@ -42,12 +38,13 @@ class Job:
     facts: Facts
     content: Content
 
-    def store(self, path: Path | None, *, resume: bool = False) -> Store:
-        """The store of the job: a new one, or one that a run has begun.
+    def store(self, path: Path | None, *, resume: bool = False, append: bool = False) -> Store:
+        """The store of the job: a new one, one that a run has begun, or one with more records.
 
         Args:
             path: the folder; ``None`` for one in memory.
-            resume: whether one that is there is gone on with.
+            resume: whether one that a run of this job has begun is gone on with.
+            append: whether the records go behind those of another job.
 
         Raises:
             InputError: when one is there, or holds something else.
@@ -57,26 +54,88 @@ class Job:
             return in_memory(self.facts, self.content)
         if not path.exists():
             return created(path, self.facts, self.content)
+        if append:
+            return self._behind(opened(path, write=True), resume)
         if not resume:
             raise InputError(
                 f"The store {path} exists, expected a new one.",
-                hint="Go on with it by --resume, or replace it with --overwrite.",
+                hint="Go on with it by --resume, put records behind its own by --append, or "
+                "replace it with --overwrite.",
             )
         return opened(path, self.facts)
+
+    def _behind(self, store: Store, resume: bool) -> Store:
+        """The store with the records of this job behind others, or as its last ones already."""
+        (mine,), there, path = self.facts.parts, store.facts, store.path
+        last = same([mine], there.parts[-1:])
+        if last and resume:
+            return opened(Path(str(path)), replace(self.facts, parts=there.parts))
+        if any(same([mine], [part]) for part in there.parts):
+            hint = "Go on with them by --resume." if last else "Append other records."
+            raise InputError(f"{path} holds the records of {mine.source} already.", hint=hint)
+        if not store.complete:
+            raise InputError(
+                f"{int((~store.done).sum())} of {there.blocks} blocks of {path} are not written, "
+                "expected all before others are appended.",
+                hint=f"Finish the run of {there.parts[-1].source} first, by --resume.",
+            )
+        facts, content = replace(self.facts, block=there.block), self.content
+        if 0 < facts.slots < there.slots:
+            facts = replace(facts, slots=there.slots)
+        facts = replace(facts, parts=(*there.parts, mine))
+        if problems := there.differs(replace(facts, parts=there.parts)):
+            raise InputError(
+                f"The store {path} holds other scores: {'; '.join(problems)}.",
+                hint="Append what was made with the same model and settings.",
+            )
+        if facts.slots:
+            more = behind(content.more, len(store), facts.slots)
+            content = replace(content, more=more)
+        return appended(store, replace(there, parts=facts.parts), content)
+
+    @contextmanager
+    def begun(
+        self,
+        path: Path | None,
+        *,
+        resume: bool = False,
+        append: bool = False,
+        overwrite: bool = False,
+        shared: bool = False,
+    ) -> Iterator[Store]:
+        """The store, to score into; a new one without any scores goes again when that fails.
+
+        Args:
+            path: as for `store`.
+            resume: as for `store`.
+            append: as for `store`.
+            overwrite: whether one that is there is replaced.
+            shared: whether others write to it too.
+        """
+        if path is not None and overwrite and path.exists():
+            removed(path)
+        new = path is not None and not path.exists()
+        store = self.store(path, resume=resume, append=append)
+        try:
+            yield store
+        except BaseException:
+            if path is not None and new and not shared and not store.written.any():
+                removed(path)
+            raise
 
     def score(
         self,
         store: Store,
-        blocks: Sequence[int],
+        wanted: Sequence[slice],
         moved: Callable[[Moved], object],
         ray: str | None = None,
     ) -> int:
-        """Scores blocks of the store that are not done, here or on a cluster of Ray.
+        """Scores records of the store, here or on a cluster of Ray.
 
         Args:
             store: of this job.
-            blocks: their numbers.
-            moved: is told of each block that was written.
+            wanted: records, each slice of one block; see `ismc.io.store.Store.left`.
+            moved: is told of each slice that was written.
             ray: the address of the cluster, ``""`` for one on this machine; ``None`` for here.
 
         Returns:
@@ -85,15 +144,17 @@ class Job:
         Raises:
             IsmcError: as `ismc.scan.scan` and `ismc.distributed.scan_on_ray`.
         """
+        times = 0
         if ray is not None:
             from ismc.distributed import scan_on_ray
 
-            scan_on_ray(self.ism, store, blocks, moved, ray)
-            return 0
-        scorer = Scorer(self.ism)
-        scan(scorer, store, blocks, moved)
+            scan_on_ray(self.ism, store, wanted, moved, ray)
+        else:
+            scorer = Scorer(self.ism)
+            scan(scorer, store, wanted, moved)
+            times = scorer.halved
         store.tidy()
-        return scorer.halved
+        return times
 
 
 def job(
@@ -122,8 +183,13 @@ def job(
     at = None if variants is None else slots(variants)
     sites = tuple((int(a), int(b)) for a, b in ism.sites)
     width = len(sites) if at is None else at.shape[1]
-    count, length = len(source.names), source.length
-    places = source.coordinates
+    length, places = source.length, source.coordinates
+    part = Part(
+        Path(source.path).name,
+        source.digest if variants is None else digest(variants),
+        len(source.names),
+        0 if variants is None else len(variants.rows),
+    )
     facts = Facts(
         model=model,
         model_digest=model_digest(ism),
@@ -136,10 +202,8 @@ def job(
         sites=sites if at is None else (),
         slots=0 if at is None else width,
         length=length,
-        count=count,
-        block=min(block or block_size(outputs, width, length), max(count, 1)),
-        source=Path(source.path).name,
-        source_digest=source.digest if variants is None else _digest(variants),
+        block=block or block_size(outputs, width, length),
+        parts=(part,),
         genome="" if places is None else places.genome,
         versions=_versions(ism),
     )
@@ -162,47 +226,6 @@ def _score(name: str) -> Any:
         return parsed(name)
     except InputError:
         return Score(name, "a function of the user's", lambda r, m: (r, m), signed=False)
-
-
-def slots(variants: Variants) -> Array:
-    """The sites of each window, int64 ``[windows, most]``, ascending, -1 where there are fewer."""
-    sites: list[set[int]] = [set() for _ in variants.windows.names]
-    for row in variants.rows:
-        if row.window >= 0:
-            sites[row.window].add(row.site)
-    found = np.full((len(sites), max(map(len, sites), default=1)), -1, np.int64)
-    for line, some in zip(found, sites, strict=True):
-        line[: len(some)] = sorted(some)
-    return found
-
-
-def table(variants: Variants, at: Array) -> dict[str, Array]:
-    """The variants, a column each, ``variants/<column>``; ``slot`` is the place among the sites."""
-    columns: dict[str, list[Any]] = {
-        name: [getattr(row, name) for row in variants.rows] for name in COLUMNS
-    }
-    columns["slot"] = [
-        int(np.searchsorted(at[r.window][at[r.window] >= 0], r.site)) if r.window >= 0 else -1
-        for r in variants.rows
-    ]
-    text = np.dtypes.StringDType()
-    return {
-        f"variants/{name}": np.asarray(values, np.int64 if name in NUMBERS else text)
-        for name, values in columns.items()
-    }
-
-
-def _digest(variants: Variants) -> str:
-    """Of windows and alleles."""
-    found = sha256(variants.windows.digest.encode())
-    for row in variants.rows:
-        found.update(repr([getattr(row, name) for name in COLUMNS]).encode())
-    return found.hexdigest()
-
-
-def positions(variants: Variants) -> list[int]:
-    """Every position of a window at which some variant lies."""
-    return sorted({row.site for row in variants.rows if row.window >= 0})
 
 
 def _versions(ism: Any) -> dict[str, str]:

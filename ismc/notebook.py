@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,6 @@ import numpy as np
 
 from ismc.errors import InputError
 from ismc.progress import progress
-from ismc.scores import parsed
 
 if TYPE_CHECKING:
     from ismc.io.problems import OnError
@@ -41,6 +41,7 @@ def score(
     ends: Ends = "pad",
     ambiguous: Ambiguous = "error",
     resume: bool = False,
+    append: bool = False,
     ray: str | None = None,
     verbose: int | str = "auto",
     **settings: Any,
@@ -67,6 +68,8 @@ def score(
         ends: ``"pad"`` regions with N at the ends of chromosomes, or ``"skip"`` them.
         ambiguous: other letters are an ``"error"``, or ``"n"``.
         resume: whether a run that was stopped is gone on with.
+        append: whether the records go behind those that ``output`` has of another run; the model
+            and all that is computed must be the same.
         ray: the address of a cluster of Ray to run on, or ``""`` for one on this machine.
         verbose: 0 for no bar, 1 for a bar, ``"auto"`` for a bar on a terminal.
         **settings: more for `ismc.compile`; a program that is ready takes none.
@@ -81,106 +84,66 @@ def score(
         InputError: when something does not fit; says what, and in which line.
         ArtifactError: when a file cannot be read or written.
     """
-    from ismc.io.genome import chromosomes
+    from ismc.assembly import assembled
     from ismc.io.problems import counted, shown
-    from ismc.io.store import removed
-    from ismc.jobs import job, positions
+    from ismc.programs import Wanted
 
-    given = {"sites": sites, "outputs": outputs, "score": score} | settings
-    settings = {name: value for name, value in given.items() if value is not None}
-    read = {"on_error": on_error, "ends": ends, "ambiguous": ambiguous}
     models = list(model) if isinstance(model, (list, tuple)) else [model]
-    loaded = [_loaded(one) for one in models]
-    wanted = length or _length(loaded[0])
-    variants, ready = None, hasattr(loaded[0], "saturate")
-    if isinstance(regions, (str, PathLike)) and str(regions).endswith(VCF):
-        variants = _variants(regions, genome, wanted, on_error, sites)
-        if not ready:
-            settings["sites"] = positions(variants)
-    source = variants.windows if variants else _source(regions, genome, wanted, read)
-    ism = _program(loaded, source.length, reverse_complement, shifts, settings)
-    found = job(ism, source, _name(models), variants, chromosomes(genome))
-    told: Any = variants or source
+    wanted = Wanted(models, outputs, score, reverse_complement, shifts, settings)
+    inputs = Given(regions, genome, length, on_error, ends, ambiguous)
+    if inputs.variants is not None and (genome is None or sites is not None):
+        raise InputError(
+            f"{regions} is scored at its own sites in windows of a genome, expected genome= and no "
+            "sites=.",
+            hint="Pass genome='hg38.fa', and length= for a model of any length.",
+        )
+    found, told = assembled(wanted, inputs, sites=lambda _: sites)
     if told.problems:
         left = counted(len(told.problems), "record")
         warnings.warn(f"{left} left out: {shown(told.problems)}", stacklevel=2)
     path = None if output is None else Path(output)
-    before = path is not None and path.exists()
-    store = found.store(path, resume=resume)
-    store.problems, store.notes = tuple(told.problems), tuple(told.notes)
-    try:
-        with progress(len(store), verbose) as advance:
-            blocks = range(store.facts.blocks)
-            found.score(store, blocks, lambda moved: advance(moved.records), ray)
-    except BaseException:
-        if path is not None and not before and not store.done.any():
-            removed(path)
-        raise
+    with found.begun(path, resume=resume, append=append) as store:
+        store.problems, store.notes = tuple(told.problems), (*told.notes, *store.notes)
+        left = store.left()
+        with progress(sum(rows.stop - rows.start for rows in left), verbose) as advance:
+            found.score(store, left, lambda moved: advance(moved.records), ray)
     return store
 
 
-def _loaded(model: Any) -> Any:
-    """A model, or a program that is ready."""
-    if not isinstance(model, (str, PathLike)):
-        return model
-    import ismc
+@dataclass(frozen=True)
+class Given:
+    """Where records come from, as arguments of `score` say it; see `ismc.assembly.Inputs`."""
 
-    path = Path(model)
-    return ismc.load(path) if path.suffix == ".ismc" else ismc.load_model(path)
+    regions: Any
+    genome: str | PathLike[str] | None
+    length: int | None
+    on_error: OnError
+    ends: Ends
+    ambiguous: Ambiguous
 
-
-def _length(model: Any) -> int | None:
-    """``L``, where it is fixed."""
-    shape = getattr(model, "input_shape", None)
-    if not shape:
-        return None
-    if isinstance(shape, (list, dict)):
-        raise InputError(
-            f"The model takes {len(shape)} inputs, expected one of sequences.",
-            hint="Use ismc.compile, whose calls take all inputs.",
+    @property
+    def windows(self) -> bool:
+        """As `ismc.assembly.Inputs`."""
+        named = isinstance(self.regions, (str, PathLike))
+        return (
+            str(self.regions).endswith((*BED, *VCF)) if named else hasattr(self.regions, "columns")
         )
-    return shape[0] if hasattr(model, "saturate") else shape[1]
 
+    @property
+    def variants(self) -> Callable[[int], Variants] | None:
+        """As `ismc.assembly.Inputs`."""
+        named = isinstance(self.regions, (str, PathLike))
+        return self._variants if named and str(self.regions).endswith(VCF) else None
 
-def _program(
-    models: Sequence[Any],
-    length: int,
-    reverse_complement: bool,
-    shifts: Sequence[int],
-    settings: dict[str, Any],
-) -> Any:
-    """What is called; programs that are ready are taken as they are."""
-    import ismc
-    from ismc.commands.models import at_length
+    def source(self, length: int | None) -> Source:
+        """As `ismc.assembly.Inputs`."""
+        read = {"on_error": self.on_error, "ends": self.ends, "ambiguous": self.ambiguous}
+        return _source(self.regions, self.genome, length, read)
 
-    several = len(models) > 1 or reverse_complement or tuple(shifts) != (0,)
-    if any(hasattr(model, "saturate") for model in models):
-        _check_ready(models[0], settings)
-        if several:
-            return ismc.ensemble(models, reverse_complement=reverse_complement, shifts=shifts)
-        found = models[0]
-        return found.at(np.zeros((1, length, 4), np.float32)) if hasattr(found, "at") else found
-    fixed = [at_length(model, length) for model in models]
-    settings = {"score": "difference"} | settings
-    if several:
-        return ismc.ensemble(
-            fixed, reverse_complement=reverse_complement, shifts=shifts, **settings
-        )
-    return ismc.compile(fixed[0], **settings)
+    def _variants(self, length: int) -> Variants:
+        from ismc.io.variants import open_variants
 
-
-def _check_ready(program: Any, settings: dict[str, Any]) -> None:
-    """Checks that a program that is compiled already is what is asked for."""
-    score = settings.pop("score", None)
-    asked = str(parsed(score)) if isinstance(score, str) else str(score or "")
-    found = getattr(program, "score_name", "") or "difference"
-    if settings or (asked and asked != found):
-        named = [*settings, *(["score"] if asked and asked != found else [])]
-        raise InputError(
-            f"The program is compiled already (score {found}), and {', '.join(named)} cannot be "
-            "changed.",
-            hint="Pass the Keras model, or compile it with these settings.",
-        )
+        return open_variants(self.regions, self.genome or "", length, self.on_error)
 
 
 def _source(regions: Any, genome: Any, length: int | None, read: dict[str, Any]) -> Source:
@@ -205,21 +168,6 @@ def _source(regions: Any, genome: Any, length: int | None, read: dict[str, Any])
     return from_array(np.asarray(regions), on_error=read["on_error"])
 
 
-def _variants(
-    vcf: str | PathLike[str], genome: Any, length: int | None, on_error: Any, sites: Any
-) -> Variants:
-    """The variants of a file, in windows around them."""
-    from ismc.io.variants import open_variants
-
-    if genome is None or length is None or sites is not None:
-        raise InputError(
-            f"{vcf} is scored at its own sites in windows of a genome, expected genome= and a "
-            "length, and no sites=.",
-            hint="Pass genome='hg38.fa', and length= for a model of any length.",
-        )
-    return open_variants(vcf, genome, length, on_error)
-
-
 def _table(regions: Any, genome: Any, settings: dict[str, Any]) -> Source:
     """The regions of a data frame, through a BED file."""
     from tempfile import TemporaryDirectory
@@ -237,15 +185,3 @@ def _table(regions: Any, genome: Any, settings: dict[str, Any]) -> Source:
         path = Path(folder) / "regions.bed"
         regions[named].to_csv(path, sep="\t", header=False, index=False)
         return open_source(bed=path, genome=genome, **settings)
-
-
-def _name(models: Sequence[Any]) -> str:
-    """File names, or names of models."""
-    found = []
-    for model in models:
-        if isinstance(model, (str, PathLike)):
-            found.append(Path(model).name)
-        else:
-            plan = getattr(model, "plan", None)
-            found.append(str(getattr(model, "name", None) or getattr(plan, "model", "model")))
-    return ", ".join(found)

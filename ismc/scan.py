@@ -1,4 +1,4 @@
-"""The long run: every block of a store that is not done is scored and written."""
+"""The long run: records of a store that have no scores get them, block by block."""
 
 from __future__ import annotations
 
@@ -19,18 +19,16 @@ FULL = ("RESOURCE_EXHAUSTED", "out of memory", "Out of memory", "OOM when alloca
 
 @dataclass(frozen=True)
 class Moved:
-    """What one block took.
+    """What some records of one block took.
 
     Attributes:
-        block: its number.
-        records: how many it holds.
+        records: how many they are.
         sites: of all its records.
         mutants: sequences that differ from their reference: three per known letter, four per N.
         answering: seconds that the program took.
         waiting: seconds that the program stood still, for reading and for writing.
     """
 
-    block: int
     records: int
     sites: int
     mutants: int
@@ -137,41 +135,34 @@ def _programs(ism: Any) -> list[Any]:
 def scan(
     scorer: Scorer,
     store: Store,
-    blocks: Iterable[int],
+    wanted: Iterable[slice],
     moved: Callable[[Moved], object],
-    *,
-    again: bool = False,
 ) -> None:
-    """Scores blocks and writes them, one while the next is scored.
+    """Scores records and writes them, some while the next are scored.
 
     Args:
-        scorer: answers for a block.
+        scorer: answers for some records.
         store: where records are read and scores are written.
-        blocks: numbers of blocks; those that are done are left alone.
-        moved: is told of each block that was written.
-        again: whether blocks that are done are scored all the same.
+        wanted: records, each slice of one block; see `ismc.io.store.Store.left`.
+        moved: is told of each slice that was written.
 
     Raises:
         ArtifactError: when the disk is full; what was written stays.
         InputError: when memory runs out for the smallest program.
     """
-    done = store.done
     writing: Future[None] | None = None
     last: Moved | None = None
     with ThreadPoolExecutor(1) as pool:
-        for block in blocks:
-            if done[block] and not again:
-                continue
+        for rows in wanted:
             began = perf_counter()
-            rows = store.facts.rows(block)
             one_hot = np.asarray(store.one_hot[rows])
             at = np.asarray(store.group["at"][rows]) if store.facts.slots else None
             read = perf_counter()
             scores, references = scorer(one_hot, at)
             answered = perf_counter()
             _finished(writing, last, moved)
-            writing = pool.submit(store.write, block, scores, references)
-            last = _moved(block, one_hot, store, at)
+            writing = pool.submit(store.write, rows, scores, references)
+            last = _moved(one_hot, store, at)
             waiting = perf_counter() - answered + read - began
             last = replace(last, answering=answered - read, waiting=waiting)
         began = perf_counter()
@@ -183,13 +174,13 @@ def scan(
 def _finished(
     writing: Future[None] | None, last: Moved | None, moved: Callable[[Moved], object]
 ) -> None:
-    """Waits for the block that is being written, and tells of it."""
+    """Waits for what is being written, and tells of it."""
     if writing is not None and last is not None:
         writing.result()
         moved(last)
 
 
-def _moved(block: int, one_hot: Array, store: Store, at: Array | None) -> Moved:
+def _moved(one_hot: Array, store: Store, at: Array | None) -> Moved:
     if at is None:
         starts = np.asarray([start for start, _ in store.facts.sites])
         known = int(one_hot[:, starts].sum())
@@ -199,7 +190,7 @@ def _moved(block: int, one_hot: Array, store: Store, at: Array | None) -> Moved:
         known = int(np.take_along_axis(one_hot.sum(2), np.maximum(at, 0), 1)[held].sum())
         sites = int(held.sum())
     mutants = len(store.facts.letters) * sites - known
-    return Moved(block, len(one_hot), sites, mutants, 0.0, 0.0)
+    return Moved(len(one_hot), sites, mutants, 0.0, 0.0)
 
 
 def _is_full(error: Exception) -> bool:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ismc.io.content import Content
-from ismc.io.facts import Facts, Output
+from ismc.io.facts import Facts, Output, Part
+from ismc.io.making import created
 from ismc.io.sources import Coordinates
-from ismc.io.store import Store, created
+from ismc.io.store import Store
 
 Array = np.ndarray
 TEXT = np.dtypes.StringDType()
@@ -78,14 +79,13 @@ def made(
         "formula": "m - r",
         "signed": True,
         "centred": False,
-        "source": "peaks.bed",
-        "source_digest": "e" * 64,
+        "parts": (Part("peaks.bed", "e" * 64, count),),
         "genome": "genome.fa" if places is not None else "",
         "versions": {"ismc": "0.1.0", "keras": "3.0"},
         "letters": "ACGT",
     }
     kept = Facts(
-        outputs=outputs, sites=tuple(ranges), length=length, count=count, block=block,
+        outputs=outputs, sites=tuple(ranges), length=length, block=block,
         **(known | facts),
     )  # fmt: skip
     labels = [f"région {i}" for i in range(count)] if names is None else list(names)
@@ -108,7 +108,7 @@ def made(
         references.append(rng.normal(size=(count, *shape)).astype(np.float32))
     for number in range(kept.blocks if written else 0):
         r = kept.rows(number)
-        store.write(number, [s[r] for s in scores], [y[r] for y in references])
+        store.write(r, [s[r] for s in scores], [y[r] for y in references])
     return Made(store, one_hot, scores, references)
 
 

@@ -10,9 +10,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from ismc.io.content import Content
-from ismc.io.facts import Facts, Output
+from ismc.io.facts import Facts, Output, Part
+from ismc.io.making import created
 from ismc.io.sources import Coordinates
-from ismc.io.store import Store, created
+from ismc.io.store import Store
 from ismc.plot import files
 
 LENGTH, COUNT, BLOCK, START = 40, 8, 2, 500_000
@@ -47,7 +48,7 @@ def made(
             scores.append(values.astype(np.float32))
             references.append(np.zeros((len(letters), *output.shape), np.float32))
         if block not in skipped:
-            store.write(block, scores, references)
+            store.write(facts.rows(block), scores, references)
     return store
 
 
@@ -63,10 +64,8 @@ def facts_of(count: int, signed: bool, genome: bool, **more: Any) -> Facts:
         "centred": False,
         "outputs": tuple(Output(name, shape, shape) for name, shape in OUTPUTS.items()),
         "length": LENGTH,
-        "count": count,
+        "parts": (Part("r.bed", "1" * 64, count),),
         "block": BLOCK,
-        "source": "r.bed",
-        "source_digest": "1" * 64,
         "genome": "g.fa" if genome else "",
     }
     return Facts(**(settings | more))

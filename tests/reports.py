@@ -18,19 +18,27 @@ import numpy as np
 import pytest
 
 from ismc.io.content import Content
-from ismc.io.facts import Facts, Output, block_size
+from ismc.io.facts import Facts, Output, Part, block_size
+from ismc.io.making import created
 from ismc.io.sources import Coordinates
-from ismc.io.store import Store, created
+from ismc.io.store import Store
 from ismc.report.entries import LEVELS, same_as
 from ismc.report.strongest import PEAKS
 
 Array = np.ndarray
+
+
+def records(count: int, source: str = "regions.bed") -> tuple[Part, ...]:
+    """So many records of one file."""
+    return (Part(source, "e" * 64, count),)
+
+
 STR = np.dtypes.StringDType()
 SITES = tuple((i, i + 1) for i in range(60))
 FACTS = Facts(
     model="m.keras", model_digest="d" * 64, plan="p", score="difference", formula="m - r",
     signed=True, centred=False, outputs=(Output("head", (2,), (2,)),), sites=SITES, length=60,
-    count=12, block=5, source="regions.bed", source_digest="e" * 64, versions={"ismc": "0.1"},
+    block=5, parts=records(12), versions={"ismc": "0.1"},
 )  # fmt: skip
 
 
@@ -65,7 +73,7 @@ def made(
                 values[:, 20, 1] = np.nan
             scores.append(values if facts.signed else np.abs(values))
         own = [rng.standard_normal((len(letters), *o.shape), np.float32) for o in facts.outputs]
-        store.write(block, scores, own)
+        store.write(rows(block), scores, own)
     return store
 
 
@@ -110,7 +118,9 @@ def sized(count: int, length: int, shape: tuple[int, ...] = ()) -> Facts:
     outputs = (Output("head", shape, shape),)
     block = block_size(outputs, length, length)
     sites = tuple((i, i + 1) for i in range(length))
-    return replace(FACTS, count=count, length=length, sites=sites, outputs=outputs, block=block)
+    return replace(
+        FACTS, parts=records(count), length=length, sites=sites, outputs=outputs, block=block
+    )
 
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -11,7 +11,7 @@ import pytest
 from keras import layers
 
 from ismc.commands.options import Inputs, Places
-from ismc.commands.programs import Wanted
+from ismc.programs import Wanted
 from tests.zoo import randomise
 
 LENGTH = 60

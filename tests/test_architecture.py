@@ -45,7 +45,7 @@ LAYERS = [
     {"autotune"},
     {"api"},
     {"averaging"},
-    {"io", "jobs", "scan"},
+    {"io", "jobs", "scan", "programs", "assembly"},
     {"fastism", "plot", "report", "distributed", "notebook", "toolkits"},
     {"demo", "cli", "commands"},
 ]

@@ -17,8 +17,8 @@ from keras import layers
 from typer.testing import CliRunner
 
 import ismc
+from ismc import programs
 from ismc.cli import main
-from ismc.commands import programs
 from ismc.commands.app import app
 from ismc.io.fasta import read_fasta
 from ismc.io.store import Store, opened

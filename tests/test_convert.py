@@ -150,8 +150,8 @@ def test_bad_targets(example: Made, tmp_path: Path) -> None:
 
 def test_a_store_must_be_whole(tmp_path: Path) -> None:
     half = made(tmp_path / "s.zarr", written=False)
-    half.store.write(0, [half.scores[0][:3]], [half.references[0][:3]])
-    with pytest.raises(InputError, match=r"2 of 3 blocks of the store .* missing.*\n.*--resume"):
+    half.store.write(slice(0, 3), [half.scores[0][:3]], [half.references[0][:3]])
+    with pytest.raises(InputError, match=r"2 of 3 blocks are not written \(1, 2\).*\n.*--resume"):
         convert(half.store, tmp_path / "a.npz")
     empty = made(tmp_path / "e.zarr", one_hot=np.zeros((0, 12, 4), np.int8), names=[])
     with pytest.raises(InputError, match="holds no records"):

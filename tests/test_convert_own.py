@@ -17,8 +17,9 @@ from ismc.errors import InputError
 from ismc.io.content import Content
 from ismc.io.convert import FORMATS, convert
 from ismc.io.convert.hdf5_file import hdf5_file
-from ismc.io.facts import Facts, Output
-from ismc.io.store import Store, in_memory
+from ismc.io.facts import Facts, Output, Part
+from ismc.io.making import in_memory
+from ismc.io.store import Store
 from tests.converting import made, regions
 
 GENOME = {"chr1": 500, "chr2": 90}
@@ -96,7 +97,7 @@ def variants() -> Store:
     kept = Facts(
         model="net.keras", model_digest="d" * 64, plan="abc", score="difference", formula="m - r",
         signed=True, centred=False, outputs=(Output("head", (), ()),), sites=(), slots=2, length=12,
-        count=2, block=1, source="a.vcf", source_digest="e" * 64, genome="genome.fa",
+        block=1, parts=(Part("a.vcf", "e" * 64, 2, 3),), genome="genome.fa",
         versions={"ismc": "0.1.0"},
     )  # fmt: skip
     columns = {
@@ -116,7 +117,7 @@ def variants() -> Store:
     for block in range(2):
         scores = np.arange(8, dtype=np.float32).reshape(1, 2, 4) + 10 * block
         scores[0, 1:] = scores[0, 1:] if block == 0 else np.nan
-        store.write(block, [scores], [np.zeros(1, np.float32)])
+        store.write(slice(block, block + 1), [scores], [np.zeros(1, np.float32)])
     return store
 
 

@@ -124,7 +124,7 @@ def test_parts_outside_of_chromosomes_are_left_out(tmp_path: Path) -> None:
 def test_centred_scores_stay(tmp_path: Path) -> None:
     places = regions(["chr1"] * 7, range(0, 140, 20), 12)
     given = made(tmp_path / "s.zarr", places=places, chromosomes=GENOME, centred=True)
-    given.store.write(0, [given.scores[0][:3] + 1], [given.references[0][:3]])
+    given.store.write(slice(0, 3), [given.scores[0][:3] + 1], [given.references[0][:3]])
     scores = given.scores[0].copy()
     scores[:3] += 1
     check(given, places, (scores * given.one_hot).sum(2))

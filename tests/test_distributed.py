@@ -14,10 +14,10 @@ import pytest
 import ismc
 from ismc.commands.bars import Bar
 from ismc.commands.options import Inputs
-from ismc.commands.programs import Wanted
 from ismc.commands.run import run
 from ismc.distributed import pack, unpack
 from ismc.errors import InputError
+from ismc.programs import Wanted
 from ismc.scan import Moved
 from tests.runs import LENGTH, contents, folder_of_inputs, places, regions, small_model, wanted
 

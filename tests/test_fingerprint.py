@@ -349,13 +349,20 @@ def test_weights_do_not_depend_on_names_of_layers() -> None:
     assert digest(architecture(first).data) == digest(architecture(second).data)
 
 
+def timed(call: Callable[[], Any]) -> tuple[Any, float]:
+    """What a call returns, and seconds of this thread; collecting garbage may be among them."""
+    begin = time.thread_time()
+    return call(), time.thread_time() - begin
+
+
 def test_zoo_is_all_different_and_equal_for_two_builds() -> None:
     found: dict[str, str] = {}
     for name, entry in ZOO.items():
         models = [read(entry.model(seed=i, small=True)) for i in range(2)]
-        begin = time.thread_time()
-        first, second = (digest(architecture(model).data) for model in models)
-        assert time.thread_time() - begin < 0.6, name
+        (first, a), (second, b) = (
+            timed(lambda model=model: digest(architecture(model).data)) for model in models
+        )
+        assert min(a, b) < 0.3, name
         assert first == second, name
         found[first] = name
     assert len(found) == len(ZOO)
@@ -650,9 +657,9 @@ def test_settings_of_keras_are_part_of_it() -> None:
 def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TF_XLA_FLAGS", raising=False)
     first = environment()
-    begin = time.thread_time()
-    assert environment() == first
-    assert time.thread_time() - begin < 0.05
+    again = [timed(environment) for _ in range(3)]
+    assert all(found == first for found, _ in again)
+    assert min(took for _, took in again) < 0.05
     assert json.loads(json.dumps(first)) == first
     monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_persistent_cache_directory=/somewhere")
     assert environment() == first

@@ -12,7 +12,9 @@ from matplotlib.figure import Figure
 
 from ismc.commands.plot import plot
 from ismc.errors import InputError
-from ismc.io.store import Store, created
+from ismc.io.facts import Part
+from ismc.io.making import created
+from ismc.io.store import Store
 from ismc.plot import importance
 from ismc.plot.table import read_variants
 from tests.plotted import LENGTH, SITES, START, Drawn, content, drawn, facts_of, stores
@@ -202,7 +204,7 @@ def test_variants_of_a_store(drawn: Drawn, tmp_path: Path) -> None:
         "slot": np.array([0, 1, 0, 1, -1]),
         "letter": np.array([1, 3, 2, 0, -1]),
     }
-    facts = facts_of(3, True, True, sites=(), slots=2)
+    facts = facts_of(3, True, True, sites=(), slots=2, parts=(Part("v.vcf", "1" * 64, 3, 5),))
     more = {"at": at} | {f"variants/{key}": values for key, values in rows.items()}
     one_hot = np.zeros((3, LENGTH, 4), np.int8)
     store = created(tmp_path / "v.zarr", facts, content(["w0", "w1", "w2"], one_hot, True, **more))
@@ -212,7 +214,7 @@ def test_variants_of_a_store(drawn: Drawn, tmp_path: Path) -> None:
         count = len(one_hot[facts.rows(block)])
         scores = [rng.normal(size=(count, 2, 4, *o.score)) for o in facts.outputs]
         scores = [values.astype(np.float32) for values in scores]
-        store.write(block, scores, [np.zeros((count, *o.shape)) for o in facts.outputs])
+        store.write(facts.rows(block), scores, [np.zeros((count, *o.shape)) for o in facts.outputs])
         held.append(scores)
     said = call(store, tmp_path, record="w0", task="2", kind=None)
     head = held[0][0]

@@ -18,11 +18,12 @@ from ismc.errors import ArtifactError, InputError, IsmcError
 from ismc.io.content import Content
 from ismc.io.extras import EXTRAS
 from ismc.io.facts import Output
-from ismc.io.store import created, opened
+from ismc.io.making import created
+from ismc.io.store import opened
 from ismc.report import chosen
 from ismc.report.entries import OTHER, same_as, scaled
 from ismc.report.strongest import APART, PEAKS, Strongest, peaks
-from tests.reports import FACTS, Parsed, made, sized
+from tests.reports import FACTS, Parsed, made, records, sized
 
 
 def test_the_page_holds_the_store(tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def test_the_page_holds_the_store(tmp_path: Path) -> None:
 
 
 def test_the_strongest_sites(tmp_path: Path) -> None:
-    facts = replace(FACTS, count=40)
+    facts = replace(FACTS, parts=records(40))
     store = made(tmp_path / "s.zarr", facts, odd=True)
     report(tmp_path / "s.zarr", tmp_path / "r.html")
     parsed = Parsed(tmp_path / "r.html")
@@ -183,7 +184,7 @@ def test_what_does_not_fit(tmp_path: Path) -> None:
         report(path, tmp_path / "r.png")
     with pytest.raises(InputError, match=r"does not exist, expected one for the output r\.html"):
         report(path, tmp_path / "none" / "r.html")
-    made(tmp_path / "none.zarr", replace(FACTS, count=0))
+    made(tmp_path / "none.zarr", replace(FACTS, parts=records(0)))
     with pytest.raises(InputError, match="holds no records"):
         report(tmp_path / "none.zarr", tmp_path / "n.html")
     more = {"at": np.zeros((12, 3), np.int64)}

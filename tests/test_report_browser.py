@@ -23,6 +23,7 @@ from tests.reports import (
     heat_map,
     made,
     pointed,
+    records,
     shown,
     sized,
     until,
@@ -193,7 +194,11 @@ def test_addresses(browser: Any, folder: Path, tab: Any) -> None:
 def test_names_are_text(browser: Any, tmp_path: Path) -> None:
     bad = ["<script>alert(1)</script>", "</script><img src=x onerror=alert(2)>", "&lt;b&gt; ' \" é"]
     facts = replace(
-        FACTS, count=3, model=bad[1], score=bad[0], source=bad[2], outputs=(Output(bad[1], (), ()),)
+        FACTS,
+        parts=records(3, bad[2]),
+        model=bad[1],
+        score=bad[0],
+        outputs=(Output(bad[1], (), ()),),
     )
     made(tmp_path / "s.zarr", facts, bad, chrom="<b onmouseover=alert(3)>chr")
     report(tmp_path / "s.zarr", tmp_path / "r.html")
@@ -209,7 +214,7 @@ def test_names_are_text(browser: Any, tmp_path: Path) -> None:
 
 
 def test_sites_of_their_own(browser: Any, tmp_path: Path) -> None:
-    facts = replace(FACTS, sites=((5, 6), (10, 13), (13, 14)), signed=False, count=5)
+    facts = replace(FACTS, sites=((5, 6), (10, 13), (13, 14)), signed=False, parts=records(5))
     facts = replace(facts, outputs=tuple(Output(name, (), (3,)) for name in ("a", "b")))
     store = made(tmp_path / "s.zarr", facts, chrom="")
     report(tmp_path / "s.zarr", tmp_path / "r.html")

@@ -18,13 +18,15 @@ PUBLISHED = [name for name, entry in ZOO.items() if entry.published]
 
 
 def _programs(
-    entry: Entry, model: Any, sites: Any, options: Mapping[str, Any] | None = None
+    entry: Entry,
+    model: Any,
+    sites: Any,
+    options: Mapping[str, Any] | None = None,
+    batch_size: int = 8,  # TensorFlow keeps what large ones take
 ) -> tuple[Any, Any]:
     shared = {"sites": sites, "sequence_input": entry.sequence_input}
     ism = ismc.compile(model, **shared, verify=False, **(options or {}))
-    return ism, ismc.NaiveISM(
-        model, **shared, batch_size=8
-    )  # TensorFlow keeps what large ones take
+    return ism, ismc.NaiveISM(model, **shared, batch_size=batch_size)
 
 
 def _spread(length: int, count: int = 12) -> list[int]:
@@ -38,7 +40,7 @@ def test_small_version_at_every_site(name: str) -> None:
     entry = ZOO[name]
     model = entry.model(seed=1, small=True)
     sites = entry.sites(entry.small["length"]) if entry.sites else None
-    ism, naive = _programs(entry, model, sites)
+    ism, naive = _programs(entry, model, sites, batch_size=256)
     x = random_inputs(model, batch=2, seed=1)
     assert_equal_to_oracle(ism, naive, x, visible=20)
 

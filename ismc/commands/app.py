@@ -9,12 +9,11 @@ import typer
 
 from ismc import __version__
 from ismc.commands.cache import app as cache_app
-from ismc.commands.models import at_length, import_keras, load_model, sequence_length
 from ismc.commands.reporting import reporting
 from ismc.commands.results import convert, plot, report
 from ismc.commands.run_options import run
 from ismc.commands.sites import site_range
-from ismc.errors import InputError
+from ismc.io.model_files import at_length, chosen_length, import_keras, load_model, sequence_length
 
 app = typer.Typer(
     name="ismc",
@@ -79,12 +78,7 @@ def explain(
     """Print what is done with each layer of a model, and why."""
     with reporting():
         loaded = load_model(model)
-        length = sequence_length(loaded) or length
-        if length is None:
-            raise InputError(
-                f"The model {model} takes sequences of any length, expected one.",
-                hint="Give a length to explain it for: --length 1000.",
-            )
+        length = sequence_length(loaded) or chosen_length(None, length, str(model))
         loaded = at_length(loaded, length)
         import ismc
 

@@ -9,9 +9,15 @@ from pathlib import Path
 
 from ismc.artifacts.container import Container, read
 from ismc.artifacts.record import CODE, Record, recorded
-from ismc.commands.models import at_length, check_model_file, load_model, sequence_length
 from ismc.commands.sites import site_range
 from ismc.errors import InputError
+from ismc.io.model_files import (
+    at_length,
+    check_model_file,
+    chosen_length,
+    load_model,
+    sequence_length,
+)
 
 MIB = 1 << 20
 
@@ -36,12 +42,7 @@ def compile_model(
     if target.exists() and not overwrite:
         raise InputError(f"{target} exists.", hint="Give --overwrite to replace it.")
     model = load_model(model_file)
-    length = sequence_length(model) or length
-    if length is None:
-        raise InputError(
-            f"The model {model_file} takes sequences of any length, expected one.",
-            hint="Give a length to compile it for: --length 1000.",
-        )
+    length = sequence_length(model) or chosen_length(None, length, str(model_file))
     import ismc
 
     sites = site_range(start, end, length)

@@ -43,7 +43,17 @@ class Inputs:
             ambiguous=self.ambiguous,
         )
 
-    def variants(self, length: int) -> Any:
+    @property
+    def windows(self) -> bool:
+        """As `ismc.assembly.Inputs`."""
+        return self.bed is not None or self.vcf is not None
+
+    @property
+    def variants(self) -> Callable[[int], Any] | None:
+        """As `ismc.assembly.Inputs`."""
+        return None if self.vcf is None else self._variants
+
+    def _variants(self, length: int) -> Any:
         """The variants of a VCF, in windows around them, or in those of a BED."""
         from ismc.io.variants import open_variants
 
@@ -68,6 +78,7 @@ class Places:
     shard: str = ""
     ray: str | None = None
     resume: bool = False
+    append: bool = False
     overwrite: bool = False
 
 

@@ -93,7 +93,7 @@ def of_store(
         store.facts.width, len(LETTERS), *shape
     )
     windows, slots, letters = (
-        np.asarray(store.group[f"variants/{key}"][:]) for key in ("window", "slot", "letter")
+        store.column(f"variants/{key}") for key in ("window", "slot", "letter")
     )
     mine = windows == at
     name, (chrom, start) = str(store.names[at]), place_of(store, at)

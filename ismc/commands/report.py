@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ismc.errors import InputError
 from ismc.io.store import Store, opened
 from ismc.io.targets import check_target
 from ismc.report import chosen, write_page
 
-SUFFIXES, SHOWN = (".html", ".htm"), 10
+SUFFIXES = (".html", ".htm")
 
 
 def report(
@@ -47,22 +45,9 @@ def report(
 
 
 def _check_store(store: Store) -> None:
-    facts, done = store.facts, store.done
-    if not facts.sites:
+    if not store.facts.sites:
         raise InputError(
             f"The store {store.path} holds variants, expected scores of every letter at all sites.",
             hint="ismc plot draws variants, and ismc convert writes their table.",
         )
-    if not facts.count:
-        raise InputError(
-            f"The store {store.path} holds no records, expected one or more.",
-            hint="Check what was skipped when it was written.",
-        )
-    missing = np.flatnonzero(~done).tolist()
-    if missing:
-        some = ", ".join(map(str, missing[:SHOWN])) + (", .." if len(missing) > SHOWN else "")
-        raise InputError(
-            f"The store {store.path} is not complete: {len(missing)} of {facts.blocks} blocks are "
-            f"not written ({some}), expected all.",
-            hint="Finish it: run the same command again with --resume.",
-        )
+    store.check_complete()

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from ismc.assembly import assembled
 from ismc.commands.bars import Bar, Tally, bar
 from ismc.commands.options import Inputs, Places, shard_of
-from ismc.commands.programs import Program, Wanted
 from ismc.commands.sites import chosen_sites
 from ismc.errors import InputError
 from ismc.io.convert import convert
-from ismc.io.genome import chromosomes
+from ismc.io.making import removed
 from ismc.io.problems import counted
 from ismc.io.problems import shown as first
-from ismc.io.store import Store, opened, removed
+from ismc.io.store import Store, opened
 from ismc.io.targets import check_target
-from ismc.jobs import Job, job, positions
+from ismc.jobs import Job
+from ismc.programs import Wanted
 
 STORE = ".zarr"
 
@@ -89,14 +90,18 @@ def run(wanted: Wanted, inputs: Inputs, places: Places, target: Path) -> Summary
     check_run(wanted, inputs, places, target)
     began = perf_counter()
     with bar() as shown:
-        found, source = _job(wanted, inputs, places, shown)
+        found, source = assembled(
+            wanted,
+            inputs,
+            sites=lambda length: chosen_sites(places.start, places.end, places.sites, length),
+            block=places.batch_size,
+            says=shown.says,
+        )
         working = target if target.suffix == STORE else target.with_name(f"{target.name}.part.zarr")
-        with _room(working, places):
-            shown.says("reading")
-            compiled = perf_counter()
-            store = found.store(working, resume=places.resume or bool(places.shard))
+        shown.says("reading")
+        compiled = perf_counter()
+        with _told(working), _store(found, working, places) as store:
             ready = perf_counter()
-            reading = ready - compiled
             halved = _scored(found, store, places, shown)
         ended = perf_counter()
         paths = [target]
@@ -104,9 +109,10 @@ def run(wanted: Wanted, inputs: Inputs, places: Places, target: Path) -> Summary
             shown.says("writing")
             paths = convert(store, target, overwrite=places.overwrite)
             removed(working)
-    times = ready - began - reading, ended - ready, reading
+    times = compiled - began, ended - ready, ready - compiled
+    notes = [*source.notes, *store.notes]
     return Summary(
-        store, shown.tally, *times, halved, source.problems, source.notes, paths, _kinds(source)
+        store, shown.tally, *times, halved, source.problems, notes, paths, _kinds(source)
     )
 
 
@@ -143,10 +149,16 @@ def check_run(wanted: Wanted, inputs: Inputs, places: Places, target: Path) -> N
             "--vcf is given with --start, --end or --sites, expected its own sites alone.",
             hint="Leave them out; variants in regions are chosen by --bed.",
         )
+    if places.append and (places.shard or places.overwrite or target.suffix != STORE):
+        raise InputError(
+            f"--append is given with the output {target}, --shard or --overwrite, expected a store "
+            ".zarr that one process appends to.",
+            hint="Append with one process, with --ray on many devices.",
+        )
     suffixes = (STORE, ".npz", ".h5", ".tsv", ".tsv.gz")
     exists = target.exists() and target.suffix == STORE
     check_target(target, suffixes, overwrite=places.overwrite or exists, folder=exists)
-    for path in (*wanted.models, inputs.fasta, inputs.bed, inputs.array, inputs.vcf, inputs.genome):
+    for path in (*wanted.files, inputs.fasta, inputs.bed, inputs.array, inputs.vcf, inputs.genome):
         if path is not None and target.exists() and path.exists() and target.samefile(path):
             raise InputError(
                 f"The output {target} is the input {path}, expected another file.",
@@ -154,76 +166,40 @@ def check_run(wanted: Wanted, inputs: Inputs, places: Places, target: Path) -> N
             )
 
 
-def _job(wanted: Wanted, inputs: Inputs, places: Places, shown: Bar) -> tuple[Job, Any]:
-    """What is scored; texts are checked before TensorFlow loads where no model is needed for it."""
-    source = None
-    if inputs.bed is None and inputs.vcf is None:
-        source = inputs.source(inputs.length)
-        chosen_sites(places.start, places.end, places.sites, source.length)
-    shown.says("loading")
-    program = Program(wanted)
-    length = _length(program, inputs, source)
-    sites = chosen_sites(places.start, places.end, places.sites, length)
-    variants = None
-    if inputs.vcf is not None:
-        variants = inputs.variants(length)
-        source, sites = variants.windows, positions(variants)
-    elif source is None:
-        source = inputs.source(length)
-    shown.says("compiling")
-    ism = program.at(sites, length, more=variants is not None)
-    sizes = chromosomes(inputs.genome)
-    found = job(ism, source, wanted.name, variants, sizes, places.batch_size)
-    return found, variants or source
-
-
-def _length(program: Program, inputs: Inputs, source: Any) -> int:
-    """The length of all sequences."""
-    given = inputs.length or (None if source is None else source.length)
-    if given is None and program.length is None:
-        raise InputError(
-            f"The model {program.wanted.name} takes sequences of any length, expected one.",
-            hint="Give a length: --length 1000.",
-        )
-    if program.length is not None and given not in (None, program.length):
-        found = f"The sequences of {source.path} have {given} letters" if source else ""
-        raise InputError(
-            f"{found or f'--length is {given}'}, expected {program.length}, as the model "
-            f"{program.wanted.name} takes.",
-            hint=f"Cut or pad the sequences to {program.length} letters; N is an unknown letter.",
-        )
-    return int(program.length or given or 0)
+def _store(found: Job, working: Path, places: Places) -> AbstractContextManager[Store]:
+    """The store, to score into."""
+    shared = bool(places.shard)
+    return found.begun(
+        working,
+        resume=places.resume or shared,
+        append=places.append,
+        overwrite=places.overwrite,
+        shared=shared,
+    )
 
 
 @contextmanager
-def _room(working: Path, places: Places) -> Iterator[None]:
-    """The place of the store, free for a new one if that is wanted; no empty one is left there."""
-    if working.exists() and places.overwrite:
-        removed(working)
-    before = working.exists()
+def _told(working: Path) -> Iterator[None]:
+    """After a failure, says what is kept."""
     try:
         yield
     except BaseException:
         if working.exists():
             store = opened(working)
-            done, count = int(store.done.sum()), store.facts.blocks
-            if not done and not before and not places.shard:  # others may write to it
-                removed(working)
-            else:
-                said = f"{done} of {count} blocks are kept in {working}; --resume goes on."
+            done, count = int(store.written.sum()), len(store)
+            if done < count:
+                said = f"{done:,} of {count:,} records are kept in {working}; --resume goes on."
                 print(said, file=sys.stderr)
         raise
 
 
 def _scored(found: Job, store: Store, places: Places, shown: Bar) -> int:
-    """Scores the blocks that are not done; how often tiles were halved."""
+    """Scores the records that have no scores; how often tiles were halved."""
     mine = shard_of(places.shard)
     blocks = [i for i in range(store.facts.blocks) if mine(i)]
-    done = store.done
-    rows = [store.facts.rows(i) for i in blocks]
-    ready = sum(r.stop - r.start for i, r in zip(blocks, rows, strict=True) if done[i])
-    shown.begins(ready, sum(r.stop - r.start for r in rows))
-    return found.score(store, blocks, shown.moved, places.ray)
+    sizes, written = store.facts.sizes(), store.written
+    shown.begins(sum(int(written[i]) for i in blocks), sum(sizes[i] for i in blocks))
+    return found.score(store, store.left(blocks), shown.moved, places.ray)
 
 
 def _kinds(source: Any) -> str:

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ismc.commands.options import Inputs, Places
-from ismc.commands.programs import Wanted
 from ismc.commands.reporting import reporting
 from ismc.commands.run import run as run_scan
 from ismc.errors import InputError
+from ismc.programs import Wanted
 
 FROM, WHAT, WHERE = "Sequences", "What is computed", "Long runs"
 
@@ -105,6 +105,9 @@ def run(
     resume: Annotated[
         bool, _option(WHERE, "--resume", help="Go on with a run that was stopped.")
     ] = False,
+    append: Annotated[
+        bool, _option(WHERE, "--append", help="Put the records behind those of a store.")
+    ] = False,
     shard: Annotated[
         str, _option(WHERE, "--shard", metavar="I/N", help="One part of N, into one store.")
     ] = "",
@@ -131,15 +134,17 @@ def run(
     """Score every letter at every site of every sequence, or the variants of a file."""
     with reporting():
         wanted = Wanted(
-            tuple(models), tuple(outputs or ()), score, reverse_complement, _numbers(shifts), memory
-        )
+            tuple(models), tuple(outputs or ()), score, reverse_complement, _numbers(shifts),
+            {"memory": None if memory is None else memory << 20},
+        )  # fmt: skip
         inputs = Inputs(
             fasta=fasta, bed=bed, vcf=vcf, array=array, genome=genome, length=length,
             on_error=on_error, ends=ends, ambiguous=ambiguous,
         )  # fmt: skip
         places = Places(
             start=start, end=end, sites=sites, batch_size=batch_size, shard=shard,
-            ray=ray_address if ray or ray_address else None, resume=resume, overwrite=overwrite,
+            ray=ray_address if ray or ray_address else None, resume=resume,
+            append=append, overwrite=overwrite,
         )  # fmt: skip
         print(run_scan(wanted, inputs, places, output))
 

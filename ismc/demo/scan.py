@@ -48,7 +48,7 @@ def scan(directory: Path, *, overwrite: bool) -> tuple[Site, ...]:
     ism = ismc.compile(model, score="difference")
     scanned = job(ism, source, "demo model")
     store = scanned.store(None)
-    scanned.score(store, range(store.facts.blocks), lambda _: None)
+    scanned.score(store, store.left(), lambda _: None)
     convert(store, scores_file, overwrite=overwrite)
     scores, x = np.asarray(store.scores()[:]), np.asarray(store.one_hot[:], np.float32)
     sites = strongest(scores[0], x[0], TASKS)

@@ -1,19 +1,22 @@
-"""What stands in a store before anything is scored, and the empty arrays of scores."""
+"""What stands in a store before anything is scored, and the arrays that wait for scores."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ismc.io.facts import Facts
+from ismc.io.facts import Facts, attributes_of
 
 if TYPE_CHECKING:
     from ismc.io.sources import Coordinates
 
+GENOME = ("genome_chroms", "genome_sizes")
 COORDINATES = ("chrom", "start", "end", "summit", "strand")
+VARIANTS = "variants/"
+ROWS = 1 << 12  # of one chunk, where a row is a name or a number
 Array = np.ndarray
 
 
@@ -35,43 +38,86 @@ class Content:
     chromosomes: Mapping[str, int] = field(default_factory=dict)
     more: Mapping[str, Array] = field(default_factory=dict)
 
-    def columns(self, facts: Facts) -> dict[str, Array]:
-        """The arrays that are written as a whole."""
+    def columns(self) -> dict[str, Array]:
+        """The arrays that have a row for each record or variant, but for letters."""
         found = {"names": np.asarray(self.names, np.dtypes.StringDType())}
-        if facts.sites:
-            found["sites"] = np.asarray(facts.sites, np.int64).reshape(-1, 2)
         if self.coordinates is not None:
             places = self.coordinates
             found |= {name: np.asarray(getattr(places, name)) for name in COORDINATES}
-        if self.chromosomes:
-            found["genome_chroms"] = np.asarray([*self.chromosomes], np.dtypes.StringDType())
-            found["genome_sizes"] = np.asarray([*self.chromosomes.values()], np.int64)
         return found | dict(self.more)
 
+    def fixed(self, facts: Facts) -> dict[str, Array]:
+        """The arrays that are the same whatever records there are."""
+        found = {}
+        if facts.sites:
+            found["sites"] = np.asarray(facts.sites, np.int64).reshape(-1, 2)
+        if self.chromosomes:
+            names = np.asarray([*self.chromosomes], np.dtypes.StringDType())
+            lengths = np.asarray([*self.chromosomes.values()], np.int64)
+            found |= dict(zip(GENOME, (names, lengths), strict=True))
+        return found
 
-def fill(group: Any, facts: Facts, content: Content) -> None:
-    """All arrays: those of records written, those of scores empty."""
-    count, block, channels = facts.count, facts.block, len(facts.letters)
-    for key, values in content.columns(facts).items():
-        kind = "str" if values.dtype.kind in "UTO" else values.dtype.name
+
+def begin(group: Any, facts: Facts, content: Content) -> None:
+    """The arrays of a new store, and all that does not depend on records."""
+    for key, values in content.fixed(facts).items():
         chunks = tuple(max(size, 1) for size in values.shape)
-        if key == "at":
-            chunks = (block, *chunks[1:])
-        _array(group, key, values.shape, chunks, kind)[...] = values
-    blocks: dict[str, tuple[tuple[int, ...], str]] = {"one_hot": ((facts.length, channels), "int8")}
+        _array(group, key, values.shape, chunks, values.dtype)[...] = values
+    for key, values in content.columns().items():
+        _array(group, key, (0, *values.shape[1:]), (ROWS, *values.shape[1:]), values.dtype)
+    for key, (shape, dtype) in _blocked(facts).items():
+        _array(group, key, (0, *shape), (facts.block, *shape), dtype)
+    _array(group, "written", (0,), (1,), np.int32)
+
+
+def extend(group: Any, facts: Facts, content: Content) -> None:
+    """Adds records behind those that are there; nothing of them is scored yet.
+
+    The attributes come last. A process that is killed before leaves rows that no one counts, and
+    the next records are written over them.
+
+    Args:
+        group: of the store.
+        facts: what the store holds then; the records are its last part.
+        content: the records, and nothing of the others.
+    """
+    before = replace(facts, parts=facts.parts[:-1])
+    for key, values in content.columns().items():
+        first = before.variants if key.startswith(VARIANTS) else before.count
+        array = _resized(group[key], first, len(values))
+        array[first:] = values
+    one_hot = _resized(group["one_hot"], before.count, facts.parts[-1].records)
+    for number, rows in content.blocks(facts.block):
+        first = before.count + number * facts.block
+        one_hot[first : first + len(rows)] = rows
+    for key in _blocked(facts):
+        if key != "one_hot":
+            _resized(group[key], before.count, facts.parts[-1].records)
+    _resized(group["written"], before.blocks, facts.blocks - before.blocks)
+    group.attrs.put(attributes_of(facts))
+
+
+def _blocked(facts: Facts) -> dict[str, tuple[tuple[int, ...], Any]]:
+    """The shape of a record, and the type, of arrays in blocks of records."""
+    channels = len(facts.letters)
+    found: dict[str, tuple[tuple[int, ...], Any]] = {"one_hot": ((facts.length, channels), np.int8)}
     for output in facts.outputs:
         scored = (facts.width, channels, *output.score)
-        blocks[facts.key("scores", output.name)] = scored, "float32"
-        blocks[facts.key("reference", output.name)] = output.shape, "float32"
-    for key, (shape, dtype) in blocks.items():
-        _array(group, key, (count, *shape), (block, *shape), dtype)
-    _array(group, "done", (facts.blocks,), (1,), "bool")
-    for number, rows in content.blocks(block):
-        group["one_hot"][facts.rows(number)] = rows
+        found[facts.key("scores", output.name)] = scored, np.float32
+        found[facts.key("reference", output.name)] = output.shape, np.float32
+    return found
+
+
+def _resized(array: Any, first: int, count: int) -> Any:
+    """The array with ``first`` rows that were there, and ``count`` more."""
+    for rows in (first, first + count):
+        if array.shape[0] != rows:
+            array.resize((rows, *array.shape[1:]))
+    return array
 
 
 def _array(
-    group: Any, key: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: str
+    group: Any, key: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: Any
 ) -> Any:
     """An empty array, compressed.
 
@@ -80,12 +126,13 @@ def _array(
     """
     from zarr.codecs import BloscCodec
 
-    size = 1 if dtype == "str" else np.dtype(dtype).itemsize
+    text = np.dtype(dtype).kind in "UTO"
+    size = 1 if text else np.dtype(dtype).itemsize
     shuffle = "shuffle" if size > 1 else "noshuffle"
     return group.create_array(
         key,
         shape=shape,
         chunks=chunks,
-        dtype=str if dtype == "str" else dtype,
+        dtype=str if text else dtype,
         compressors=BloscCodec(typesize=size, cname="zstd", clevel=1, shuffle=shuffle),
     )

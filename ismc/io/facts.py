@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
+from hashlib import sha256
 from math import prod
 from typing import Any
 
@@ -28,6 +29,23 @@ class Output:
     shape: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Part:
+    """Records that came together: those of the first run, or those appended by another.
+
+    Attributes:
+        source: the file name.
+        digest: SHA-256 of the records, or of windows and alleles.
+        records: how many there are.
+        variants: how many rows the table of variants has for them.
+    """
+
+    source: str
+    digest: str
+    records: int
+    variants: int = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """What a store holds and where it comes from; the attributes of the group.
@@ -44,10 +62,8 @@ class Facts:
         sites: half-open ranges, the same in every record; none where records have their own.
         slots: sites of each record, where it has its own: those of variants.
         length: ``L``.
-        count: ``N``.
         block: records of one block.
-        source: the file name of the records.
-        source_digest: of the records.
+        parts: the records, in the order in which they came.
         genome: the file name of the genome, or nothing.
         versions: of ismc and what it ran on.
     """
@@ -62,14 +78,33 @@ class Facts:
     outputs: tuple[Output, ...]
     sites: tuple[tuple[int, int], ...]
     length: int
-    count: int
     block: int
-    source: str
-    source_digest: str
+    parts: tuple[Part, ...]
     genome: str = ""
     slots: int = 0
     letters: str = LETTERS
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """``N``."""
+        return sum(part.records for part in self.parts)
+
+    @property
+    def variants(self) -> int:
+        """Rows of the table of variants."""
+        return sum(part.variants for part in self.parts)
+
+    @property
+    def source(self) -> str:
+        """The file names of the records."""
+        return ", ".join(part.source for part in self.parts)
+
+    @property
+    def source_digest(self) -> str:
+        """SHA-256 of all records."""
+        digests = [part.digest for part in self.parts]
+        return digests[0] if len(digests) == 1 else sha256(" ".join(digests).encode()).hexdigest()
 
     @property
     def width(self) -> int:
@@ -85,20 +120,33 @@ class Facts:
         """The records of a block."""
         return slice(block * self.block, min((block + 1) * self.block, self.count))
 
+    def sizes(self) -> list[int]:
+        """How many records each block has."""
+        rows = [self.rows(block) for block in range(self.blocks)]
+        return [some.stop - some.start for some in rows]
+
     def key(self, kind: str, output: str) -> str:
         """Where the scores or the reference of an output are."""
         return kind if len(self.outputs) == 1 else f"{kind}/{output}"
 
     def differs(self, other: Facts) -> list[str]:
         """How the other's scores could not stand in the same store: one line for each fact."""
-        skipped = ("versions", "model", "source", "genome", "formula")  # names may change
+        skipped = ("versions", "model", "genome", "formula", "parts")  # names may change
         found = []
         for name in (item.name for item in fields(self) if item.name not in skipped):
             mine, expected = getattr(self, name), getattr(other, name)
             if mine != expected:
                 said = _sites if name == "sites" else repr
                 found.append(f"{name} is {said(mine)}, expected {said(expected)}")
+        if not same(self.parts, other.parts):
+            found.append(f"it holds {_parts(self)}, expected {_parts(other)}")
         return found
+
+
+def same(parts: Sequence[Part], others: Sequence[Part]) -> bool:
+    """Whether they hold the same records; names of files may change."""
+    first, second = ([replace(part, source="") for part in some] for some in (parts, others))
+    return first == second
 
 
 def block_size(outputs: Sequence[Output], sites: int, length: int) -> int:
@@ -125,10 +173,16 @@ def facts_of(attributes: dict[str, Any]) -> Facts:
             f"it has format {version}, this ismc reads {FORMAT}; a newer one is needed"
         )
     attributes["sites"] = tuple((start, stop) for start, stop in attributes["sites"])
+    attributes["parts"] = tuple(Part(**part) for part in attributes["parts"])
     attributes["outputs"] = tuple(
         Output(o["name"], tuple(o["score"]), tuple(o["shape"])) for o in attributes["outputs"]
     )
     return Facts(**attributes)
+
+
+def _parts(facts: Facts) -> str:
+    """How many records of which files, and the start of their digest."""
+    return f"{facts.count:,} records of {facts.source} (digest {facts.source_digest[:12]})"
 
 
 def _sites(sites: Sequence[tuple[int, int]]) -> str:

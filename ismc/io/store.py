@@ -8,42 +8,45 @@ Arrays, for ``N`` records of length ``L``, ``S`` sites and the letters ACGT:
 * ``chrom``, ``strand``, ``start``, ``end``, ``summit`` ``[N]``, where records are regions of a
   genome
 * ``genome_chroms``, ``genome_sizes`` ``[K]``: the chromosomes of the genome and their lengths
-* ``done`` bool ``[blocks]``: which blocks of scores are written
+* ``written`` int32 ``[blocks]``: how many records of each block have their scores
 
 A store of variants has windows for records, with sites of their own: ``at`` int64 ``[N, S]`` in the
 place of ``sites``, -1 where a window has fewer, and the table of variants in ``variants/<column>``.
 
-A block of records is one chunk of ``scores`` and ``reference``, written once, and its mark in
-``done`` last; all else is there before the folder gets its name. So any number of processes may
-write blocks of one store, and a run that was killed goes on with the blocks that have no mark.
+A block of records is one chunk of ``scores`` and ``reference``, written once, and its number in
+``written`` last; all else is there before the folder gets its name. So any number of processes may
+write blocks of one store, and a run that was killed goes on with the blocks that have no number.
 Nothing in a store depends on when or by whom it was written.
+
+Records may be appended; those that were there stay as they are. A last block that was not full is
+filled, and only its new records are scored. Whatever is said of records is there before the count
+of them is, in the attributes of the group; rows behind that count are no one's.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from glob import escape
 from os import PathLike
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ismc.errors import ArtifactError, InputError
-from ismc.io.content import COORDINATES, Content, fill
+from ismc.io.content import COORDINATES, GENOME, VARIANTS
 from ismc.io.extras import extras
-from ismc.io.facts import Facts, Output, attributes_of, facts_of
+from ismc.io.facts import Facts, Output, facts_of
 from ismc.io.targets import reported
 
 if TYPE_CHECKING:
     from ismc.io.sources import Coordinates
 
 Array = np.ndarray
+FIXED = ("sites", *GENOME)
+SHOWN = 5
 
 
 class Store:
@@ -66,12 +69,12 @@ class Store:
     def __repr__(self) -> str:
         facts = self.facts
         where = f" in {str(self.path)!r}" if self.path else ""
-        done = int(self.done.sum())
-        rest = "" if done == facts.blocks else f", {done} of {facts.blocks} blocks written"
+        done = int(self.written.sum())
+        rest = "" if done == facts.count else f", {done:,} of them scored"
         names = ", ".join(f"{o.name} {list(o.score)}" for o in facts.outputs)
         return (
             f"<Scores{where}: {facts.score} of {facts.model}, {facts.count:,} records of "
-            f"{facts.length}, {facts.width} sites, outputs {names}{rest}>"
+            f"{facts.length}{rest}, {facts.width} sites, outputs {names}>"
         )
 
     def __len__(self) -> int:
@@ -108,10 +111,24 @@ class Store:
         """The Zarr array int8 ``[N, L, 4]``."""
         return self.group["one_hot"]
 
+    def held(self, key: str) -> slice:
+        """The rows of an array that count; there may be more where an appending run was killed."""
+        if key in FIXED:
+            return slice(None)
+        return slice(self.facts.variants if key.startswith(VARIANTS) else self.facts.count)
+
+    def column(self, key: str) -> Array:
+        """An array by its key, as a whole.
+
+        Raises:
+            KeyError: when the store has none of that name.
+        """
+        return np.asarray(self.group[key][self.held(key)])
+
     @property
     def names(self) -> Array:
         """Names of the records, ``[N]`` text."""
-        return np.asarray(self.group["names"][:])
+        return self.column("names")
 
     @property
     def sites(self) -> Array:
@@ -125,7 +142,7 @@ class Store:
                 "A store of variants has other sites in each window, expected the same in all.",
                 hint="Their positions are in group['at'].",
             )
-        return np.asarray(self.group["sites"][:])
+        return self.column("sites")
 
     @property
     def coordinates(self) -> Coordinates | None:
@@ -134,38 +151,56 @@ class Store:
 
         if "chrom" not in self.group:
             return None
-        found = {name: np.asarray(self.group[name][:]) for name in COORDINATES}
+        found = {name: self.column(name) for name in COORDINATES}
         return Coordinates(**found, genome=self.facts.genome)
 
     @property
+    def written(self) -> Array:
+        """How many records of each block have their scores, int32 ``[blocks]``."""
+        return np.asarray(self.group["written"][: self.facts.blocks])
+
+    @property
     def done(self) -> Array:
-        """Which blocks are written, bool ``[blocks]``."""
-        return np.asarray(self.group["done"][:])
+        """Which blocks have all their scores, bool ``[blocks]``."""
+        return self.written == self.facts.sizes()
 
     @property
     def complete(self) -> bool:
-        """Whether every block is written."""
+        """Whether every record has its scores."""
         return bool(self.done.all())
 
-    def write(self, block: int, scores: Sequence[Array], references: Sequence[Array]) -> None:
-        """Writes the scores of one block, and marks it.
+    def left(self, blocks: Iterable[int] | None = None) -> list[slice]:
+        """The records that have no scores; each slice is of one block.
 
         Args:
-            block: its number.
+            blocks: numbers of those that are looked at; all by default.
+        """
+        written, found = self.written, []
+        for block in range(self.facts.blocks) if blocks is None else blocks:
+            rows = self.facts.rows(block)
+            found.append(slice(rows.start + int(written[block]), rows.stop))
+        return [rows for rows in found if rows.start < rows.stop]
+
+    def write(self, rows: slice, scores: Sequence[Array], references: Sequence[Array]) -> None:
+        """Writes the scores of records of one block, and marks them.
+
+        Args:
+            rows: the records, up to the last of the block; those before them are written.
             scores: ``[n, S, 4, *score]`` of each output.
             references: ``[n, *output]`` of each output.
 
         Raises:
             ArtifactError: when the disk is full; blocks that are marked stay whole.
         """
-        rows, facts = self.facts.rows(block), self.facts
+        facts = self.facts
+        block = rows.start // facts.block
         with reported(self.path or Path("memory")):
             for output, score, reference in zip(facts.outputs, scores, references, strict=True):
                 self.group[facts.key("reference", output.name)][rows] = reference
                 self.group[facts.key("scores", output.name)][rows] = score
             if self.path is not None:
                 self._settled(block)
-            self.group["done"][block : block + 1] = True
+            self.group["written"][block] = rows.stop - block * facts.block
 
     def _settled(self, block: int) -> None:
         """Waits until the chunks of a block are on the disk, so that its mark comes last."""
@@ -177,6 +212,27 @@ class Store:
                     with file.open("rb+") as chunk:
                         os.fsync(chunk.fileno())
 
+    def check_complete(self) -> None:
+        """Checks that there are scores, and all of them.
+
+        Raises:
+            InputError: when there are not.
+        """
+        where = f"The store {self.path}" if self.path else "The store"
+        if not len(self):
+            raise InputError(
+                f"{where} holds no records, expected one or more.",
+                hint="Check what was skipped when it was written.",
+            )
+        missing = np.flatnonzero(~self.done).tolist()
+        if missing:
+            some = ", ".join(map(str, missing[:SHOWN])) + (", .." if missing[SHOWN:] else "")
+            raise InputError(
+                f"{where} is not complete: {len(missing)} of {self.facts.blocks} blocks are not "
+                f"written ({some}), expected all.",
+                hint="Go on with the run by --resume, or run the shards that are left.",
+            )
+
     def tidy(self) -> None:
         """Removes what processes that were killed left, once every block is written."""
         if self.path is not None and self.complete:
@@ -184,39 +240,6 @@ class Store:
                 left.unlink(missing_ok=True)
             for part in self.path.parent.glob(f".{escape(self.path.name)}.*.part"):
                 shutil.rmtree(part, ignore_errors=True)
-
-
-def in_memory(facts: Facts, content: Content) -> Store:
-    """A new store that no file holds; nothing is scored yet."""
-    with extras():
-        import zarr
-        from zarr.storage import MemoryStore
-    group = zarr.create_group(MemoryStore(), attributes=attributes_of(facts))
-    fill(group, facts, content)
-    return Store(None, facts, group)
-
-
-def created(path: Path, facts: Facts, content: Content) -> Store:
-    """A new store, nothing scored yet; the folder appears whole, or is another process's by then.
-
-    Raises:
-        ArtifactError: when it cannot be written.
-        InputError: when there is something else in its place.
-    """
-    with extras():
-        import zarr
-    part = path.with_name(f".{path.name}.{token_hex(4)}.part")
-    try:
-        with reported(path):
-            fill(zarr.create_group(part, attributes=attributes_of(facts)), facts, content)
-            with _taken():
-                part.rename(path)
-    except ArtifactError:
-        if not path.exists():  # another process may have made it, and tidied up, meanwhile
-            raise
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return opened(path, facts)
 
 
 def opened(path: Path, expected: Facts | None = None, *, write: bool = False) -> Store:
@@ -246,7 +269,7 @@ def opened(path: Path, expected: Facts | None = None, *, write: bool = False) ->
     if expected is not None and (problems := facts.differs(expected)):
         raise InputError(
             f"The store {path} holds other scores: {'; '.join(problems)}.",
-            hint="Write to another store, or replace this one with --overwrite.",
+            hint="Write to another store, replace this one with --overwrite, or --append to it.",
         )
     return Store(path, facts, group)
 
@@ -259,22 +282,3 @@ def open_scores(path: str | PathLike[str]) -> Store:
         InputError: when it does not exist.
     """
     return opened(Path(path))
-
-
-def removed(path: Path) -> None:
-    """Removes a store; it has no name any more before its first file goes."""
-    opened(path)  # nothing else is removed
-    part = path.with_name(f".{path.name}.{token_hex(4)}.part")
-    with reported(path):
-        path.rename(part)
-        shutil.rmtree(part)
-
-
-@contextmanager
-def _taken() -> Iterator[None]:
-    """Another process may have been first; what is there then is looked at, not replaced."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-            raise

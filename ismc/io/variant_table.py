@@ -52,9 +52,9 @@ def _head(store: Store) -> list[str]:
 
 def _parts(store: Store) -> Iterator[dict[str, Any]]:
     """Columns of some rows at a time, in the order of the VCF; at least one, maybe empty."""
-    table = {key: np.asarray(store.group[f"variants/{key}"][:]) for key in (*SAID, "window")}
-    numbers = {key: np.asarray(store.group[f"variants/{key}"][:]) for key in ("slot", "letter")}
-    at, names = np.asarray(store.group["at"][:]), store.names
+    table = {key: store.column(f"variants/{key}") for key in (*SAID, "window")}
+    numbers = {key: store.column(f"variants/{key}") for key in ("slot", "letter")}
+    at, names = store.column("at"), store.names
     for begin in range(0, max(len(table["pos"]), 1), ROWS):
         rows = slice(begin, begin + ROWS)
         window, slot = table["window"][rows], numbers["slot"][rows]

@@ -106,7 +106,7 @@ def converted(
     if target in paths:
         check_target(target, form.suffixes, overwrite=overwrite)
     check_free(paths, overwrite=overwrite)
-    _check_whole(request.store)
+    request.store.check_complete()
     with together(paths, overwrite=overwrite) as parts:
         notes = form.write(request, parts)
     return Conversion(form, paths, notes)
@@ -133,23 +133,3 @@ def format_of(target: Path, to: str | None = None) -> Format:
         f"{', '.join(dict.fromkeys(s for item in FORMATS.values() for s in item.suffixes))}.",
         hint=f"Choose a format with --to: {', '.join(FORMATS)}.",
     )
-
-
-def _check_whole(store: Store) -> None:
-    """Checks that there is something to write, and all of it.
-
-    Raises:
-        InputError: when there is not.
-    """
-    if not len(store):
-        raise InputError(
-            f"The store {store.path} holds no records, expected one or more.",
-            hint="Check what was skipped when it was written.",
-        )
-    done = store.done
-    if not done.all():
-        raise InputError(
-            f"{int((~done).sum())} of {len(done)} blocks of the store {store.path} are missing, "
-            "expected all.",
-            hint="Go on with the run by --resume, or run the shards that are left.",
-        )

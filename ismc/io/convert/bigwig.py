@@ -76,14 +76,14 @@ def _sizes(request: Request) -> dict[str, int]:
     Raises:
         InputError: when records have no coordinates, or lie on other chromosomes.
     """
-    group, facts = request.store.group, request.store.facts
-    if "chrom" not in group:
+    store, facts = request.store, request.store.facts
+    if "chrom" not in store.group:
         raise InputError(
             f"The records of {facts.source} have no coordinates, expected regions of a genome.",
             hint="Run with --bed and --genome.",
         )
-    sizes = chromosomes(request.store, request.sizes)
-    names = dict.fromkeys(np.asarray(group["chrom"][:]).tolist())
+    sizes = chromosomes(store, request.sizes)
+    names = dict.fromkeys(store.column("chrom").tolist())
     missing = [name for name in names if name not in sizes]
     if missing:
         raise InputError(
@@ -96,15 +96,15 @@ def _sizes(request: Request) -> dict[str, int]:
 
 def _records(store: Store, spool: Any) -> Records:
     """The records, their values read from the file when they are asked for."""
-    group, at = store.group, positions(store.facts)
+    at = positions(store.facts)
     order = np.argsort(at, kind="stable")
 
     def values(number: int) -> Array:
         spool.seek(4 * len(at) * number)
         return np.frombuffer(spool.read(4 * len(at)), np.float32)[order]
 
-    chrom = np.asarray(group["chrom"][:]).tolist()
-    return Records(chrom, group["start"][:], group["summit"][:], at[order], values)
+    chrom = store.column("chrom").tolist()
+    return Records(chrom, store.column("start"), store.column("summit"), at[order], values)
 
 
 def _written(path: Path, sizes: Mapping[str, int], entries: Iterable[Run]) -> int:

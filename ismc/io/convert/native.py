@@ -99,11 +99,11 @@ def _blocks(store: Store, array: Any) -> Iterator[Array]:
 
 
 def _whole(store: Store) -> dict[str, Array]:
-    """The other arrays, text as ``str``; not which blocks are done, as all are."""
-    found, blocked = {}, {*_blocked(store), "done"}
+    """The other arrays, text as ``str``; not what is written, as all is."""
+    found, blocked = {}, {*_blocked(store), "written"}
     for key, array in sorted(store.group.members(max_depth=None)):
         if key not in blocked and hasattr(array, "shape"):
-            values = read(store, array, slice(None))
+            values = read(store, array, store.held(key))
             text = values.dtype.kind in "OT"
             found[key] = np.asarray(values.tolist(), np.str_) if text else values
     return found

@@ -46,7 +46,7 @@ def places(store: Store) -> dict[str, Array]:
     found = {"names": _text(store.names.tolist())}
     if "chrom" in store.group:
         for name in COORDINATES:
-            values = np.asarray(store.group[name][:])
+            values = store.column(name)
             found[name] = values if values.dtype.kind == "i" else _text(values.tolist())
     return found
 

@@ -1,4 +1,4 @@
-"""Models from files, for commands; TensorFlow is imported no sooner than one is loaded."""
+"""Models of sequences, from files; TensorFlow is imported no sooner than one is loaded."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def load_model(path: Path) -> Any:
     check_model_file(path)
     import_keras()
     model = read_model(path)
-    _check_inputs(model, path)
+    check_inputs(model, path)
     return model
 
 
@@ -89,7 +89,37 @@ def sequence_length(model: Any) -> int | None:
     return model.inputs[0].shape[1]
 
 
-def _check_inputs(model: Any, path: Path) -> None:
+def chosen_length(fixed: int | None, given: int | None, name: str, found: str = "") -> int:
+    """``L``, where the model has one, or one is given.
+
+    Args:
+        fixed: that of the model, or ``None`` for any.
+        given: that of the sequences, or ``None`` for that of the model.
+        name: of the model, or of its file.
+        found: what says that the sequences have the length that is given.
+
+    Raises:
+        InputError: when there is none, or there are two.
+    """
+    if fixed is None and given is None:
+        raise InputError(
+            f"The model {name} takes sequences of any length, expected one.",
+            hint="Give a length: --length 1000, or length=1000 in Python.",
+        )
+    if fixed is not None and given not in (None, fixed):
+        raise InputError(
+            f"{found or f'The length is {given}'}, expected {fixed}, as the model {name} takes.",
+            hint=f"Cut or pad the sequences to {fixed} letters; N is an unknown letter.",
+        )
+    return int(fixed or given or 0)
+
+
+def check_inputs(model: Any, name: object) -> None:
+    """Checks that the one input of a model is ``[B, L, 4]``.
+
+    Raises:
+        UnsupportedModelError: when it is not.
+    """
     shapes = [list(tensor.shape[1:]) for tensor in getattr(model, "inputs", None) or ()]
     if len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][1] == CHANNELS:
         return
@@ -97,7 +127,7 @@ def _check_inputs(model: Any, path: Path) -> None:
         "[" + ", ".join(["B", *("L" if n is None else str(n) for n in s)]) + "]" for s in shapes
     ]
     raise UnsupportedModelError(
-        f"The model {path} has the inputs {', '.join(text) or 'of an unbuilt model'}, expected one "
+        f"The model {name} has the inputs {', '.join(text) or 'of an unbuilt model'}, expected one "
         f"input [B, L, {CHANNELS}] of one-hot letters.",
         hint="Use ismc.compile in Python for models with other inputs.",
     )
