@@ -31,8 +31,8 @@ class Inputs(Protocol):
         ...
 
     @property
-    def windows(self) -> bool:
-        """Whether records are windows of a genome, whose length must be known to read them."""
+    def early(self) -> bool:
+        """Whether records are read before a model is loaded, so that bad ones are told at once."""
         ...
 
     @property
@@ -55,8 +55,6 @@ def assembled(
 ) -> tuple[Job, Source | Variants]:
     """What is scored, and what was read for it.
 
-    Records that need no model to be read are checked before one is loaded.
-
     Args:
         wanted: what is computed.
         inputs: where records come from.
@@ -68,21 +66,24 @@ def assembled(
         IsmcError: when something does not fit.
     """
     source = None
-    if not inputs.windows:
+    if inputs.early:
         source = inputs.source(inputs.length)
         sites(source.length)
     says("loading")
     program = Program(wanted)
-    given = inputs.length if source is None else source.length
-    found = "" if source is None else f"The sequences of {source.path} have {given} letters"
-    length = chosen_length(program.length, given, wanted.name, found)
     if inputs.variants is not None:
+        length = chosen_length(program.length, inputs.length, wanted.name)
         variants = inputs.variants(length)
         says("compiling")
         ism = program.at(positions(variants), length, more=True)
         made = job(ism, variants.windows, wanted.name, variants, chromosomes(inputs.genome), block)
         return made, variants
-    source = source or inputs.source(length)
+    if source is None:
+        if inputs.length is not None:
+            chosen_length(program.length, inputs.length, wanted.name)
+        source = inputs.source(inputs.length or program.length)
+    found = f"The sequences of {source.path} have {source.length} letters"
+    length = chosen_length(program.length, source.length, wanted.name, found)
     says("compiling")
     ism = program.at(sites(length), length)
     return job(ism, source, wanted.name, None, chromosomes(inputs.genome), block), source

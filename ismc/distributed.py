@@ -14,7 +14,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
@@ -26,6 +26,8 @@ from ismc.errors import ArtifactError, InputError, IsmcError
 from ismc.io.extras import extras
 from ismc.io.store import Store, opened
 from ismc.scan import Moved, Scorer, scan
+
+ATTEMPTS = 8  # of the same records, on whatever workers
 
 
 class Actor:
@@ -39,16 +41,37 @@ class Actor:
             folder: where it left the artifacts.
             path: of the store.
         """
-        self.scorer = Scorer(unpack(packed, Path(folder)))
+        self.folder = Path(folder)
+        self.scorer = Scorer(unpack(packed, self.folder))
         self.store = opened(Path(path), write=True)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Scores some records; says what they took."""
         found: list[Moved] = []
         bounds = zip(batch["start"].tolist(), batch["stop"].tolist(), strict=True)
-        scan(self.scorer, self.store, [slice(*pair) for pair in bounds], found.append)
+        wanted = [slice(*pair) for pair in bounds]
+        for rows in wanted:
+            self.attempt(rows)
+        scan(self.scorer, self.store, wanted, found.append)
         rows = [asdict(moved) for moved in found]
         return {key: [row[key] for row in rows] for key in rows[0]}
+
+    def attempt(self, rows: slice) -> None:
+        """Counts how often records were begun; what kills every worker must not do so for ever.
+
+        Raises:
+            ArtifactError: when they were begun too often.
+        """
+        for number in range(ATTEMPTS):
+            with suppress(FileExistsError):
+                (self.folder / f"{rows.start}.{number}.begun").touch(exist_ok=False)
+                return
+        raise ArtifactError(
+            f"The records {rows.start} to {rows.stop - 1} were begun {ATTEMPTS} times, and each "
+            "time their worker or its node died.",
+            hint="Most likely memory ran out: compile with less --memory. Ray's logs say more; "
+            f"{self.store.facts.again} goes on with what is left.",
+        )
 
 
 def scan_on_ray(

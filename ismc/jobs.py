@@ -13,7 +13,7 @@ from ismc.errors import InputError
 from ismc.io.content import Content
 from ismc.io.digests import model_digest
 from ismc.io.facts import Facts, Output, Part, block_size, same
-from ismc.io.making import appended, created, in_memory, removed
+from ismc.io.making import alone, appended, created, in_memory, removed, without_last
 from ismc.io.regions import distinct
 from ismc.io.store import Store, opened
 from ismc.io.variant_arrays import behind, digest, slots, table
@@ -30,7 +30,7 @@ class Job:
 
     Attributes:
         ism: a compiled or loaded program, or an ensemble.
-        facts: what the store holds.
+        facts: what a new store holds.
         content: what stands in it before anything is scored.
     """
 
@@ -55,7 +55,8 @@ class Job:
         if not path.exists():
             return created(path, self.facts, self.content)
         if append:
-            return self._behind(opened(path, write=True), resume)
+            with alone(path):
+                return self._behind(opened(path, write=True), resume)
         if not resume:
             raise InputError(
                 f"The store {path} exists, expected a new one.",
@@ -66,32 +67,35 @@ class Job:
 
     def _behind(self, store: Store, resume: bool) -> Store:
         """The store with the records of this job behind others, or as its last ones already."""
-        (mine,), there, path = self.facts.parts, store.facts, store.path
+        (mine,), there, path = self.facts.parts, store.facts, Path(str(store.path))
+        facts, content = replace(self.facts, block=there.block), self.content
+        if facts.slots and there.slots:
+            if facts.slots > there.slots:
+                raise InputError(
+                    f"A window of {mine.source} has variants at {facts.slots} sites, expected "
+                    f"{there.slots} at most, as in {path}.",
+                    hint="Write to another store, or begin one with the file of most variants.",
+                )
+            content = replace(content, more=behind(content.more, len(store), there.slots))
+            facts = replace(facts, slots=there.slots)
         last = same([mine], there.parts[-1:])
         if last and resume:
-            return opened(Path(str(path)), replace(self.facts, parts=there.parts))
+            return opened(path, replace(facts, parts=there.parts))
         if any(same([mine], [part]) for part in there.parts):
-            hint = "Go on with them by --resume." if last else "Append other records."
+            hint = f"Go on with them by {there.again}." if last else "Append other records."
             raise InputError(f"{path} holds the records of {mine.source} already.", hint=hint)
         if not store.complete:
             raise InputError(
                 f"{int((~store.done).sum())} of {there.blocks} blocks of {path} are not written, "
                 "expected all before others are appended.",
-                hint=f"Finish the run of {there.parts[-1].source} first, by --resume.",
+                hint=f"Finish the run of {there.parts[-1].source} first, by {there.again}.",
             )
-        facts, content = replace(self.facts, block=there.block), self.content
-        if 0 < facts.slots < there.slots:
-            facts = replace(facts, slots=there.slots)
-        facts = replace(facts, parts=(*there.parts, mine))
         if problems := there.differs(replace(facts, parts=there.parts)):
             raise InputError(
                 f"The store {path} holds other scores: {'; '.join(problems)}.",
                 hint="Append what was made with the same model and settings.",
             )
-        if facts.slots:
-            more = behind(content.more, len(store), facts.slots)
-            content = replace(content, more=more)
-        return appended(store, replace(there, parts=facts.parts), content)
+        return appended(store, replace(there, parts=(*there.parts, mine)), content)
 
     @contextmanager
     def begun(
@@ -103,7 +107,10 @@ class Job:
         overwrite: bool = False,
         shared: bool = False,
     ) -> Iterator[Store]:
-        """The store, to score into; a new one without any scores goes again when that fails.
+        """The store, to score into.
+
+        When that fails before anything is scored, a new store goes again, and one that records were
+        appended to is as it was.
 
         Args:
             path: as for `store`.
@@ -114,13 +121,18 @@ class Job:
         """
         if path is not None and overwrite and path.exists():
             removed(path)
+        if append and path is None:
+            raise InputError("There is no store to append to.", hint="Name one: output='OUT.zarr'.")
         new = path is not None and not path.exists()
         store = self.store(path, resume=resume, append=append)
         try:
             yield store
         except BaseException:
-            if path is not None and new and not shared and not store.written.any():
+            scored = int(store.written.sum())
+            if path is not None and new and not shared and not scored:
                 removed(path)
+            elif append and not resume and scored == store.facts.before.count:
+                without_last(store)
             raise
 
     def score(
@@ -190,6 +202,7 @@ def job(
         len(source.names),
         0 if variants is None else len(variants.rows),
     )
+    most = block_size(outputs, width, length)
     facts = Facts(
         model=model,
         model_digest=model_digest(ism),
@@ -202,7 +215,7 @@ def job(
         sites=sites if at is None else (),
         slots=0 if at is None else width,
         length=length,
-        block=block or block_size(outputs, width, length),
+        block=min(block or most, max(part.records, most)),
         parts=(part,),
         genome="" if places is None else places.genome,
         versions=_versions(ism),

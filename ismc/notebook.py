@@ -121,13 +121,7 @@ class Given:
     ends: Ends
     ambiguous: Ambiguous
 
-    @property
-    def windows(self) -> bool:
-        """As `ismc.assembly.Inputs`."""
-        named = isinstance(self.regions, (str, PathLike))
-        return (
-            str(self.regions).endswith((*BED, *VCF)) if named else hasattr(self.regions, "columns")
-        )
+    early = False  # the length of a model that is there decides which records are good
 
     @property
     def variants(self) -> Callable[[int], Variants] | None:

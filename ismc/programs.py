@@ -17,7 +17,7 @@ from ismc.io.model_files import (
     at_length,
     check_inputs,
     check_model_file,
-    import_keras,
+    import_quietly,
     load_model,
     sequence_length,
 )
@@ -87,13 +87,13 @@ class Program:
             check_model_file(path)
         self._models = [_loaded(model) for model in wanted.models]
         lengths = {_length(model) for model in self._models}
-        if len(lengths) > 1:
+        if len(lengths - {None}) > 1:
             raise InputError(
                 f"The models {wanted.name} take sequences of {_said(lengths)} letters, expected "
                 "one length.",
                 hint="Average models of one architecture.",
             )
-        self.length = lengths.pop()
+        self.length = max(lengths, key=lambda length: length or 0)
 
     def at(self, sites: Sequence[Any] | None, length: int, *, more: bool = False) -> Any:
         """The program for sites of sequences of a length; all that a ready one has by default.
@@ -119,7 +119,7 @@ class Program:
                     _check_ready(model, wanted, sites, more)
             return ismc.ensemble(found, **views) if wanted.averaged else found[0]
         models = [at_length(model, length) for model in self._models]
-        given = {"sites": sites, "outputs": wanted.outputs or None, **wanted.settings}
+        given = {"sites": sites, "outputs": wanted.outputs, **wanted.settings}
         settings = {name: value for name, value in given.items() if value is not None}
         settings["score"] = wanted.score or "difference"
         if wanted.averaged:
@@ -134,7 +134,7 @@ def _loaded(model: Any) -> Any:
     if isinstance(model, (str, PathLike)):
         if not is_artifact(Path(model)):
             return load_model(Path(model))
-        import_keras()
+        import_quietly("tensorflow")
         return ismc.load(Path(model))
     if not hasattr(model, "saturate"):
         check_inputs(model, repr(getattr(model, "name", model)))
@@ -168,16 +168,19 @@ def _check_ready(ism: Any, wanted: Wanted, sites: Sequence[Any] | None, more: bo
     if (ism.score_name or "difference") != score:
         found = f"the score {ism.score_name!r}" if ism.score_name else "no score"
         problems.append(f"has {found}, expected {score!r}")
-    ranges = [(int(s), int(s) + 1) if np.ndim(s) == 0 else tuple(s) for s in sites or ()]
+    asked = [] if sites is None else list(sites)
+    ranges = [(int(s), int(s) + 1) if np.ndim(s) == 0 else tuple(map(int, s)) for s in asked]
     fits = set(ranges) <= set(ism.sites) if more else list(ism.sites) == ranges
     if sites is not None and not fits:
+        said = f"{len(ranges)}, {ranges[0]} to {ranges[-1]}" if ranges else "none"
         problems.append(
-            f"is for {len(ism.sites)} sites, {ism.sites[0]} to {ism.sites[-1]}, expected "
-            f"{len(ranges)}, {ranges[0]} to {ranges[-1]}"
+            f"is for {len(ism.sites)} sites, {ism.sites[0]} to {ism.sites[-1]}, expected {said}"
         )
-    outputs = [wanted.outputs] if isinstance(wanted.outputs, str) else list(wanted.outputs or ())
-    if outputs and outputs != list(ism.output_names):
-        problems.append(f"has the outputs {list(ism.output_names)}, expected {outputs}")
+    names, wished = list(ism.output_names), wanted.outputs
+    outputs = [wished] if isinstance(wished, (str, int)) else list(wished or ())
+    found = [names[o] if isinstance(o, int) and o < len(names) else o for o in outputs]
+    if wished is not None and found != names:
+        problems.append(f"has the outputs {names}, expected {outputs}")
     if given := [name for name, value in wanted.settings.items() if value is not None]:
         problems.append(f"cannot have {', '.join(given)} any more")
     if problems:
@@ -188,4 +191,4 @@ def _check_ready(ism: Any, wanted: Wanted, sites: Sequence[Any] | None, more: bo
 
 
 def _said(lengths: set[int | None]) -> str:
-    return " and ".join(sorted("any number of" if n is None else str(n) for n in lengths))
+    return " and ".join(sorted(str(length) for length in lengths if length is not None))

@@ -22,6 +22,7 @@ class Moved:
     """What some records of one block took.
 
     Attributes:
+        start: the first of them.
         records: how many they are.
         sites: of all its records.
         mutants: sequences that differ from their reference: three per known letter, four per N.
@@ -29,6 +30,7 @@ class Moved:
         waiting: seconds that the program stood still, for reading and for writing.
     """
 
+    start: int
     records: int
     sites: int
     mutants: int
@@ -162,7 +164,7 @@ def scan(
             answered = perf_counter()
             _finished(writing, last, moved)
             writing = pool.submit(store.write, rows, scores, references)
-            last = _moved(one_hot, store, at)
+            last = _moved(rows.start, one_hot, store, at)
             waiting = perf_counter() - answered + read - began
             last = replace(last, answering=answered - read, waiting=waiting)
         began = perf_counter()
@@ -180,9 +182,9 @@ def _finished(
         moved(last)
 
 
-def _moved(one_hot: Array, store: Store, at: Array | None) -> Moved:
+def _moved(start: int, one_hot: Array, store: Store, at: Array | None) -> Moved:
     if at is None:
-        starts = np.asarray([start for start, _ in store.facts.sites])
+        starts = np.asarray([begin for begin, _ in store.facts.sites])
         known = int(one_hot[:, starts].sum())
         sites = len(one_hot) * len(starts)
     else:
@@ -190,7 +192,7 @@ def _moved(one_hot: Array, store: Store, at: Array | None) -> Moved:
         known = int(np.take_along_axis(one_hot.sum(2), np.maximum(at, 0), 1)[held].sum())
         sites = int(held.sum())
     mutants = len(store.facts.letters) * sites - known
-    return Moved(len(one_hot), sites, mutants, 0.0, 0.0)
+    return Moved(start, len(one_hot), sites, mutants, 0.0, 0.0)
 
 
 def _is_full(error: Exception) -> bool:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ import ismc
 from ismc.commands.bars import Bar
 from ismc.commands.options import Inputs
 from ismc.commands.run import run
-from ismc.distributed import pack, unpack
-from ismc.errors import InputError
+from ismc.distributed import ATTEMPTS, Actor, pack, unpack
+from ismc.errors import ArtifactError, InputError
 from ismc.programs import Wanted
 from ismc.scan import Moved
 from tests.runs import LENGTH, contents, folder_of_inputs, places, regions, small_model, wanted
@@ -77,7 +78,7 @@ def test_three_nodes_of_which_one_dies(
     real, told = Bar.moved, []
 
     def moved(self: Bar, what: Moved) -> None:
-        told.append(what.block)
+        told.append(what.start)
         if len(told) == 4:
             found.remove_node(nodes[0], allow_graceful=False)
         real(self, what)
@@ -102,3 +103,13 @@ def test_a_program_is_packed_and_unpacked(tmp_path: Path) -> None:
     loaded = again.members[0].program
     with pytest.raises(InputError, match="other weights"):
         pack(loaded.with_weights(small_model(1)), tmp_path)
+
+
+def test_records_that_end_every_worker_are_given_up(tmp_path: Path) -> None:
+    actor = object.__new__(Actor)
+    actor.folder, actor.store = tmp_path, Mock(facts=Mock(again="--resume"))
+    for _ in range(ATTEMPTS):
+        actor.attempt(slice(3, 5))
+    with pytest.raises(ArtifactError, match=r"records 3 to 4 were begun 8 times.*\n.*--memory"):
+        actor.attempt(slice(3, 5))
+    actor.attempt(slice(5, 8))

@@ -329,3 +329,23 @@ def test_views() -> None:
     for shift in (-3, 0, 5):
         for reverse in (False, True):
             np.testing.assert_array_equal(View(shift, reverse).seen(x), seen(x, shift, reverse))
+
+
+def test_names_of_inputs_are_each_models_own() -> None:
+    """Keras numbers the layers of all models of a process."""
+
+    def unnamed(seed: int) -> keras.Model:
+        dna, other = keras.Input((LENGTH, 4)), keras.Input((3,))
+        y = layers.Conv1D(4, 3, activation="relu")(dna)
+        y = layers.Concatenate()([layers.GlobalMaxPooling1D()(y), other])
+        return randomise(keras.Model([dna, other], layers.Dense(2)(y)), seed)
+
+    nets = [unnamed(seed) for seed in range(2)]
+    names = [{tensor.name for tensor in net.inputs} for net in nets]
+    assert names[0].isdisjoint(names[1])
+    x = [sequences(), np.random.default_rng(2).normal(size=(2, 3)).astype(np.float32)]
+    ism = ismc.ensemble(nets, sites=[3, 4], verify=False)
+    want = np.mean([ismc.NaiveISM(net, sites=[3, 4]).saturate(x) for net in nets], 0)
+    np.testing.assert_allclose(ism.saturate(x), want, rtol=0, atol=1e-5)
+    want = np.mean([net(x) for net in nets], 0)
+    np.testing.assert_allclose(ism.reference(x), want, rtol=0, atol=1e-5)

@@ -52,12 +52,12 @@ class Ensemble:
 
     def saturated(self, inputs: Inputs, sites: Sequence[int] | None = None) -> list[Any]:
         """The same of inputs by name, flat; with ``sites``, by number, only at those."""
-        return averaged(member.saturated(inputs, sites) for member in self.members)
+        return averaged(m.saturated(self._named(m, inputs), sites) for m in self.members)
 
     def reference(self, x: Any) -> Any:
         """The models' own answer: ``[B, *output]``, the members' average; raises as `saturate`."""
         inputs = self.inputs(x)
-        found = averaged(member.reference(inputs) for member in self.members)
+        found = averaged(m.reference(self._named(m, inputs)) for m in self.members)
         return self.first.nested_results(found)
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto") -> Any:
@@ -88,6 +88,11 @@ class Ensemble:
     def inputs(self, x: Any) -> dict[str, Array]:
         """The inputs of a call by name, checked, in float32."""
         return self.first.inputs(x)
+
+    def _named(self, member: Member, inputs: Inputs) -> dict[str, Array]:
+        """The inputs as a member's model names them; those of models correspond by their order."""
+        pairs = zip(self.first.plan.inputs, member.plan.inputs, strict=True)
+        return {own: inputs[name] for (name, _), (own, _) in pairs}
 
     def flat(self, results: Any) -> list[Any]:
         """The results of a call, one per chosen output."""

@@ -44,9 +44,9 @@ class Inputs:
         )
 
     @property
-    def windows(self) -> bool:
+    def early(self) -> bool:
         """As `ismc.assembly.Inputs`."""
-        return self.bed is not None or self.vcf is not None
+        return self.bed is None and self.vcf is None
 
     @property
     def variants(self) -> Callable[[int], Any] | None:

@@ -160,10 +160,10 @@ def record_index(store: Store, record: str | None) -> int:
             hint=f"Did you mean {' or '.join(near)}?" if near else f"The first: {_first(names)}.",
         )
     block = found // store.facts.block
-    if not store.done[block]:
+    if found - store.facts.rows(block).start >= store.written[block]:
         raise InputError(
             f"The record {names[found]} has no scores yet: block {block} is not written.",
-            hint="Finish the store: ismc run .. --resume.",
+            hint=f"Finish the store: ismc run .. {store.facts.again}.",
         )
     return found
 

@@ -188,7 +188,8 @@ def _told(working: Path) -> Iterator[None]:
             store = opened(working)
             done, count = int(store.written.sum()), len(store)
             if done < count:
-                said = f"{done:,} of {count:,} records are kept in {working}; --resume goes on."
+                said = f"{done:,} of {count:,} records are kept in {working}; "
+                said += f"{store.facts.again} goes on."
                 print(said, file=sys.stderr)
         raise
 

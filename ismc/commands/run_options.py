@@ -134,7 +134,7 @@ def run(
     """Score every letter at every site of every sequence, or the variants of a file."""
     with reporting():
         wanted = Wanted(
-            tuple(models), tuple(outputs or ()), score, reverse_complement, _numbers(shifts),
+            tuple(models), outputs or None, score, reverse_complement, _numbers(shifts),
             {"memory": None if memory is None else memory << 20},
         )  # fmt: skip
         inputs = Inputs(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,7 +81,7 @@ def extend(group: Any, facts: Facts, content: Content) -> None:
         facts: what the store holds then; the records are its last part.
         content: the records, and nothing of the others.
     """
-    before = replace(facts, parts=facts.parts[:-1])
+    before = facts.before
     for key, values in content.columns().items():
         first = before.variants if key.startswith(VARIANTS) else before.count
         array = _resized(group[key], first, len(values))

@@ -120,6 +120,16 @@ class Facts:
         """The records of a block."""
         return slice(block * self.block, min((block + 1) * self.block, self.count))
 
+    @property
+    def before(self) -> Facts:
+        """What it held before its last records came."""
+        return replace(self, parts=self.parts[:-1])
+
+    @property
+    def again(self) -> str:
+        """The options by which the last run goes on."""
+        return "--resume" if len(self.parts) == 1 else "--append --resume"
+
     def sizes(self) -> list[int]:
         """How many records each block has."""
         rows = [self.rows(block) for block in range(self.blocks)]

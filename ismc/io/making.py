@@ -11,10 +11,12 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+from filelock import FileLock
+
 from ismc.errors import ArtifactError, InputError
 from ismc.io.content import COORDINATES, GENOME, Content, begin, extend
 from ismc.io.extras import extras
-from ismc.io.facts import Facts
+from ismc.io.facts import Facts, attributes_of
 from ismc.io.regions import distinct
 from ismc.io.store import Store, opened
 from ismc.io.targets import reported
@@ -45,7 +47,7 @@ def created(path: Path, facts: Facts, content: Content) -> Store:
             _made(zarr.create_group(part), facts, content)
             with _taken():
                 part.rename(path)
-    except ArtifactError:
+    except (ArtifactError, KeyError):
         if not path.exists():  # another process may have made it, and tidied up, meanwhile
             raise
     finally:
@@ -75,9 +77,9 @@ def appended(store: Store, facts: Facts, content: Content) -> Store:
         )
     if any(store.column(key).tolist() != fixed[key].tolist() for key in fixed):
         raise InputError(
-            f"{path} is of other chromosomes, or of other lengths of them, than the genome "
-            f"{facts.genome}.",
-            hint="Take the genome of the first run, or write to another store.",
+            f"{path} is of other chromosomes, or of other lengths of them, than the genome of the "
+            "new records.",
+            hint=f"Take the genome of the first run, {facts.genome}, or write to another store.",
         )
     names = distinct([*store.names.tolist(), *content.names])[len(store) :]
     with reported(path):
@@ -86,6 +88,24 @@ def appended(store: Store, facts: Facts, content: Content) -> Store:
     if renamed := sum(a != b for a, b in zip(names, content.names, strict=True)):
         found.notes = (f"{renamed:,} names were in the store already; they have a number now.",)
     return found
+
+
+def without_last(store: Store) -> None:
+    """Leaves out the last records of a store again, none of which is scored."""
+    store.facts = store.facts.before
+    with reported(Path(str(store.path))):
+        store.group.attrs.put(attributes_of(store.facts))
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Of the processes that append to a store, one at a time looks at it and adds its records."""
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    with reported(path), lock:
+        try:
+            yield
+        finally:
+            Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def removed(path: Path) -> None:

@@ -35,21 +35,26 @@ def check_model_file(path: Path) -> None:
 
 
 def import_keras() -> Any:
-    """The module `keras`, imported with TensorFlow's log kept off the terminal.
+    """The module `keras`, as `import_quietly`."""
+    return import_quietly("keras")
+
+
+def import_quietly(name: str) -> Any:
+    """A module that imports TensorFlow, whose log is kept off the terminal.
 
     Some messages of the import heed no level (tensorflow/tensorflow#100442), so stderr is put
     aside meanwhile, and shown after all if the import fails. A user who has set
     ``TF_CPP_MIN_LOG_LEVEL`` sees everything.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "tensorflow" in sys.modules:
-        return import_module("keras")
+        return import_module(name)
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     sys.stderr.flush()
     terminal = os.dup(STDERR)
     with TemporaryFile() as log:
         os.dup2(log.fileno(), STDERR)
         try:
-            return import_module("keras")
+            return import_module(name)
         except BaseException:
             log.seek(0)
             os.write(terminal, log.read())

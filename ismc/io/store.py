@@ -19,8 +19,9 @@ write blocks of one store, and a run that was killed goes on with the blocks tha
 Nothing in a store depends on when or by whom it was written.
 
 Records may be appended; those that were there stay as they are. A last block that was not full is
-filled, and only its new records are scored. Whatever is said of records is there before the count
-of them is, in the attributes of the group; rows behind that count are no one's.
+filled: its chunk is written once more, and only its new records are scored. Whatever is said of
+records is there before the count of them is, in the attributes of the group; rows behind that count
+are no one's.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Store:
     def __repr__(self) -> str:
         facts = self.facts
         where = f" in {str(self.path)!r}" if self.path else ""
-        done = int(self.written.sum())
+        done = sum(map(min, self.written.tolist(), facts.sizes()))
         rest = "" if done == facts.count else f", {done:,} of them scored"
         names = ", ".join(f"{o.name} {list(o.score)}" for o in facts.outputs)
         return (
@@ -82,6 +83,8 @@ class Store:
 
     def scores(self, output: str | None = None) -> Any:
         """The Zarr array ``[N, S, 4, *score]`` of an output; the only or first by default.
+
+        Rows from ``len(store)`` on, which an appending run that was killed may leave, do not count.
 
         Raises:
             InputError: when there is no such output.
@@ -162,7 +165,7 @@ class Store:
     @property
     def done(self) -> Array:
         """Which blocks have all their scores, bool ``[blocks]``."""
-        return self.written == self.facts.sizes()
+        return self.written >= self.facts.sizes()  # more where records were appended since
 
     @property
     def complete(self) -> bool:
@@ -230,7 +233,7 @@ class Store:
             raise InputError(
                 f"{where} is not complete: {len(missing)} of {self.facts.blocks} blocks are not "
                 f"written ({some}), expected all.",
-                hint="Go on with the run by --resume, or run the shards that are left.",
+                hint=f"Go on with the run by {self.facts.again}, or run the shards that are left.",
             )
 
     def tidy(self) -> None:

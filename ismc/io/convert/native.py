@@ -40,7 +40,7 @@ def npz(request: Request, paths: Sequence[Path]) -> list[str]:
     store = _every_output(request)
     with npz_file(paths[0]) as file:
         for key, array in _blocked(store).items():
-            file.blocks(key, array.shape, array.dtype, _blocks(store, array))
+            file.blocks(key, _shape(store, array), array.dtype, _blocks(store, array))
         file.add(_whole(store))
         file.add({key: np.asarray(text, np.str_) for key, text in _texts(store).items()})
     return []
@@ -53,7 +53,7 @@ def h5(request: Request, paths: Sequence[Path]) -> list[str]:
         file.says(_texts(store))
         file.add(_whole(store))
         for key, array in _blocked(store).items():
-            file.blocked(key, array.shape, array.dtype)
+            file.blocked(key, _shape(store, array), array.dtype)
             for block, values in enumerate(_blocks(store, array)):
                 file.put(key, store.facts.rows(block), values)
     return []
@@ -91,6 +91,11 @@ def _blocked(store: Store) -> dict[str, Any]:
             key = store.facts.key(kind, output.name)
             found[key] = store.group[key]
     return found
+
+
+def _shape(store: Store, array: Any) -> tuple[int, ...]:
+    """Of the rows that count."""
+    return len(store), *array.shape[1:]
 
 
 def _blocks(store: Store, array: Any) -> Iterator[Array]:
