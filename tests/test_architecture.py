@@ -25,6 +25,7 @@ LAYERS = [
         "mutants",
         "tolerance",
         "dump",
+        "garbage",
     },
     {"rules"},
     {"plan", "cost", "products", "explain", "arrange"},

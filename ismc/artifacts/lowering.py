@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow.compiler.mlir.stablehlo import stablehlo
 
 from ismc.dump import show
+from ismc.garbage import uncollected
 from ismc.modules import Module, Spec
 
 TARGET = "1.0.0"  # of StableHLO: what every runtime of the last years reads
@@ -41,7 +42,8 @@ def lower(
     """
     traced = tf.function(function, jit_compile=True, autograph=False)
     specs = [tf.TensorSpec(spec.shape, spec.dtype) for spec in arguments]
-    concrete = traced.get_concrete_function(*specs)
+    with uncollected():
+        concrete = traced.get_concrete_function(*specs)
     known = {id(variable.handle): i for i, variable in (variables or {}).items()}
     again, constants = [], []
     for tensor in concrete.captured_inputs:

@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from ismc.errors import InputError, UnsupportedModelError
+from ismc.garbage import uncollected
 from ismc.io.models import load_model as read_model
 
 CHANNELS = 4
@@ -47,14 +48,16 @@ def import_quietly(name: str) -> Any:
     ``TF_CPP_MIN_LOG_LEVEL`` sees everything.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "tensorflow" in sys.modules:
-        return import_module(name)
+        with uncollected():
+            return import_module(name)
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     sys.stderr.flush()
     terminal = os.dup(STDERR)
     with TemporaryFile() as log:
         os.dup2(log.fileno(), STDERR)
         try:
-            return import_module(name)
+            with uncollected():
+                return import_module(name)
         except BaseException:
             log.seek(0)
             os.write(terminal, log.read())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import tensorflow as tf
 
 from ismc.runtime.types import Tensor
@@ -19,7 +20,7 @@ def per_mutant(x: Tensor, count: int) -> Tensor:
         return x
     copies = count // x.shape[0]
     shape = [x.shape[0], copies, *x.shape[1:]]
-    return tf.reshape(tf.broadcast_to(x[:, None], shape), [count, *x.shape[1:]])
+    return tf.reshape(tf.broadcast_to(tf.expand_dims(x, 1), shape), [count, *x.shape[1:]])
 
 
 def windows(r: Tensor, starts: Tensor, width: int, letters: int = 1) -> Tensor:
@@ -28,7 +29,8 @@ def windows(r: Tensor, starts: Tensor, width: int, letters: int = 1) -> Tensor:
     The ``letters`` mutants of a site share one look-up. Beyond the ends the last position is
     repeated; `inside` masks what must not be seen.
     """
-    index = tf.clip_by_value(starts[::letters, None] + tf.range(width), 0, r.shape[1] - 1)
+    index = starts[::letters, None] + _counted(width)
+    index = tf.minimum(tf.maximum(index, 0), r.shape[1] - 1)
     shared = tf.reshape(tf.gather(r, index, axis=1), [-1, width, *r.shape[2:]])
     return per_mutant(shared, r.shape[0] * starts.shape[0])
 
@@ -75,7 +77,7 @@ def overwrite(r: Tensor, s: Tensor, starts: Tensor) -> Tensor:
 
 def inside(v: Tensor, starts: Tensor, length: int, fill: float = 0.0) -> Tensor:
     """``v`` where its positions are those of a sequence of ``length``, else ``fill``."""
-    position = _spread(starts[:, None] + tf.range(v.shape[1]), v.shape[0])
+    position = _spread(starts[:, None] + _counted(v.shape[1]), v.shape[0])
     return tf.where(_like((position >= 0) & (position < length), v), v, tf.cast(fill, v.dtype))
 
 
@@ -93,13 +95,13 @@ def substitution(x: Tensor, turn: Tensor, block: Tensor, starts: Tensor, widths:
     there = windows(x, starts, width)
     seen = tf.reshape(there, [-1, turn.shape[0], width, x.shape[2]])
     change = tf.einsum("maws,ast->mawt", seen, turn) + block - seen
-    keep = _spread(tf.range(width)[None] < widths[:, None], there.shape[0])
+    keep = _spread(_counted(width) < widths[:, None], there.shape[0])
     return tf.where(keep[:, :, None], tf.reshape(change, there.shape), 0.0)
 
 
 def _over(under: Tensor, s: Tensor, starts: Tensor, width: int) -> Tensor:
     """``[N, W, C]`` from each start on, and what is under it elsewhere: ``[N, width, C]``."""
-    index = _spread(tf.range(width)[None] - starts[:, None], s.shape[0])
+    index = _spread(_counted(width) - starts[:, None], s.shape[0])
     last = s.shape[1] - 1
     taken = tf.gather(s, tf.clip_by_value(index, 0, last), axis=1, batch_dims=1)
     return tf.where(_like((index >= 0) & (index <= last), taken), taken, under)
@@ -113,6 +115,11 @@ def _place_static(d: Tensor, shift: int, width: int) -> Tensor:
     before = max(0, shift)
     flanks = [[0, 0], [before, width - before - d.shape[1]]] + [[0, 0]] * (d.shape.rank - 2)
     return tf.pad(d, flanks)
+
+
+def _counted(width: int) -> np.ndarray:
+    """``[1, width]``: 0, 1, ..; a constant, for tracing a range takes four operations."""
+    return np.arange(width, dtype=np.int32)[None]
 
 
 def _spread(rows: Tensor, count: int) -> Tensor:
