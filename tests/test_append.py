@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
@@ -121,6 +122,22 @@ def test_a_name_that_is_there_gets_a_number(files: Path, both: Path, tmp_path: P
     np.testing.assert_allclose(more.scores("head")[2], other.scores("head")[0], atol=1e-6)
 
 
+@contextmanager
+def stopped_after(blocks: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A run inside is stopped by its user when it scores one more block."""
+    real, calls = Scorer.__call__, iter(range(99))
+
+    def stopped(self: Scorer, *more: Any) -> Any:
+        if next(calls) == blocks:
+            raise KeyboardInterrupt
+        return real(self, *more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Scorer, "__call__", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            yield
+
+
 class Killed(BaseException):
     """Ends a process where it is: nothing may clean up after it that a kill would not allow."""
 
@@ -234,17 +251,8 @@ def test_a_run_is_finished_first(
 ) -> None:
     path = tmp_path / "out.zarr"
     copytree(begun, path)
-    real, calls = Scorer.__call__, iter(range(9))
-
-    def stopped(self: Scorer, *more: Any) -> Any:
-        if next(calls) == 2:
-            raise KeyboardInterrupt
-        return real(self, *more)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Scorer, "__call__", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            run(wanted(files), part(files, "second"), append, path)
+    with stopped_after(2, monkeypatch):
+        run(wanted(files), part(files, "second"), append, path)
     assert not opened(path).complete
     with pytest.raises(
         InputError, match=r"not written.*\n.*second\.narrowPeak first, by --append --resume"
@@ -297,13 +305,8 @@ def test_a_failure_before_anything_is_scored_leaves_it_as_it_was(
     copytree(begun, path)
     before, old = opened(path), columns(opened(begun))
 
-    def stopped(*_: Any) -> Any:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Scorer, "__call__", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            run(wanted(files), part(files, "second"), append, path)
+    with stopped_after(0, monkeypatch):
+        run(wanted(files), part(files, "second"), append, path)
     assert opened(path).complete
     assert columns(opened(path)) == old
     [table] = ismc.convert(opened(path), tmp_path / "old.npz")
@@ -321,17 +324,8 @@ def test_blocks_are_those_of_the_store(
 ) -> None:
     path = tmp_path / "out.zarr"
     copytree(begun, path)
-    real, calls = Scorer.__call__, iter(range(9))
-
-    def stopped(self: Scorer, *more: Any) -> Any:
-        if next(calls) == 2:
-            raise KeyboardInterrupt
-        return real(self, *more)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Scorer, "__call__", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            run(wanted(files), part(files, "second"), places(append=True, batch_size=None), path)
+    with stopped_after(2, monkeypatch):
+        run(wanted(files), part(files, "second"), places(append=True, batch_size=None), path)
     asked = places(append=True, resume=True, batch_size=None)
     run(wanted(files), part(files, "second"), asked, path)
     assert contents(path) == contents(both)
