@@ -149,7 +149,7 @@ def _told(error: BaseException) -> IsmcError:
     lines = [line for line in str(error).splitlines() if line.strip()] or [repr(error)]
     return ArtifactError(
         f"The run on Ray ended early ({lines[-1].strip()}).",
-        hint="What was written stays; go on with --resume. Ray's logs say more.",
+        hint="What was written stays; the same command with --resume goes on. Ray's logs say more.",
     )
 
 

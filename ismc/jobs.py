@@ -124,15 +124,17 @@ class Job:
         if append and path is None:
             raise InputError("There is no store to append to.", hint="Name one: output='OUT.zarr'.")
         new = path is not None and not path.exists()
+        there = None if new or path is None or not append else opened(path).facts.count
         store = self.store(path, resume=resume, append=append)
         try:
             yield store
         except BaseException:
-            scored = int(store.written.sum())
-            if path is not None and new and not shared and not scored:
+            if path is not None and new and not shared and not store.written.any():
                 removed(path)
-            elif append and not resume and scored == store.facts.before.count:
-                without_last(store)
+            elif path is not None and there is not None and there < len(store):
+                with alone(path):
+                    if store.written.sum() <= there:
+                        without_last(store)
             raise
 
     def score(

@@ -59,7 +59,7 @@ def score(
         score: a name such as ``"centred"``, a `ismc.scores.Score`, or a function; by default
             ``"difference"``, or that of a program that is ready.
         sites: as for `ismc.compile`; all positions by default.
-        outputs: as for `ismc.compile`.
+        outputs: as for `ismc.compile`; numbers are those of a ready program's own outputs.
         output: a folder ``.zarr`` to write to; without it, scores are kept in memory.
         length: letters of each sequence; the model's by default.
         reverse_complement: whether both strands are averaged.

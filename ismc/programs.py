@@ -178,7 +178,8 @@ def _check_ready(ism: Any, wanted: Wanted, sites: Sequence[Any] | None, more: bo
         )
     names, wished = list(ism.output_names), wanted.outputs
     outputs = [wished] if isinstance(wished, (str, int)) else list(wished or ())
-    found = [names[o] if isinstance(o, int) and o < len(names) else o for o in outputs]
+    numbers = range(-len(names), len(names))  # of the program's own outputs
+    found = [names[o] if isinstance(o, int) and o in numbers else o for o in outputs]
     if wished is not None and found != names:
         problems.append(f"has the outputs {names}, expected {outputs}")
     if given := [name for name, value in wanted.settings.items() if value is not None]:

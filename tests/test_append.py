@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas
 import pytest
+import zarr
 from zarr.storage import LocalStore
 
 import ismc
@@ -309,6 +310,10 @@ def test_a_failure_before_anything_is_scored_leaves_it_as_it_was(
         run(wanted(files), part(files, "second"), append, path)
     assert opened(path).complete
     assert columns(opened(path)) == old
+    assert opened(path).scores("head").shape[0] == opened(path).one_hot.shape[0] == FIRST
+    late = zarr.open_group(path, mode="r+")["written"]
+    late[4] = 4  # by a worker that had not heard of it
+    assert opened(path).complete
     [table] = ismc.convert(opened(path), tmp_path / "old.npz")
     with np.load(table) as archive:
         assert len(archive["scores/head"]) == len(archive["names"]) == FIRST

@@ -90,9 +90,11 @@ class Ensemble:
         return self.first.inputs(x)
 
     def _named(self, member: Member, inputs: Inputs) -> dict[str, Array]:
-        """The inputs as a member's model names them; those of models correspond by their order."""
-        pairs = zip(self.first.plan.inputs, member.plan.inputs, strict=True)
-        return {own: inputs[name] for (name, _), (own, _) in pairs}
+        """The inputs as a member's model names them; where names differ, those of one place."""
+        names, own = ([name for name, _ in m.plan.inputs] for m in (self.first, member))
+        if set(names) == set(own):
+            return dict(inputs)
+        return {mine: inputs[name] for name, mine in zip(names, own, strict=True)}
 
     def flat(self, results: Any) -> list[Any]:
         """The results of a call, one per chosen output."""

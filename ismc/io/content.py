@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ismc.io.sources import Coordinates
 
 GENOME = ("genome_chroms", "genome_sizes")
+FIXED = ("sites", *GENOME)
 COORDINATES = ("chrom", "start", "end", "summit", "strand")
 VARIANTS = "variants/"
 ROWS = 1 << 12  # of one chunk, where a row is a name or a number
@@ -93,8 +94,19 @@ def extend(group: Any, facts: Facts, content: Content) -> None:
     for key in _blocked(facts):
         if key != "one_hot":
             _resized(group[key], before.count, facts.parts[-1].records)
-    _resized(group["written"], before.blocks, facts.blocks - before.blocks)
+    written = _resized(group["written"], before.blocks, facts.blocks - before.blocks)
+    if partial := before.count % facts.block:  # an undone append may have marked more of it
+        written[before.blocks - 1] = partial
     group.attrs.put(attributes_of(facts))
+
+
+def shorten(group: Any, facts: Facts) -> None:
+    """Leaves out all but the records of ``facts``, which the store held before."""
+    group.attrs.put(attributes_of(facts))
+    for key in [name for name, _ in group.members(max_depth=None)]:
+        rows = facts.variants if key.startswith(VARIANTS) else facts.count
+        if key not in FIXED and hasattr(group[key], "resize"):
+            _resized(group[key], facts.blocks if key == "written" else rows, 0)
 
 
 def _blocked(facts: Facts) -> dict[str, tuple[tuple[int, ...], Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from secrets import token_hex
@@ -14,13 +14,14 @@ from typing import Any
 from filelock import FileLock
 
 from ismc.errors import ArtifactError, InputError
-from ismc.io.content import COORDINATES, GENOME, Content, begin, extend
+from ismc.io.content import COORDINATES, GENOME, Content, begin, extend, shorten
 from ismc.io.extras import extras
-from ismc.io.facts import Facts, attributes_of
+from ismc.io.facts import Facts
 from ismc.io.regions import distinct
 from ismc.io.store import Store, opened
 from ismc.io.targets import reported
 
+WAIT = 600.0  # seconds, for another process to add its records
 KINDS = (*GENOME, *COORDINATES, "at")
 
 
@@ -94,18 +95,20 @@ def without_last(store: Store) -> None:
     """Leaves out the last records of a store again, none of which is scored."""
     store.facts = store.facts.before
     with reported(Path(str(store.path))):
-        store.group.attrs.put(attributes_of(store.facts))
+        shorten(store.group, store.facts)
 
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
     """Of the processes that append to a store, one at a time looks at it and adds its records."""
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    path = path.resolve()
+    lock = FileLock(path.with_name(f".{path.name}.lock"), WAIT, fallback_to_soft=False)
     with reported(path), lock:
         try:
             yield
         finally:
-            Path(lock.lock_file).unlink(missing_ok=True)
+            with suppress(OSError):  # Windows keeps a file that is open
+                Path(lock.lock_file).unlink()
 
 
 def removed(path: Path) -> None:

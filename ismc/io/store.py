@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ismc.errors import ArtifactError, InputError
-from ismc.io.content import COORDINATES, GENOME, VARIANTS
+from ismc.io.content import COORDINATES, FIXED, VARIANTS
 from ismc.io.extras import extras
 from ismc.io.facts import Facts, Output, facts_of
 from ismc.io.targets import reported
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from ismc.io.sources import Coordinates
 
 Array = np.ndarray
-FIXED = ("sites", *GENOME)
 SHOWN = 5
 
 
@@ -233,7 +232,8 @@ class Store:
             raise InputError(
                 f"{where} is not complete: {len(missing)} of {self.facts.blocks} blocks are not "
                 f"written ({some}), expected all.",
-                hint=f"Go on with the run by {self.facts.again}, or run the shards that are left.",
+                hint=f"Go on with the run by {self.facts.again}"
+                + (", or run the shards that are left." if len(self.facts.parts) == 1 else "."),
             )
 
     def tidy(self) -> None:
