@@ -25,7 +25,7 @@ from tests.zoo import ZOO, random_inputs, randomise
 WRITES = tuple(map(int, tf.__version__.split(".")[:2])) >= (2, 18)
 pytestmark = pytest.mark.skipif(not WRITES, reason="this TensorFlow writes no StableHLO")
 
-SLOW = ("alternate_ranges", "bpnet", "danq", "sequence_and_features")
+SLOW = ("alternate_ranges", "bpnet", "danq", "sequence_and_features", "two_sequences")
 MODELS = ("basset", "bpnet", "danq", "two_sequences", "sequence_and_features", "alternate_ranges")
 
 
