@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ismc
-from ismc.arrange import arrange, batches
+from ismc.arrange import batches
 from ismc.inputs import named_inputs
 from ismc.letters import every_letter
 
@@ -35,7 +35,7 @@ def first_call(ism: ismc.CompiledISM, x: Any) -> Call:
     count = len(inputs[ism.plan.sequence])
     _, size, batch = next(batches(ism.plan, count, letters.count))
     chunk = {name: value[[i % size for i in range(batch)]] for name, value in inputs.items()}
-    found = arrange(ism.plan, letters.count, batch, ism.tile)
+    found = ism.arranged(letters, batch)
     program = ism.program(letters, batch, found)
     arguments = ism.nested(ism.arguments(chunk, letters, found), found)
     return Call(program, arguments, batch * found.sites * letters.count, found.tiles)

@@ -31,6 +31,7 @@ from ismc.requests import (
     choose_rules,
     choose_sequence,
     choose_stops,
+    choose_threads,
     output_labels,
 )
 from ismc.results import scored_shapes
@@ -60,6 +61,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     autotune: bool = False,
     autotune_seconds: float = 60.0,
     devices: Sequence[str] | None = None,
+    threads: int | None = None,
     cache: str | Path | bool | None = None,
 ) -> Any:
     """Compiles a Keras model into exact in-silico mutagenesis.
@@ -79,8 +81,9 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         precision: ``"float32"``, or ``"bfloat16"``: the operands of products of differences are
             rounded to 8 bits, and added up in float32. Changes are then off by some thousandths
             of the largest change; `verify` measures by how much, and `explain` tells.
-        memory: bytes that the working arrays of a tile may take; 1 GiB by default. Weights, the
-            reference and the answer come on top.
+        memory: bytes that the working arrays of all tiles that are computed at a time may take; by
+            default 1 GiB for each of ``threads``. Weights, the reference and the answer come on
+            top.
         rules: rules for single layers by name, or for classes; they come before all others.
         infer_rules: whether layers without a rule are tried on random inputs, and get the rule
             that holds on every trial, if any; `explain` prints it.
@@ -93,6 +96,8 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         autotune_seconds: after which nothing new is tried; the first trials are always made.
         devices: names of local devices, as TensorFlow lists them, that the sequences of a call are
             spread over; all GPUs by default, where there are several.
+        threads: how many parts of the sites of a call are computed side by side, at most. By
+            default as many as there are cores, and one on a GPU.
         cache: a folder that programs are kept in, ``False`` for none. By default it lies in the
             user's cache directory, or in that of ``ISMC_CACHE_DIR``, unless ``ISMC_CACHE`` is
             ``off``. A program is found again for any weights; what cannot be recognised for
@@ -117,10 +122,11 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
             "stop_at": stop_at, "precision": precision, "memory": memory, "rules": rules,
             "infer_rules": infer_rules,
             "verify": verify, "autotune": autotune, "autotune_seconds": autotune_seconds,
-            "devices": devices, "cache": cache,
+            "devices": devices, "threads": threads, "cache": cache,
         }  # fmt: skip
         return OpenISM(model, partial(compile, **settings))
     spread = choose_devices(devices)
+    threads = choose_threads(threads)
     lowered = read(model)
     sequence, shape = choose_sequence(lowered, sequence_input)
     chosen, structure = choose_outputs(lowered, outputs)
@@ -128,8 +134,8 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     scored_shapes(score, {labels[name]: lowered.graph[name].shape for name in chosen})
     spans = site_spans(sites, shape[0])
     request = Request(
-        sequence, spans, chosen, scored=score is not None, memory=memory or MEMORY,
-        precision=precision,
+        sequence, spans, chosen, scored=score is not None,
+        memory=max(1, memory // threads) if memory else MEMORY, precision=precision,
     )  # fmt: skip
     program = flatten(Program(lowered.graph, request))
     stops = choose_stops(program.graph, stop_at)
@@ -138,7 +144,9 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         chosen_rules = inferred(program.graph, lowered.variables) | chosen_rules
     request = replace(program.request, stop_at=stops, rules=chosen_rules)
     program = program.knowing(request=request)
-    finish = partial(_assembled, model=lowered, chosen=chosen, structure=structure, score=score)
+    finish = partial(
+        _assembled, model=lowered, chosen=chosen, structure=structure, score=score, threads=threads
+    )
     if autotune:
         with using_rates(calibrate()):
             program, compiled = tune(program, finish, Trials(), autotune_seconds)
@@ -167,7 +175,12 @@ def assemble(program: Program, model: Model, outputs: tuple[str, ...]) -> Compil
 
 
 def _assembled(
-    program: Program, model: Model, chosen: tuple[str, ...], structure: Any, score: Any
+    program: Program,
+    model: Model,
+    chosen: tuple[str, ...],
+    structure: Any,
+    score: Any,
+    threads: int = 1,
 ) -> tuple[Program, CompiledISM]:
     """Runs the passes, prints the program, and loads it."""
     graph = program.graph
@@ -190,4 +203,5 @@ def _assembled(
         model=model,
         graph=graph,
         score=score,
+        threads=threads,
     )

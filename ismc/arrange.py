@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 from math import ceil, gcd, prod
 
 import numpy as np
@@ -13,67 +14,105 @@ from ismc.plan import Band, Plan
 
 Array = np.ndarray
 ROWS = 128
+WORTH = 3e-4  # predicted seconds of a part; a thread takes about a tenth of a millisecond
 
 
 @dataclass(frozen=True)
 class Arrangement:
-    """Sites in tiles, for programs of ``letters`` substitutions per site.
+    """Sites in parts that run side by side, and the tiles of each, for programs of ``letters``.
+
+    Every part has as many tiles, and as many sites in a tile: its last site fills up what is left.
 
     Attributes:
-        tiles: how many tiles there are.
-        sites: how many sites each holds; the last one is filled up with its last site.
+        parts: the first site of each part and the one after its last; together they are all.
+        tiles: how many tiles a part has.
+        sites: how many sites a tile has.
         letters: substitutions per site, ``A``.
-        at: ``int32[tiles, sites * letters]`` offsets by key; kernel rows are ``int32[tiles]``.
-        order: ``int32[S]``, where each site stands among the tiles; one past them if inactive.
+        at: ``int32[parts, tiles, sites * letters]`` offsets by key; kernel rows are
+            ``int32[parts, tiles]``.
+        order: ``int32[parts, most]``, where each site of a part stands among its tiles; one past
+            them if inactive.
+        spans: ``int32[parts, most, 2]``, first position of each site, and the one after its last.
         sizes: band and grain of each Dense after Flatten, by key.
     """
 
+    parts: tuple[tuple[int, int], ...]
     tiles: int
     sites: int
     letters: int
     at: Mapping[str, Array]
     order: Array
+    spans: Array
     sizes: Mapping[str, int]
 
 
-def arrange(plan: Plan, letters: int, batch: int = 1, tile: int = 0) -> Arrangement:
-    """The tiles of a plan. ``tile`` overrides the sites of one tile."""
+def arrange(
+    plan: Plan, letters: int, batch: int = 1, tile: int = 0, threads: int = 1
+) -> Arrangement:
+    """The parts and tiles of a plan.
+
+    Args:
+        plan: what is scanned.
+        letters: substitutions per site.
+        batch: sequences of a call.
+        tile: sites of one tile, or 0 for as many as the plan says.
+        threads: how many parts there may be; there are no more than are worth it.
+    """
     active = np.asarray(plan.active, np.int64)
-    if not active.size:
-        at, sizes = tables(plan, np.zeros((0, 0), np.int64), letters)
-        return Arrangement(0, 0, letters, at, np.zeros(len(plan.sites), np.int32), sizes)
-    size = min(len(active), tile or max(1, plan.mutants // (letters * batch)))
-    tiles = ceil(len(active) / size)
-    size = ceil(len(active) / tiles)
-    where = active[np.minimum(np.arange(tiles * size), len(active) - 1)].reshape(tiles, size)
-    order = np.full(len(plan.sites), tiles * size, np.int32)
-    order[active] = np.arange(len(active))
+    work = plan.seconds[0] * letters * batch * len(active)
+    parts = _parts(plan, max(1, min(threads, len(active), int(work / WORTH))))
+    held = [active[(active >= begin) & (active < end)] for begin, end in parts]
+    most = max(len(part) for part in held)
+    size = max(1, min(most, tile or plan.mutants // (letters * batch)))
+    tiles = ceil(most / size)
+    size = ceil(most / max(tiles, 1))
+    longest = max(end - begin for begin, end in parts)
+    order = np.full((len(parts), longest), tiles * size, np.int32)
+    where = np.zeros((len(parts), tiles * size), np.int64)
+    for i, ((begin, _), part) in enumerate(zip(parts, held, strict=True)):
+        order[i, part - begin] = np.arange(len(part))
+        where[i] = part[np.minimum(np.arange(tiles * size), len(part) - 1)]
+    where = where.reshape(len(parts), tiles, size)
+    numbers = [np.minimum(np.arange(begin, begin + longest), end - 1) for begin, end in parts]
+    spans = np.asarray(plan.sites, np.int32).reshape(-1, 2)[np.array(numbers)]
     at, sizes = tables(plan, where, letters)
     for key, values in plan.offsets.items():
-        per_site = np.asarray(values, np.int32)[where]
-        at[key] = np.repeat(per_site, letters, axis=1)
-    return Arrangement(tiles, size, letters, at, order, sizes)
+        at[key] = np.repeat(np.asarray(values, np.int32)[where], letters, axis=2)
+    return Arrangement(parts, tiles, size, letters, at, order, spans, sizes)
 
 
-def tables_of(plan: Plan, found: Arrangement) -> list[Array]:
-    """The last arguments of a program, the same for every call."""
-    at = [np.asarray(found.at[key], np.int32) for key in sorted(found.at)]
+def _parts(plan: Plan, count: int) -> tuple[tuple[int, int], ...]:
+    """Ranges of sites, by number, that have as many active ones each, or one less."""
+    active = np.sort(np.asarray(plan.active, np.int64))
+    cuts = [int(active[len(active) * i // count]) for i in range(1, count)]
+    return tuple(pairwise([0, *cuts, len(plan.sites)]))
+
+
+def tables_of(found: Arrangement) -> list[list[Array]]:
+    """The last arguments of a program for each part, the same for every call."""
     every = np.arange(found.tiles, dtype=np.int32)
     return [
-        *at,
-        found.order,
-        plan.starts.astype(np.int32),
-        every,
-        np.asarray(found.tiles, np.int32),
+        [
+            *(np.asarray(found.at[key][i], np.int32) for key in sorted(found.at)),
+            found.order[i],
+            found.spans[i],
+            every,
+            np.asarray(found.tiles, np.int32),
+        ]
+        for i in range(len(found.parts))
     ]
 
 
-def chosen_tiles(found: Arrangement, sites: Sequence[int]) -> tuple[Array, Array]:
-    """The last two arguments of a program that runs the tiles of some sites alone."""
-    tiles = np.unique(found.order[list(sites)] // max(found.sites, 1))
-    tiles = tiles[tiles < found.tiles]
-    every = np.resize(tiles, found.tiles) if tiles.size else np.zeros(found.tiles)
-    return every.astype(np.int32), np.asarray(tiles.size, np.int32)
+def chosen_tiles(found: Arrangement, sites: Sequence[int]) -> list[tuple[Array, Array]]:
+    """The last two arguments of a program that runs the tiles of some sites alone, by part."""
+    chosen = []
+    for (begin, end), order in zip(found.parts, found.order, strict=True):
+        here = [site - begin for site in sites if begin <= site < end]
+        tiles = np.unique(order[here] // max(found.sites, 1))
+        tiles = tiles[tiles < found.tiles]
+        every = np.resize(tiles, found.tiles) if tiles.size else np.zeros(found.tiles)
+        chosen.append((every.astype(np.int32), np.asarray(tiles.size, np.int32)))
+    return chosen
 
 
 def batch_of(plan: Plan, shapes: Sequence[Sequence[int]], most: int) -> int:
@@ -114,7 +153,10 @@ def batches(
 
 
 def tables(plan: Plan, where: Array, letters: int) -> tuple[dict[str, Array], dict[str, int]]:
-    """The offsets and sizes of every Dense after Flatten; ``where`` are the sites of each tile."""
+    """The offsets and sizes of every Dense after Flatten.
+
+    ``where`` are the sites of each tile, ``[parts, tiles, sites]``.
+    """
     at: dict[str, Array] = {}
     sizes: dict[str, int] = {}
     for band in plan.bands:
@@ -125,14 +167,14 @@ def tables(plan: Plan, where: Array, letters: int) -> tuple[dict[str, Array], di
 
 
 def rows(band: Band, where: Array) -> tuple[dict[str, Array], dict[str, int]]:
-    """First kernel row of each tile ``int32[tiles]``, how many rows, and what moves together."""
+    """First kernel row of each tile, ``int32[parts, tiles]``; how many; what moves together."""
     starts = np.asarray(band.starts, np.int64)[where]
     if not starts.size:
         return {}, {}
-    first, last = starts.min(1), starts.max(1) + band.width
+    first, last = starts.min(2), starts.max(2) + band.width
     count = min(int((last - first).max()), band.length)
     first = np.clip(first, 0, band.length - count)
-    steps = np.unique(starts - first[:, None])
+    steps = np.unique(starts - first[:, :, None])
     grain = reduce(gcd, map(int, np.abs(steps)), gcd(band.width, count))
     sizes = {band.key: count, f"{band.key}_grain": max(grain, 1)}
     return {band.key: first.astype(np.int32)}, sizes
@@ -141,27 +183,42 @@ def rows(band: Band, where: Array) -> tuple[dict[str, Array], dict[str, int]]:
 def positions(band: Band, where: Array, letters: int) -> tuple[dict[str, Array], dict[str, int]]:
     """Which mutants change each block of positions, and where their spans start.
 
-    A position is as many kernel rows as all spans move by. Tables: ``starts``, the first position
-    of each mutant's span; and per block the ``first`` mutant that changes it, its first position,
-    and that ``from`` which its products count (the last block overlaps the one before).
+    A position is as many kernel rows as all spans move by. Tables, by part: ``starts``, the first
+    position of each mutant's span; and per block the ``first`` mutant that changes it, its first
+    position, and that ``from`` which its products count (the last block overlaps the one before).
+    Parts that change fewer blocks than others have some of which nothing counts.
     """
-    starts = np.asarray(band.starts, np.int64)[where].reshape(-1)
+    starts = np.asarray(band.starts, np.int64)[where].reshape(len(where), -1)
     grain = reduce(gcd, map(int, np.unique(np.abs(starts))), gcd(band.width, band.length))
     starts, width, length = starts // grain, band.width // grain, band.length // grain
     block = min(max(1, ROWS // grain), max(1, width // 2), length)
-    begins = np.arange(0, length, block)
-    changes = (starts[None] < begins[:, None] + block) & (starts[None] + width > begins[:, None])
-    begins, changes = begins[changes.any(1)], changes[changes.any(1)]
+    blocks = np.arange(0, length, block)
+    found = [_changed(part, blocks, block, width) for part in starts]
+    count = max(len(begins) for begins, _, _ in found)
+    most = max((int((last - first).max(initial=0)) for _, first, last in found), default=0)
+    at = {
+        "starts": np.repeat(starts, letters, axis=1),
+        "first": np.zeros((len(found), count), np.int64),
+        "from": np.full((len(found), count), length),
+        "position": np.zeros((len(found), count), np.int64),
+    }
+    for i, (begins, first, _) in enumerate(found):
+        here = slice(len(begins))
+        at["first"][i, here] = np.minimum(first, starts.shape[1] - most) * letters
+        at["from"][i, here] = begins
+        at["position"][i, here] = np.minimum(begins, length - block)
+    sizes = {"most": most * letters, "block": block, "grain": grain}
+    named = {f"{band.key}_{name}": table.astype(np.int32) for name, table in at.items()}
+    return named, {f"{band.key}_{name}": size for name, size in sizes.items()}
+
+
+def _changed(starts: Array, blocks: Array, block: int, width: int) -> tuple[Array, Array, Array]:
+    """The blocks that spans from ``starts`` on change: their first positions, and their mutants.
+
+    Of the mutants, the first that changes a block, and the one after the last.
+    """
+    changes = (starts[None] < blocks[:, None] + block) & (starts[None] + width > blocks[:, None])
+    blocks, changes = blocks[changes.any(1)], changes[changes.any(1)]
     first = np.array([row.argmax() for row in changes], np.int64)
     last = starts.size - np.array([row[::-1].argmax() for row in changes], np.int64)
-    most = int((last - first).max()) if begins.size else 0
-    first = np.minimum(first, starts.size - most)
-    tables = {
-        "starts": np.repeat(starts, letters),
-        "first": first * letters,
-        "from": begins,
-        "position": np.minimum(begins, length - block),
-    }
-    sizes = {"most": most * letters, "block": block, "grain": grain}
-    at = {f"{band.key}_{name}": table.astype(np.int32) for name, table in tables.items()}
-    return at, {f"{band.key}_{name}": size for name, size in sizes.items()}
+    return blocks, first, last

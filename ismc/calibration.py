@@ -8,7 +8,6 @@ measurement only makes it longer.
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ import tensorflow as tf
 
 from ismc import __version__, cache
 from ismc.cost import Rates
+from ismc.threads import cores
 
 PRODUCTS = ((1024, 512, 1024), (512, 300, 2200), (4096, 64, 192))
 LARGE = 32 << 20
@@ -59,9 +59,7 @@ def machine() -> dict[str, Any]:
     ]
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": cores(),
         "devices": devices,
         "tensorflow": tf.__version__,
         "ismc": __version__,
@@ -92,7 +90,7 @@ def measured(clock: Clock = time.perf_counter) -> Rates:
         whole=rate(wide, _convolved("SAME"), (4, 500, 128), (9, 128, 128)),
         elements=rate(TIMES * 96 * 32 * 128, _looked_up, (1000, 128), (96, 32, 128)),
         bytes=beyond,
-        cache=float(_knee(speeds, beyond)),
+        cache=_knee(speeds, beyond) / cores(),
     )
 
 

@@ -15,7 +15,6 @@ from ismc.arrange import (
     arrange,
     batch_of,
     batches,
-    chosen_tiles,
     filled,
     tables_of,
 )
@@ -25,6 +24,7 @@ from ismc.inputs import named_inputs, replacement
 from ismc.letters import Letters, every_block, every_letter, written
 from ismc.modules import Loaded, Run, Runtime
 from ismc.mutants import scanned
+from ismc.parts import answered
 from ismc.plan import UNMEASURED, Measured, Signature
 from ismc.progress import progress
 from ismc.results import Results
@@ -51,6 +51,7 @@ class ISM(Results):
         measured: what `autotune` measured; where the naive program is faster, it is run.
         devices: names of the devices that sequences are spread over, if there are several.
         tile: sites of one tile, or 0 for the plan's choice.
+        threads: how many parts of the sites are computed side by side, at most.
     """
 
     source: str
@@ -59,6 +60,7 @@ class ISM(Results):
     measured: Measured = UNMEASURED
     devices: tuple[str, ...] = ()
     tile: int = 0
+    threads: int = 1
     programs: dict[Any, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -216,15 +218,12 @@ class ISM(Results):
         """One call of one program; with ``sites``, of the tiles that these are in."""
         with self.runtime.on(device):
             found = self._loaded(letters, batch)
-            tables = found.tables
-            if sites is not None:
-                some = chosen_tiles(found.arrangement, sites)
-                tables = [*tables[:-2], *map(self.runtime.put, some)]
-            return found.run([*self._given(inputs, letters), *self.weights(), *tables])
+            given = [*self._given(inputs, letters), *self.weights()]
+        return answered(self.runtime, found, given, device, sites)
 
     def arguments(self, inputs: Inputs, letters: Letters, found: Arrangement) -> list[Any]:
-        """The arguments of a program of that arrangement, all tiles."""
-        tables = map(self.runtime.put, tables_of(self.plan, found))
+        """The arguments of a program of that arrangement, all tiles of its first part."""
+        tables = map(self.runtime.put, tables_of(found)[0])
         return [*self._given(inputs, letters), *self.weights(), *tables]
 
     def _given(self, inputs: Inputs, letters: Letters) -> list[Any]:
@@ -242,10 +241,14 @@ class ISM(Results):
         """The program of so many letters and sequences."""
         key = (letters.count, letters.turned, batch)
         if key not in self.programs:
-            found = arrange(self.plan, letters.count, batch, self.tile)
-            tables = [self.runtime.put(table) for table in tables_of(self.plan, found)]
+            found = self.arranged(letters, batch)
+            tables = [[*map(self.runtime.put, table)] for table in tables_of(found)]
             self.programs[key] = Loaded(self._load(letters, batch, found), tables, found)
         return self.programs[key]
+
+    def arranged(self, letters: Letters, batch: int) -> Arrangement:
+        """The parts and tiles of calls of so many letters and sequences."""
+        return arrange(self.plan, letters.count, batch, self.tile, self.threads)
 
     def whole(self, inputs: Inputs) -> list[Any]:
         """The model's outputs for the sequences themselves, ``[B, *output]`` each."""

@@ -155,7 +155,8 @@ class CompiledISM(ISM):
         turn, block = flat.pop(0), flat.pop(0)
         weights = self._owned(flat)
         at = {key: flat.pop(0) for key in sorted(found.at)}
-        return x, given, turn, block, weights, at, *flat
+        order, spans, *tiles = flat
+        return x, given, turn, block, weights, at, order, spans[:, 0], *tiles
 
     def program(self, letters: Letters, batch: int, found: Arrangement) -> Any:
         """The generated program for tiles of one size."""
@@ -176,7 +177,8 @@ class CompiledISM(ISM):
         ys = self.program(letters, batch, found)(*self.nested(flat, found))
         if not letters.saturates:
             return ys
-        return finished(self.score, ys, flat[0], self.plan.sites, letters.turned)
+        *_, spans, _, _ = flat
+        return finished(self.score, ys, flat[0], spans, self.plan.width, letters.turned)
 
     def _flat_model(self, batch: int, *flat: Any) -> list[Any]:
         del batch
@@ -198,6 +200,7 @@ class CompiledISM(ISM):
             "plan": self.plan.digest,
             "program": dict(kind),
             "tile": self.tile,
+            "threads": self.threads,
             "measured": asdict(self.measured),
             "versions": self.versions,
         }
@@ -205,7 +208,9 @@ class CompiledISM(ISM):
             runtime=self.runtime,
             function=function,
             store=store,
-            key=sha256(repr((self.key, sorted(kind.items()), self.tile)).encode()).hexdigest(),
+            key=sha256(
+                repr((self.key, sorted(kind.items()), self.tile, self.threads)).encode()
+            ).hexdigest(),
             manifest=manifest,
             texts=self.texts,
             variables=self._positions(kind),

@@ -27,7 +27,7 @@ class Rates:
         whole: operations per second of the library's convolution of whole sequences.
         elements: elements per second of functions of single elements.
         bytes: bytes per second read or written beyond the cache.
-        cache: bytes that the cache holds.
+        cache: bytes that the cache holds for each core.
     """
 
     gemm: float = 4e11
@@ -35,7 +35,7 @@ class Rates:
     whole: float = 3e11
     elements: float = 4e9
     bytes: float = 1.2e10
-    cache: float = 16e6
+    cache: float = 4e6
 
 
 _RATES: ContextVar[Rates] = ContextVar("rates", default=Rates())  # noqa: B039  (it is frozen)

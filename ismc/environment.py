@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 import ismc
+from ismc.threads import cores
 
 SWITCHES = ("XLA_", "ONEDNN_", "DNNL_", "TF_ENABLE_ONEDNN", "NVIDIA_TF32_OVERRIDE", "TF_CUDNN",
             "TF_DETERMINISTIC", "KERAS_BACKEND")  # fmt: skip
@@ -43,7 +44,7 @@ def _fixed() -> dict[str, Any]:
             "tensorflow": [tf.__version__, tf.version.GIT_VERSION],
             "build": {key: str(value) for key, value in tf.sysconfig.get_build_info().items()},
         },
-        "machine": [platform.system(), platform.machine(), *_processor(), _cores()],
+        "machine": [platform.system(), platform.machine(), *_processor(), cores()],
         "devices": _devices(),
         "sources": _sources(Path(ismc.__file__).parent),
     }
@@ -76,13 +77,6 @@ def _processor() -> tuple[str, str]:
     flags = sorted(set((found.get("flags") or found.get("Features") or "").split()))
     parts = ("model name", "vendor_id", "cpu family", "model", "CPU implementer", "CPU part")
     return " ".join(found.get(part, "") for part in parts), _digest(" ".join(flags).encode())
-
-
-def _cores() -> int:
-    """The processors that are ours; work is divided among as many when it is compiled."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _devices() -> list[str]:

@@ -92,13 +92,14 @@ class Loaded:
     """A program that is ready to run.
 
     Attributes:
-        run: takes flat arguments: sequences, further inputs, letters, weights, and the ``tables``.
-        tables: offsets, order and starts of the sites, all tiles, and how many there are.
-        arrangement: which sites are in which tile.
+        run: takes flat arguments: sequences, further inputs, letters, weights, and the ``tables``
+            of a part.
+        tables: offsets, order and spans of the sites, all tiles, and how many there are, by part.
+        arrangement: which sites are in which part and tile.
     """
 
     run: Run
-    tables: Sequence[Any]
+    tables: Sequence[Sequence[Any]]
     arrangement: Any
 
 
@@ -123,8 +124,8 @@ class Runtime(Protocol):
         """Zeros, in float32."""
         ...
 
-    def concat(self, values: Sequence[Any]) -> Any:
-        """Arrays one behind the other, along the first axis."""
+    def concat(self, values: Sequence[Any], axis: int = 0) -> Any:
+        """Arrays one behind the other, along an axis."""
         ...
 
     def take(self, value: Any, rows: Array) -> Any:

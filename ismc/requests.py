@@ -13,6 +13,7 @@ from ismc.errors import InputError, UnsupportedModelError
 from ismc.frontend import Model
 from ismc.ir import Graph, Layer
 from ismc.rules import Rule, kind_of
+from ismc.threads import cores
 
 
 def choose_sequence(model: Model, chosen: int | str) -> tuple[str, tuple[int, int]]:
@@ -106,6 +107,19 @@ def choose_devices(devices: Sequence[str] | None) -> tuple[str, ...]:
             listed = ", ".join(sorted(n.removeprefix("/device:") for n in known))
             raise InputError(f"There is no device {name!r}; this machine has {listed}.")
     return tuple(names[name] for name in devices)
+
+
+def choose_threads(threads: int | None) -> int:
+    """How many parts of a call are computed side by side, at most.
+
+    Raises:
+        InputError: when it is not a positive number.
+    """
+    if threads is None:
+        return 1 if tf.config.list_physical_devices("GPU") else cores()
+    if threads < 1:
+        raise InputError(f"threads is {threads}, expected at least 1.")
+    return threads
 
 
 def choose_stops(graph: Graph, names: Any) -> tuple[str, ...]:

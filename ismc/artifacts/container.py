@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, NamedTuple
 from ismc.artifacts.payload import LARGEST, Container, decode, described, encode
 from ismc.errors import ArtifactError
 
-FORMAT = 1
+FORMAT = 2
 MAGIC = b"\x89ISM\r\n\x1a\n"
 NUMBERS = struct.Struct("<IQ")
 DIGEST = hashlib.sha256().digest_size

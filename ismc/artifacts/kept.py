@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -48,17 +49,22 @@ class Kept:
     counted: bool = True
     module: Module | None = None
     run: Run | None = None
+    making: Any = field(default_factory=Lock, repr=False)
 
     def __call__(self, arguments: Sequence[Any]) -> list[Any]:
-        """Runs the program."""
-        if self.run is None:
-            if self.store is None:
-                self._made(arguments)
-            else:
-                with self.store.locked(self.key):
-                    self._found(arguments, self.store)
+        """Runs the program; the first of several threads makes it."""
+        with self.making:
+            if self.run is None:
+                self._make(arguments)
         assert self.run is not None  # noqa: S101  (made just now)
         return self.run(arguments)
+
+    def _make(self, arguments: Sequence[Any]) -> None:
+        if self.store is None:
+            self._made(arguments)
+        else:
+            with self.store.locked(self.key):
+                self._found(arguments, self.store)
 
     def made(self, arguments: Sequence[Any]) -> Module:
         """The module for arguments like these; it is traced if there is none yet.

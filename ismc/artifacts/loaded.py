@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ismc import nest
-from ismc.arrange import Arrangement, chosen_tiles, filled
+from ismc.arrange import Arrangement, filled
 from ismc.artifacts.container import Container, read
 from ismc.artifacts.record import (
     ACROSS,
@@ -32,6 +32,7 @@ from ismc.calls import ISM
 from ismc.errors import ArtifactError, InputError
 from ismc.letters import Letters, kinds
 from ismc.modules import Loaded, Module, Run, Runtime, module
+from ismc.parts import answered
 from ismc.scores import Score, parsed
 from ismc.tolerance import exceeds
 
@@ -161,12 +162,10 @@ class LoadedISM(ISM):
     def _verify(self, letters: Letters, batch: int, found: Loaded) -> None:
         """Runs some tiles of a program on the input of the check."""
         sites, kind = list(self.record.checked), "saturate" if letters.saturates else "write"
-        tiles = chosen_tiles(found.arrangement, sites)
         if not letters.saturates:
             letters = Letters(np.zeros_like(letters.turn), np.zeros_like(letters.block))
-        put, inputs = self.runtime.put, self._checked(batch)
-        tables = [*found.tables[:-2], *map(put, tiles)]
-        ys = found.run([*self._given(inputs, letters), *self._own(), *tables])
+        given = [*self._given(self._checked(batch), letters), *self._own()]
+        ys = answered(self.runtime, found, given, sites=sites)
         for i, y in enumerate(ys):
             self._compare(f"{kind}.{i}", np.asarray(y)[0, sites], program_name(letters, batch))
 
@@ -300,6 +299,7 @@ def _decoded(found: Container, path: str) -> LoadedISM:
             labels=said.labels,
             measured=said.measured,
             tile=said.tile,
+            threads=said.threads,
             path=path,
             record=said,
             modules=modules,

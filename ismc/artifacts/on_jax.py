@@ -83,9 +83,9 @@ class Jax:
         """Zeros, in float32."""
         return self._jax.numpy.zeros(tuple(shape), "float32")
 
-    def concat(self, values: Sequence[Any]) -> Any:
-        """Arrays one behind the other, along the first axis."""
-        return values[0] if len(values) == 1 else self._jax.numpy.concatenate(values)
+    def concat(self, values: Sequence[Any], axis: int = 0) -> Any:
+        """Arrays one behind the other, along an axis."""
+        return values[0] if len(values) == 1 else self._jax.numpy.concatenate(values, axis)
 
     def take(self, value: Any, rows: Array) -> Any:
         """Rows of an array."""

@@ -53,9 +53,9 @@ class TensorFlow:
         """Zeros, in float32."""
         return tf.zeros(shape)
 
-    def concat(self, values: Sequence[Any]) -> Any:
-        """Tensors one behind the other, along the first axis."""
-        return values[0] if len(values) == 1 else tf.concat(list(values), 0)
+    def concat(self, values: Sequence[Any], axis: int = 0) -> Any:
+        """Tensors one behind the other, along an axis."""
+        return values[0] if len(values) == 1 else tf.concat(list(values), axis)
 
     def take(self, value: Any, rows: Array) -> Any:
         """Rows of a tensor."""

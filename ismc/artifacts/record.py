@@ -41,6 +41,7 @@ class Record:
         measured: what autotuning measured where it was made.
         score: what the score is called, or nothing if there is none.
         tile: sites of one tile, or 0.
+        threads: how many parts of the sites are computed side by side, at most.
         weights: owner and name of each weight, in the order of the arguments.
         programs: the modules by name, without their code.
         checked: the sites, by number, whose answers are in the file.
@@ -60,6 +61,7 @@ class Record:
     measured: Measured
     score: str
     tile: int
+    threads: int
     weights: tuple[tuple[str, str], ...]
     programs: Mapping[str, Mapping[str, Any]]
     checked: tuple[int, ...]

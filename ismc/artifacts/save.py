@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ismc import nest
-from ismc.arrange import arrange, buckets, filled
+from ismc.arrange import buckets, filled
 from ismc.artifacts.container import Container, write
 from ismc.artifacts.lowering import LoweringError, lower
 from ismc.artifacts.record import (
@@ -76,6 +76,7 @@ def save(ism: CompiledISM, path: str | Path, verbose: int | str = "auto") -> Non
         measured=ism.measured,
         score=ism.score_name,
         tile=ism.tile,
+        threads=ism.threads,
         weights=tuple((owner, name) for owner, name, _ in ism.variables),
         programs={name: module.record() for name, module in made.items()},
         checked=sites,
@@ -135,7 +136,7 @@ def programs(ism: CompiledISM, verbose: int | str, most: int = 1 << 30) -> dict[
     try:
         with progress(len(asked), verbose) as advance:
             for letters, batch in asked:
-                shape = arrange(ism.plan, letters.count, batch, ism.tile)
+                shape = ism.arranged(letters, batch)
                 given = ism.arguments(filled(inputs, batch), letters, shape)
                 made = ism.lowered(letters, batch, shape).made(given)
                 found[program_name(letters, batch)] = made

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ismc.arrange import arrange, tables_of
+from ismc.arrange import tables_of
 from ismc.artifacts.on_tensorflow import call
 from ismc.artifacts.record import MODEL, program_name
 from ismc.calls import ISM
@@ -139,12 +139,15 @@ class _Served(tf.Module):
 
     def _program(self, given: Tensors, letters: Letters, block: Any) -> list[tf.Tensor]:
         plan = self._ism.plan
-        found = arrange(plan, letters.count, 1, self._ism.tile)
+        found = self._ism.arranged(letters, 1)
         others = [given[name][None] for name, _ in plan.inputs if name != plan.sequence]
-        tables = [tf.constant(table) for table in tables_of(plan, found)]
         said = [tf.constant(letters.turn), tf.convert_to_tensor(block)]
-        arguments = [given[plan.sequence][None], *others, *said, *self.held, *tables]
-        return [y[0] for y in self._compiled(self._modules[program_name(letters, 1)], arguments)]
+        arguments = [given[plan.sequence][None], *others, *said, *self.held]
+        module, parts = self._modules[program_name(letters, 1)], []
+        for (begin, end), tables in zip(found.parts, tables_of(found), strict=True):
+            ys = self._compiled(module, [*arguments, *map(tf.constant, tables)])
+            parts.append([y[0, : end - begin] for y in ys])
+        return [tf.concat(ys, 0) for ys in zip(*parts, strict=True)]
 
     def _compiled(self, module: Module, arguments: list[Any]) -> list[tf.Tensor]:
         run = tf.function(lambda *given: call(module, given), jit_compile=True, autograph=False)

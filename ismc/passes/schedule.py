@@ -25,7 +25,7 @@ from ismc.passes.rounding import rounding
 from ismc.plan import Line, Plan
 from ismc.window import Span
 
-STEP, TILE = 1e-5, 2e-4  # seconds of a step of a recurrence and of a tile, however small
+STEP, TILE = 1e-5, 5e-4  # seconds of a step of a recurrence and of a tile, however small
 
 
 def schedule(program: Program) -> Program:
@@ -193,7 +193,7 @@ def _mutants(program: Program, low: Lowering, spent: list[cost.Cost]) -> int:
 
     def seconds(count: int) -> float:
         spilled = sum(max(0.0, size - rates.cache / count) for size in largest)
-        read = weights / rates.bytes / 2 / count + spilled * 2 / rates.bytes
+        read = 2 * weights / rates.bytes / count + spilled * 2 / rates.bytes
         return read + (once + TILE) / count + late * min(1.0, count / all_mutants)
 
     sizes = [letters * sites for sites in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256)]

@@ -37,14 +37,17 @@ def centred_alternatives(scores: Any, present: Any) -> Any:
     return scores - total / tf.maximum(tf.reduce_sum(others, 2, keepdims=True), 1)
 
 
-def finished(score: Any, answers: Sequence[Any], x: Any, sites: Sites, turned: bool) -> list[Any]:
+def finished(
+    score: Any, answers: Sequence[Any], x: Any, spans: Any, width: int, turned: bool
+) -> list[Any]:
     """The answers for all letters of all sites, after what a score does across them.
 
     Args:
         score: a `Score`, another function, or ``None``.
         answers: ``[B, S, C, *score]`` each, tensors of TensorFlow.
         x: ``[B, L, C]`` sequences, a tensor.
-        sites: ranges ``(start, stop)``.
+        spans: ``int32[S, 2]``, the first position of each site and the one after its last.
+        width: of the widest site.
         turned: whether the letter that is there was answered for by the reference alone.
     """
     import tensorflow as tf
@@ -54,7 +57,8 @@ def finished(score: Any, answers: Sequence[Any], x: Any, sites: Sites, turned: b
     if across is None and not exact:
         return list(answers)
     same = tf.reduce_all(x[:, :, None] == tf.eye(x.shape[2]), 3)
-    there = tf.reduce_all(tf.gather(same, _places(sites), axis=1), 2)
+    places = tf.minimum(spans[:, :1] + tf.range(width), spans[:, 1:] - 1)
+    there = tf.reduce_all(tf.gather(same, places, axis=1), 2)
     found = []
     for y in answers:
         y = tf.where(_beside(there, y), tf.zeros_like(y), y) if exact else y
