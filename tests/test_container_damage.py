@@ -67,7 +67,7 @@ def test_every_bit_counts() -> None:
         "it is damaged",
         "it is no artifact of ismc",
         "it was written by a newer ismc",
-        "it has format 0, expected 1.",
+        "it has format 0, expected 2.",
     }
 
 
@@ -101,7 +101,7 @@ def test_messages(tmp_path: Path) -> None:
         "b'\\x89ISM\\r\\n\\x1a\\n'."
     )
     assert refusal(data.replace(b"\r\n", b"\n")) == (
-        "it is damaged: it begins with b'\\x89ISM\\n\\x1a\\n\\x01', expected "
+        "it is damaged: it begins with b'\\x89ISM\\n\\x1a\\n\\x02', expected "
         "b'\\x89ISM\\r\\n\\x1a\\n', as after a transfer in text mode."
     )
     digest = data[20:HEAD].hex()[:12]
