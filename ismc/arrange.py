@@ -10,11 +10,11 @@ from math import ceil, gcd, prod
 
 import numpy as np
 
+from ismc import cost
 from ismc.plan import Band, Plan
 
 Array = np.ndarray
 ROWS = 128
-WORTH = 3e-4  # predicted seconds of a part; a thread takes about a tenth of a millisecond
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def arrange(
     """
     active = np.asarray(plan.active, np.int64)
     work = plan.seconds[0] * letters * batch * len(active)
-    parts = _parts(plan, max(1, min(threads, len(active), int(work / WORTH))))
+    parts = _parts(plan, max(1, min(threads, len(active), int(work / cost.WORTH))))
     held = [active[(active >= begin) & (active < end)] for begin, end in parts]
     most = max(len(part) for part in held)
     size = max(1, min(most, tile or plan.mutants // (letters * batch)))

@@ -14,6 +14,7 @@ from math import ceil, prod
 
 from ismc.ir import Layer, Shape
 
+WORTH = 5e-3  # predicted seconds of sites that are worth a core of their own
 GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 
 

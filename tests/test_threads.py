@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 import ismc
-from ismc import arrange
+from ismc import arrange, cost
 from ismc.arrange import chosen_tiles, tables_of
 from ismc.errors import InputError
 from ismc.oracle import NaiveISM
@@ -36,7 +36,7 @@ NAMES = (
 @pytest.fixture(autouse=True)
 def every_part_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small models have parts too."""
-    monkeypatch.setattr(arrange, "WORTH", 1e-12)
+    monkeypatch.setattr(cost, "WORTH", 1e-12)
 
 
 def leaves(nest: Any) -> list[np.ndarray]:

@@ -26,6 +26,7 @@ from ismc.plan import Line, Plan
 from ismc.window import Span
 
 STEP, TILE = 1e-5, 5e-4  # seconds of a step of a recurrence and of a tile, however small
+CORES = 4  # whose caches hold a tile that is not computed beside others, about
 
 
 def schedule(program: Program) -> Program:
@@ -190,9 +191,11 @@ def _mutants(program: Program, low: Lowering, spent: list[cost.Cost]) -> int:
     rates = cost.rates()
     once, late = _recurrences(program)
     all_mutants = max(1, letters * len(program.request.sites))
+    alone = sum(found.seconds for found in spent) * all_mutants < 2 * cost.WORTH
+    cache = rates.cache * (CORES if alone else 1)
 
     def seconds(count: int) -> float:
-        spilled = sum(max(0.0, size - rates.cache / count) for size in largest)
+        spilled = sum(max(0.0, size - cache / count) for size in largest)
         read = 2 * weights / rates.bytes / count + spilled * 2 / rates.bytes
         return read + (once + TILE) / count + late * min(1.0, count / all_mutants)
 
