@@ -100,7 +100,7 @@ class Export:
         length = model.inputs[entry.sequence_input].shape[1]
         count = min(sites or length, length)
         chosen = range((length - count) // 2, (length + count) // 2)
-        options = {"sequence_input": entry.sequence_input, "verify": False}
+        options = {"sequence_input": entry.sequence_input, "verify": False, "threads": 1}
         self.ism = ismc.compile(model, sites=chosen, **options)
         self.tables: dict[str, Any] = {}
 

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from math import ceil, prod
+from typing import TYPE_CHECKING
 
-from ismc.ir import Layer, Shape
+if TYPE_CHECKING:
+    from ismc.ir import Layer, Shape  # artifacts are run without networkx
 
 WORTH = 5e-3  # predicted seconds of sites that are worth a core of their own
 GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
