@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ismc.ir import Layer, Shape  # artifacts are run without networkx
 
 WORTH = 5e-3  # predicted seconds of sites that are worth a core of their own
+BLOCK, FEW = 8, 4  # positions of a block, and filters that are few; see `ismc.runtime.blocks`
 GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 
 
@@ -159,6 +160,10 @@ def convolution(
     products = 4 * width * size * filters
     gemm = _product(2 * width * size * channels * filters, rates().gemm, products, weights)
     forms["gemm"] = replace(gemm, temporary=products + 2 * written)
+    if groups == 1 and dilation == 1 and filters <= FEW < size and width >= BLOCK:
+        adding = products // 4 / rates().elements  # rows of few filters, one for each tap
+        forms["gemm"] = replace(forms["gemm"], seconds=gemm.seconds + adding)
+        forms["blocks"] = _blocks(width, size, channels, filters, weights, written)
     if groups == 1 and dilation == 1 and width >= 4 and size >= 3 and exact:
         forms["toom"] = _toom(width, size, channels, filters, weights, written)
     if groups == 1 and width <= 8:
@@ -179,6 +184,16 @@ def _toom(width: int, size: int, channels: int, filters: int, weights: int, writ
     between = 2 * products * filters + 6 * groups * channels
     seconds = operations / rates().gemm + between / rates().elements
     return Cost(operations, seconds, 4 * products * filters + 2 * written, 2 * weights)
+
+
+def _blocks(width: int, size: int, channels: int, filters: int, weights: int, written: int) -> Cost:
+    """Each block of positions with all that it reaches; see `ismc.runtime.blocks`."""
+    rows, reached = ceil(width / BLOCK), ceil((BLOCK + size - 1) / BLOCK)
+    products = rows * reached * BLOCK * filters
+    operations = 2 * BLOCK * channels * products
+    found = _product(operations, rates().gemm, 4 * products, weights * BLOCK)
+    adding = products / rates().elements
+    return replace(found, seconds=found.seconds + adding, temporary=4 * products + 2 * written)
 
 
 def _product(operations: int, rate: float, written: int, weights: int) -> Cost:

@@ -18,10 +18,11 @@ from ismc.window import Spans
 STRATEGIES = {
     "gemm": "conv1d_gemm",
     "toom": "conv1d_toom",
+    "blocks": "conv1d_blocks",
     "toeplitz": "conv1d_toeplitz",
     "outer": "conv1d_outer",
 }
-TURNED = {"gemm": "taps", "toom": "toom_taps"}
+TURNED = {"gemm": "taps", "toom": "toom_taps", "blocks": "block_taps"}
 
 
 def emit(low: Lowering, layer: Layer) -> None:

@@ -1,5 +1,6 @@
 """The array functions that generated programs call: layers, differences, tiles."""
 
+from ismc.runtime.blocks import block_taps, conv1d_blocks
 from ismc.runtime.convolutions import (
     conv2d,
     conv2d_gemm,
@@ -84,10 +85,12 @@ __all__ = [
     "average_pool_difference",
     "batch_norm",
     "batch_norm_difference",
+    "block_taps",
     "cast",
     "collect",
     "concatenate",
     "conv1d",
+    "conv1d_blocks",
     "conv1d_gemm",
     "conv1d_library",
     "conv1d_outer",

@@ -13,7 +13,7 @@ from ismc.runtime.positions import _spread, inside, per_mutant, place, windows
 from ismc.runtime.products import product, rounded, with_taps
 from ismc.runtime.types import Tensor, Weights
 
-FEW, MANY = 4, 16
+MANY = 16
 
 
 def taps(w: Weights, *, products: str = "") -> Weights:
@@ -43,16 +43,13 @@ def conv1d_gemm(
     first output and how many are wanted, rows whose products land elsewhere are left out.
     """
     kernel = taps(w, products=products)["taps"]
-    channels, size, filters = kernel.shape
+    channels, size, _ = kernel.shape
     groups = d.shape[2] // channels
     if groups > 1:
         parts = zip(tf.split(d, groups, 2), tf.split(kernel, groups, 2), strict=True)
         each = (conv1d_gemm(p, {"taps": k}, dilation=dilation, crop=crop) for p, k in parts)
         return tf.concat(list(each), 2)
     width = d.shape[1]
-    if filters <= FEW and size > FEW:
-        y = _few_filters(d, kernel, dilation)
-        return y[:, crop[0] : sum(crop)] if crop else y
     if not crop:
         return overlap_add(with_taps(d, kernel), dilation)
     (first, out), pieces = crop, []
@@ -60,26 +57,6 @@ def conv1d_gemm(
         y = with_taps(d[:, begin:end], kernel[:, wanted.start : wanted.stop])
         pieces += [(begin + j * dilation - first, y[:, :, i]) for i, j in enumerate(wanted)]
     return add_pieces(pieces, out)
-
-
-def _few_filters(d: Tensor, kernel: Tensor, dilation: int) -> Tensor:
-    """The same with positions last, where few filters would leave short rows to add up.
-
-    Zeros after each mutant make one row of all of them per tap. A tap is one row further down and
-    lands ``dilation`` positions further right: rows that are that much shorter line them up.
-    """
-    channels, size, filters = kernel.shape
-    count, width, _ = d.shape
-    reach = (size - 1) * dilation
-    rows = tf.reshape(tf.transpose(kernel, [2, 1, 0]), [filters * size, channels])
-    padded = tf.pad(d, [[0, 0], [0, reach + dilation], [0, 0]])
-    length = count * (width + reach + dilation)
-    products = tf.matmul(rows, tf.reshape(padded, [length, channels]), transpose_b=True)
-    flat = tf.reshape(products, [filters, size * length])[:, : size * (length - dilation)]
-    sums = tf.reduce_sum(tf.reshape(flat, [filters, size, length - dilation]), 1)
-    sums = tf.pad(sums, [[0, 0], [0, dilation]])
-    y = tf.reshape(sums, [filters, count, width + reach + dilation])[:, :, : width + reach]
-    return tf.transpose(y, [1, 2, 0])
 
 
 def conv1d_outer(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:
