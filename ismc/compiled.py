@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
@@ -29,6 +29,7 @@ from ismc.modules import Run, Runtime
 from ismc.oracle import NaiveISM
 from ismc.results import result_shapes
 from ismc.scores.letters import finished, part_across
+from ismc.weights import Reader, held
 
 Array = np.ndarray
 
@@ -59,6 +60,7 @@ class CompiledISM(ISM):
     score: Any = None
     store: Store | None = None
     key: str = ""
+    _read: Reader = field(default_factory=Reader, init=False)
 
     def profile(self, x: Any = None, rounds: int = 5, every: int | str = 1) -> Any:
         """Where the time of a saturation goes, statement by statement; see `ismc.profile`."""
@@ -221,8 +223,8 @@ class CompiledISM(ISM):
     def _positions(self, kind: Mapping[str, Any]) -> dict[int, tf.Variable]:
         """The variables by the numbers of the arguments that have their values."""
         before = len(self.plan.inputs) + (2 if "letters" in kind else 0)
-        held = (_held(variable) for _, _, variable in self.variables)
-        return {before + i: v for i, v in enumerate(held) if isinstance(v, tf.Variable)}
+        found = (held(variable) for _, _, variable in self.variables)
+        return {before + i: v for i, v in enumerate(found) if isinstance(v, tf.Variable)}
 
     def _load(self, letters: Letters, batch: int, arrangement: Arrangement) -> Run:
         return self.lowered(letters, batch, arrangement)
@@ -232,7 +234,7 @@ class CompiledISM(ISM):
 
     def weights(self) -> Sequence[Any]:
         """The weights as the model holds them now."""
-        return [_value(variable) for _, _, variable in self.variables]
+        return self._read([variable for _, _, variable in self.variables])
 
     def _naive(self, inputs: Inputs, letters: Letters) -> list[Any]:
         if not self.measured.naive_is_faster:
@@ -283,16 +285,3 @@ class CompiledISM(ISM):
             batch_size=self.measured.batch,
             form=self.measured.form,
         ).only(self.chosen, self.structure)
-
-
-def _held(variable: Any) -> Any:
-    """The variable of TensorFlow in one of Keras, or what there is in its place."""
-    return variable.value if isinstance(variable, keras.Variable) else variable
-
-
-def _value(variable: Any) -> tf.Tensor:
-    """What a variable holds now; reading it by its handle takes a fifth of converting it."""
-    held = _held(variable)
-    if isinstance(held, tf.Variable):
-        return tf.raw_ops.ReadVariableOp(resource=held.handle, dtype=held.dtype)
-    return tf.convert_to_tensor(held)

@@ -38,7 +38,7 @@ LAYERS = [
     {"scores"},
     {"results"},
     {"oracle"},
-    {"parts"},
+    {"parts", "weights"},
     {"calls"},
     {"artifacts"},
     {"compiled"},
@@ -70,6 +70,7 @@ TENSORFLOW = {
     "profile",
     "calibration",
     "trials",
+    "weights",
 }
 
 

@@ -1,6 +1,7 @@
 """The array functions that generated programs call: layers, differences, tiles."""
 
 from ismc.runtime.blocks import block_taps, conv1d_blocks
+from ismc.runtime.by_position import dense_by_position
 from ismc.runtime.convolutions import (
     conv2d,
     conv2d_gemm,
@@ -17,7 +18,6 @@ from ismc.runtime.differences import (
     conv1d_library,
     conv1d_outer,
     conv1d_toeplitz,
-    dense_by_position,
     dense_difference,
     dense_stop,
     global_max_stop,

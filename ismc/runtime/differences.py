@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import tensorflow as tf
-from tensorflow.compiler.tf2xla.ops.gen_xla_ops import xla_dynamic_update_slice
 
 from ismc.runtime.layers import average_pool1d, batch_norm_scale, conv1d
 from ismc.runtime.overlap import add_pieces, overlap_add, tap_blocks
@@ -177,58 +176,6 @@ def dense_stop(
     return per_mutant(r, count) + product(
         tf.reshape(placed, [count, band]), rounded(kernel, products)
     )
-
-
-def dense_by_position(
-    r: Tensor,
-    d: Tensor,
-    w: Weights,
-    starts: Tensor,
-    first: Tensor,
-    begin: Tensor,
-    position: Tensor,
-    *,
-    most: int,
-    block: int,
-    grain: int,
-    products: str = "",
-) -> Tensor:
-    """Dense after Flatten for all mutants: each block of kernel rows meets those it concerns.
-
-    Args:
-        r: ``[B, F]`` the reference answers, bias included.
-        d: ``[N, W]`` the flattened differences, in the order of the sites.
-        w: the weights of the Dense.
-        starts: ``int32[N / B]`` the first position of each difference.
-        first: ``int32[Q]`` the first mutant of a sequence that changes each block.
-        begin: ``int32[Q]`` the position from which the products of each block count.
-        position: ``int32[Q]`` the first position of each block.
-        most: the mutants of the block that most of them change.
-        block: positions of a block.
-        grain: kernel rows of a position.
-        products: the type that operands of the product are rounded to, if any.
-    """
-    (batch, filters), (count, width) = r.shape, d.shape
-    reach, rows = width // grain, count // batch
-    values = tf.reshape(d, [batch, rows * reach, grain])
-
-    def body(i: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
-        places = position[i] + tf.range(block)
-        at = places - tf.slice(starts, tf.stack([first[i]]), [most])[:, None]
-        mutant = (first[i] + tf.range(most))[:, None]
-        there = (at >= 0) & (at < reach) & (places >= begin[i])
-        x = tf.gather(values, mutant * reach + tf.clip_by_value(at, 0, reach - 1), axis=1)
-        x = tf.reshape(tf.where(there[:, :, None], x, 0.0), [batch * most, block * grain])
-        kernel = tf.slice(w["kernel"], [position[i] * grain, 0], [block * grain, filters])
-        y = tf.reshape(product(x, rounded(kernel, products)), [batch, most, filters])
-        corner = tf.stack([0, first[i], 0])
-        y += tf.slice(total, corner, y.shape)
-        return i + 1, xla_dynamic_update_slice(total, y, corner)
-
-    blocks = first.shape[0]
-    start = (0, tf.zeros([batch, rows, filters]))
-    total = tf.while_loop(lambda i, _: i < blocks, body, start, parallel_iterations=1)[1]
-    return per_mutant(r, count) + tf.reshape(total, [count, filters])
 
 
 def mean_stop(

@@ -8,14 +8,19 @@ from tensorflow.compiler.xla.xla_data_pb2 import DotDimensionNumbers
 
 from ismc.runtime.types import Tensor
 
-PLAIN = DotDimensionNumbers(lhs_contracting_dimensions=[1], rhs_contracting_dimensions=[0])
-
 
 def product(a: Tensor, b: Tensor) -> Tensor:
-    """``[N, K] @ [K, F]`` in float32; ``a`` is rounded to the type that ``b`` has."""
+    """``[*G, N, K] @ [*G, K, F]`` in float32; ``a`` is rounded to the type that ``b`` has."""
     if a.dtype == b.dtype:
         return a @ b
-    return xla.dot_general(tf.cast(a, b.dtype), b, PLAIN, preferred_element_type=a.dtype)
+    last, several = b.shape.rank - 1, range(b.shape.rank - 2)
+    dimensions = DotDimensionNumbers(
+        lhs_contracting_dimensions=[last],
+        rhs_contracting_dimensions=[last - 1],
+        lhs_batch_dimensions=several,
+        rhs_batch_dimensions=several,
+    )
+    return xla.dot_general(tf.cast(a, b.dtype), b, dimensions, preferred_element_type=a.dtype)
 
 
 def with_taps(d: Tensor, kernel: Tensor) -> Tensor:
