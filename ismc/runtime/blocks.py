@@ -13,35 +13,34 @@ import tensorflow as tf
 
 from ismc.cost import BLOCK
 from ismc.runtime.overlap import add_pieces
+from ismc.runtime.products import in_columns, with_taps
 from ismc.runtime.types import Tensor, Weights
 
 
 def block_taps(w: Weights) -> Weights:
     """The kernel ``[K, C, F]`` as `conv1d_blocks` takes it; made once.
 
-    ``blocks`` is ``[BLOCK, C, R, BLOCK, F]``: what each position and channel of a block adds to
+    ``blocks`` is ``[BLOCK * C, R * BLOCK * F]``: what each position and channel of a block adds to
     the positions of this block and of the ``R - 1`` behind it.
     """
     if "blocks" in w:
         return w
     kernel = w["kernel"][::-1]
-    size, channels, filters = kernel.shape
+    size, channels, _ = kernel.shape
     reach = BLOCK * ceil((BLOCK + size - 1) / BLOCK)
     rows = [tf.pad(kernel, [[i, reach - size - i], [0, 0], [0, 0]]) for i in range(BLOCK)]
     banded = tf.transpose(tf.stack(rows), [0, 2, 1, 3])
-    return {"blocks": tf.reshape(banded, [BLOCK, channels, -1, BLOCK, filters]), "all": kernel}
+    return {"taps": kernel, "blocks": in_columns(tf.reshape(banded, [BLOCK * channels, -1]))}
 
 
 def conv1d_blocks(d: Tensor, w: Weights) -> Tensor:
     """Convolution of ``[N, W, C]``, block by block: ``[N, W + K - 1, F]``."""
     w = block_taps(w)
-    blocks, size = w["blocks"], w["all"].shape[0]
-    count, width, channels = d.shape
-    _, _, reached, _, filters = blocks.shape
-    filled = tf.pad(d, [[0, 0], [0, -width % BLOCK], [0, 0]])
-    rows = tf.reshape(filled, [-1, BLOCK * channels])
-    found = rows @ tf.reshape(blocks, [BLOCK * channels, -1])
-    found = tf.reshape(found, [count, -1, reached, BLOCK * filters])
+    size, _, filters = w["taps"].shape
+    filled = tf.pad(d, [[0, 0], [0, -d.shape[1] % BLOCK], [0, 0]])
+    rows = tf.reshape(filled, [d.shape[0], -1, BLOCK * d.shape[2]])
+    reached = ceil((BLOCK + size - 1) / BLOCK)
+    found = with_taps(rows, w["blocks"], (reached, BLOCK * filters))
     pieces = [(i, found[:, :, i]) for i in range(reached)]
     y = add_pieces(pieces, found.shape[1] + reached - 1)
-    return tf.reshape(y, [count, -1, filters])[:, : width + size - 1]
+    return tf.reshape(y, [d.shape[0], -1, filters])[:, : d.shape[1] + size - 1]

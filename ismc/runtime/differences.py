@@ -9,7 +9,7 @@ import tensorflow as tf
 from ismc.runtime.layers import average_pool1d, batch_norm_scale, conv1d
 from ismc.runtime.overlap import add_pieces, overlap_add, tap_blocks
 from ismc.runtime.positions import _spread, inside, per_mutant, place, windows
-from ismc.runtime.products import product, rounded, with_taps
+from ismc.runtime.products import in_columns, product, rounded, with_taps
 from ismc.runtime.types import Tensor, Weights
 
 MANY = 16
@@ -18,13 +18,16 @@ MANY = 16
 def taps(w: Weights, *, products: str = "") -> Weights:
     """The kernel ``[K, C, F]`` as products take it, ``[C, K, F]`` and backwards; made once.
 
+    ``columns`` is the same as a matrix.
+
     Kernels of few channels or filters are not rounded to ``products``: it would gain nothing.
     """
     if "taps" in w:
         return w
     worth = min(w["kernel"].shape[1:]) >= MANY
     kernel = tf.transpose(w["kernel"][::-1], [1, 0, 2])
-    return {"taps": rounded(kernel, products) if worth else kernel}
+    kernel = rounded(kernel, products) if worth else kernel
+    return {"taps": kernel, "columns": in_columns(kernel)}
 
 
 def conv1d_gemm(
@@ -41,19 +44,24 @@ def conv1d_gemm(
     the products are added up where they land. Groups follow from the shapes. With ``crop``, the
     first output and how many are wanted, rows whose products land elsewhere are left out.
     """
-    kernel = taps(w, products=products)["taps"]
-    channels, size, _ = kernel.shape
+    w = taps(w, products=products)
+    kernel = w["taps"]
+    channels, size, filters = kernel.shape
     groups = d.shape[2] // channels
     if groups > 1:
         parts = zip(tf.split(d, groups, 2), tf.split(kernel, groups, 2), strict=True)
-        each = (conv1d_gemm(p, {"taps": k}, dilation=dilation, crop=crop) for p, k in parts)
+        each = (
+            conv1d_gemm(p, {"taps": k, "columns": in_columns(k)}, dilation=dilation, crop=crop)
+            for p, k in parts
+        )
         return tf.concat(list(each), 2)
     width = d.shape[1]
     if not crop:
-        return overlap_add(with_taps(d, kernel), dilation)
+        return overlap_add(with_taps(d, w["columns"], (size, filters)), dilation)
     (first, out), pieces = crop, []
     for begin, end, wanted in tap_blocks(width, size, dilation, first, out):
-        y = with_taps(d[:, begin:end], kernel[:, wanted.start : wanted.stop])
+        columns = in_columns(kernel[:, wanted.start : wanted.stop])
+        y = with_taps(d[:, begin:end], columns, (len(wanted), filters))
         pieces += [(begin + j * dilation - first, y[:, :, i]) for i, j in enumerate(wanted)]
     return add_pieces(pieces, out)
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
+
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
 from tensorflow.compiler.xla.xla_data_pb2 import DotDimensionNumbers
 
 from ismc.runtime.types import Tensor
+
+VECTOR = 16  # numbers of a vector register of 512 bits
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
@@ -23,12 +28,29 @@ def product(a: Tensor, b: Tensor) -> Tensor:
     return xla.dot_general(tf.cast(a, b.dtype), b, dimensions, preferred_element_type=a.dtype)
 
 
-def with_taps(d: Tensor, kernel: Tensor) -> Tensor:
-    """Every position of ``[N, W, C]`` with every tap of ``[C, K, F]``: ``[N, W, K, F]``."""
+def with_taps(d: Tensor, columns: Tensor, shape: Sequence[int]) -> Tensor:
+    """Every position of ``[N, W, C]`` with every tap: ``[N, W, K, F]``.
+
+    Args:
+        d: differences.
+        columns: the kernel ``[C, K, F]`` as `in_columns` has it.
+        shape: ``(K, F)``.
+    """
     count, width, channels = d.shape
-    rows = tf.reshape(d, [count * width, channels])
-    y = product(rows, tf.reshape(kernel, [channels, -1]))
-    return tf.reshape(y, [count, width, *kernel.shape[1:]])
+    y = product(tf.reshape(d, [count * width, channels]), columns)
+    return tf.reshape(y[:, : prod(shape)], [count, width, *shape])
+
+
+def in_columns(kernel: Tensor) -> Tensor:
+    """A kernel ``[C, ...]`` as a matrix, with columns of zeros where products are quicker so.
+
+    XLA's products go through sixty-four columns at once, the last ones in vectors of sixteen. What
+    is left of a vector, or more than three of them, takes up to twice as long.
+    """
+    flat = tf.reshape(kernel, [kernel.shape[0], -1])
+    short = -flat.shape[1] % VECTOR
+    worth = short < VECTOR / 2 or flat.shape[1] % (4 * VECTOR) > 3 * VECTOR
+    return tf.pad(flat, [[0, 0], [0, short]]) if short and worth else flat
 
 
 def rounded(kernel: Tensor, products: str) -> Tensor:

@@ -8,17 +8,19 @@ positions in the tile and of taps before the loop.
 
 from __future__ import annotations
 
+from math import ceil
+
 import tensorflow as tf
 
 from ismc.runtime.overlap import add_pieces
-from ismc.runtime.products import with_taps
+from ismc.runtime.products import in_columns, with_taps
 from ismc.runtime.types import Tensor, Weights
 
 POSITIONS, TAPS = 4, 3
 
 
 def toom_taps(w: Weights) -> Weights:
-    """The kernel ``[K, C, F]`` as `conv1d_toom` takes it: each ``[C, K / 3, F]``; made once.
+    """The kernel ``[K, C, F]`` as `conv1d_toom` takes it: each ``[C, K / 3 * F]``; made once.
 
     The values at 1 and -1, and at 2 and -2, are halved: sums and differences need them so.
     """
@@ -38,9 +40,11 @@ def toom_taps(w: Weights) -> Weights:
         "at_2": two + second,
         "at_-2": two - second,
         "at_infinity": third,
-        "all": kernel,
+        "columns": kernel,
     }
-    return found if alone is None else found | {"alone": alone}
+    if alone is not None:
+        found["alone"] = alone
+    return {"taps": kernel} | {name: in_columns(values) for name, values in found.items()}
 
 
 def conv1d_toom(d: Tensor, w: Weights) -> Tensor:
@@ -51,17 +55,21 @@ def conv1d_toom(d: Tensor, w: Weights) -> Tensor:
     """
     w = toom_taps(w)
     count, width, channels = d.shape
-    size, filters = w["all"].shape[1:]
+    size, filters = w["taps"].shape[1:]
     odd = width % POSITIONS == 1
     grouped = d[:, : width - 1] if odd else d
     filled = tf.pad(grouped, [[0, 0], [0, -grouped.shape[1] % POSITIONS], [0, 0]])
     fours: Tensor = tf.reshape(filled, [count, -1, POSITIONS, channels])
-    groups, taps = fours.shape[1], w["at_0"].shape[1]
+    groups, taps = fours.shape[1], ceil((size - (size % TAPS == 1)) / TAPS)
+
+    def times(d: Tensor, name: str, size: int = taps) -> Tensor:
+        return with_taps(d, w[name], (size, filters))
+
     d0, d1, d2, d3 = tf.unstack(fours, axis=2)
     even, odds, even2, odds2 = d0 + d2, d1 + d3, d0 + 4 * d2, 2 * d1 + 8 * d3
-    y0, y5 = with_taps(d0, w["at_0"]), with_taps(d3, w["at_infinity"])
-    above, below = with_taps(even + odds, w["at_1"]), with_taps(even - odds, w["at_-1"])
-    above2, below2 = with_taps(even2 + odds2, w["at_2"]), with_taps(even2 - odds2, w["at_-2"])
+    y0, y5 = times(d0, "at_0"), times(d3, "at_infinity")
+    above, below = times(even + odds, "at_1"), times(even - odds, "at_-1")
+    above2, below2 = times(even2 + odds2, "at_2"), times(even2 - odds2, "at_-2")
     evens, evens2 = above + below, above2 + below2  # y0 + y2 + y4, y0 + 4 y2 + 16 y4
     others, others2 = above - below, (above2 - below2) / 2  # y1 + y3 + y5, y1 + 4 y3 + 16 y5
     y4 = (evens2 - 4 * evens + 3 * y0) / 12
@@ -73,7 +81,7 @@ def conv1d_toom(d: Tensor, w: Weights) -> Tensor:
     for i in range(groups):
         pieces += [(POSITIONS * i, low[:, i]), (POSITIONS * i + TAPS, high[:, i])]
     if "alone" in w:
-        pieces.append((size - 1, with_taps(grouped, w["alone"])[:, :, 0]))
+        pieces.append((size - 1, times(grouped, "alone", 1)[:, :, 0]))
     if odd:
-        pieces.append((width - 1, with_taps(d[:, width - 1 :], w["all"])[:, 0]))
+        pieces.append((width - 1, times(d[:, width - 1 :], "columns", size)[:, 0]))
     return add_pieces(pieces, width + size - 1)
