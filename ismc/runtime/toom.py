@@ -26,25 +26,22 @@ def toom_taps(w: Weights) -> Weights:
     """
     if "at_0" in w:
         return w
-    kernel: Tensor = tf.transpose(w["kernel"][::-1], [1, 0, 2])
-    channels, size, filters = kernel.shape
-    alone = kernel[:, size - 1 :] if size % TAPS == 1 else None
-    even: Tensor = kernel[:, : size - 1] if alone is not None else kernel
-    even = tf.pad(even, [[0, 0], [0, -even.shape[1] % TAPS], [0, 0]])
-    first, second, third = tf.unstack(tf.reshape(even, [channels, -1, TAPS, filters]), axis=2)
+    taps: list[Tensor] = tf.unstack(w["kernel"])[::-1]
+    found = {"columns": tf.concat(taps, 1)}
+    if len(taps) % TAPS == 1:
+        found["alone"] = taps.pop()
+    taps += [tf.zeros_like(taps[0])] * (-len(taps) % TAPS)
+    first, second, third = (tf.concat(taps[i::TAPS], 1) for i in range(TAPS))
     one, two = (first + third) / 2, (first + 4 * third) / 2
-    found = {
+    found |= {
         "at_0": first,
         "at_1": one + second / 2,
         "at_-1": one - second / 2,
         "at_2": two + second,
         "at_-2": two - second,
         "at_infinity": third,
-        "columns": kernel,
     }
-    if alone is not None:
-        found["alone"] = alone
-    return {"taps": kernel} | {name: in_columns(values) for name, values in found.items()}
+    return {"kernel": w["kernel"]} | {name: in_columns(values) for name, values in found.items()}
 
 
 def conv1d_toom(d: Tensor, w: Weights) -> Tensor:
@@ -55,7 +52,7 @@ def conv1d_toom(d: Tensor, w: Weights) -> Tensor:
     """
     w = toom_taps(w)
     count, width, channels = d.shape
-    size, filters = w["taps"].shape[1:]
+    size, _, filters = w["kernel"].shape
     odd = width % POSITIONS == 1
     grouped = d[:, : width - 1] if odd else d
     filled = tf.pad(grouped, [[0, 0], [0, -grouped.shape[1] % POSITIONS], [0, 0]])
