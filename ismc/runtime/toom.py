@@ -20,11 +20,12 @@ POSITIONS, TAPS = 4, 3
 
 
 def toom_taps(w: Weights) -> Weights:
-    """The kernel ``[K, C, F]`` as `conv1d_toom` takes it: each ``[C, K / 3 * F]``; made once.
+    """The kernel ``[K, C, F]`` as `conv1d_toom` takes it; made once.
 
-    The values at 1 and -1, and at 2 and -2, are halved: sums and differences need them so.
+    ``values`` are ``[6, C, K / 3 * F]``, at 0, infinity, 1, -1, 2 and -2; the last four are halved:
+    sums and differences need them so. ``columns`` are all taps, ``alone`` is one too many.
     """
-    if "at_0" in w:
+    if "values" in w:
         return w
     taps: list[Tensor] = tf.unstack(w["kernel"])[::-1]
     found = {"columns": tf.concat(taps, 1)}
@@ -33,15 +34,10 @@ def toom_taps(w: Weights) -> Weights:
     taps += [tf.zeros_like(taps[0])] * (-len(taps) % TAPS)
     first, second, third = (tf.concat(taps[i::TAPS], 1) for i in range(TAPS))
     one, two = (first + third) / 2, (first + 4 * third) / 2
-    found |= {
-        "at_0": first,
-        "at_1": one + second / 2,
-        "at_-1": one - second / 2,
-        "at_2": two + second,
-        "at_-2": two - second,
-        "at_infinity": third,
-    }
-    return {"kernel": w["kernel"]} | {name: in_columns(values) for name, values in found.items()}
+    halves = [one + second / 2, one - second / 2, two + second, two - second]
+    values = [in_columns(kernel) for kernel in (first, third, *halves)]
+    found = {name: in_columns(kernel) for name, kernel in found.items()}
+    return {"kernel": w["kernel"], "values": tf.stack(values), **found}
 
 
 def conv1d_toom(d: Tensor, w: Weights) -> Tensor:
@@ -58,15 +54,12 @@ def conv1d_toom(d: Tensor, w: Weights) -> Tensor:
     filled = tf.pad(grouped, [[0, 0], [0, -grouped.shape[1] % POSITIONS], [0, 0]])
     fours: Tensor = tf.reshape(filled, [count, -1, POSITIONS, channels])
     groups, taps = fours.shape[1], ceil((size - (size % TAPS == 1)) / TAPS)
-
-    def times(d: Tensor, name: str, size: int = taps) -> Tensor:
-        return with_taps(d, w[name], (size, filters))
-
     d0, d1, d2, d3 = tf.unstack(fours, axis=2)
     even, odds, even2, odds2 = d0 + d2, d1 + d3, d0 + 4 * d2, 2 * d1 + 8 * d3
-    y0, y5 = times(d0, "at_0"), times(d3, "at_infinity")
-    above, below = times(even + odds, "at_1"), times(even - odds, "at_-1")
-    above2, below2 = times(even2 + odds2, "at_2"), times(even2 - odds2, "at_-2")
+    values = tf.stack([d0, d3, even + odds, even - odds, even2 + odds2, even2 - odds2])
+    y = tf.reshape(values, [6, count * groups, channels]) @ w["values"]
+    y = tf.reshape(y[:, :, : taps * filters], [6, count, groups, taps, filters])
+    y0, y5, above, below, above2, below2 = tf.unstack(y)
     evens, evens2 = above + below, above2 + below2  # y0 + y2 + y4, y0 + 4 y2 + 16 y4
     others, others2 = above - below, (above2 - below2) / 2  # y1 + y3 + y5, y1 + 4 y3 + 16 y5
     y4 = (evens2 - 4 * evens + 3 * y0) / 12
@@ -78,7 +71,8 @@ def conv1d_toom(d: Tensor, w: Weights) -> Tensor:
     for i in range(groups):
         pieces += [(POSITIONS * i, low[:, i]), (POSITIONS * i + TAPS, high[:, i])]
     if "alone" in w:
-        pieces.append((size - 1, times(grouped, "alone", 1)[:, :, 0]))
+        pieces.append((size - 1, with_taps(grouped, w["alone"], (1, filters))[:, :, 0]))
     if odd:
-        pieces.append((width - 1, times(d[:, width - 1 :], "columns", size)[:, 0]))
+        last = with_taps(d[:, width - 1 :], w["columns"], (size, filters))
+        pieces.append((width - 1, last[:, 0]))
     return add_pieces(pieces, width + size - 1)
