@@ -47,9 +47,10 @@ def in_columns(kernel: Tensor) -> Tensor:
     XLA's products go through sixty-four columns at once, the last ones in vectors of sixteen. What
     is left of a vector, or more than three of them, takes up to twice as long.
     """
-    flat = tf.reshape(kernel, [kernel.shape[0], -1])
-    short = -flat.shape[1] % VECTOR
-    worth = short < VECTOR / 2 or flat.shape[1] % (4 * VECTOR) > 3 * VECTOR
+    columns = prod(kernel.shape[1:])
+    flat = tf.reshape(kernel, [-1, columns])
+    short = -columns % VECTOR
+    worth = short < VECTOR / 2 or columns % (4 * VECTOR) > 3 * VECTOR
     return tf.pad(flat, [[0, 0], [0, short]]) if short and worth else flat
 
 
