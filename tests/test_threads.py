@@ -19,7 +19,7 @@ from ismc.arrange import chosen_tiles, tables_of
 from ismc.errors import InputError
 from ismc.oracle import NaiveISM
 from ismc.threads import cores, together
-from tests.comparing import assert_same_outputs
+from tests.comparing import assert_same_outputs, some_slow
 from tests.zoo import ZOO, random_inputs
 
 THREADS = (1, 2, 3, 5)
@@ -43,7 +43,7 @@ def leaves(nest: Any) -> list[np.ndarray]:
     return [np.asarray(y) for y in keras.tree.flatten(nest)]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", some_slow(NAMES, ["danq", "attention_pool_net"]))
 def test_numbers_do_not_depend_on_how_many_parts_there_are(name: str) -> None:
     entry = ZOO[name]
     model = entry.model(small=True)
