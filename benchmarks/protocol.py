@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import selectors
 import subprocess
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ Record = dict[str, Any]
 ROOT = Path(__file__).parents[1]
 PATIENCE = 1800.0  # seconds
 LAST = 3  # lines of a dead process that are told
+NOISE = re.compile(r"WARNING: All log messages|[IW]\d{4} ")  # of TensorFlow's start
 
 
 def started(side: str) -> Worker:
@@ -93,5 +95,6 @@ class Worker:
         """How the process ended, with the last lines it printed."""
         code = self.process.wait()
         self.log.seek(0)
-        lines = self.log.read().decode(errors="replace").strip().splitlines()[-LAST:]
+        lines = self.log.read().decode(errors="replace").strip().splitlines()
+        lines = [line for line in lines if not NOISE.match(line)][-LAST:]
         return f"The process ended with code {code}: {' / '.join(lines) or 'it printed nothing.'}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import Any
 
 from benchmarks.environments import PEERS
 
 Record = dict[str, Any]
 
+LONGEST = 150
 HEADER = (
     "model",
     "mutants",
@@ -68,6 +70,6 @@ def _reasons(results: Record) -> list[str]:
     for row in results["rows"]:
         for side, known in row["sides"].items():
             if "cannot" in known:
-                why = known["cannot"].splitlines()[0].replace("|", "/")
+                why = shorten(known["cannot"].replace("|", "/"), LONGEST, placeholder=" ...")
                 found.setdefault((side, why), []).append(row["title"])
     return [f"* {side}, {'; '.join(rows)}: {why}" for (side, why), rows in found.items()]

@@ -12,7 +12,7 @@ from math import ceil
 import tensorflow as tf
 
 from ismc.cost import BLOCK
-from ismc.runtime.overlap import add_pieces
+from ismc.runtime.overlap import add_pieces, overlap_add
 from ismc.runtime.products import in_columns, with_taps
 from ismc.runtime.types import Tensor, Weights
 
@@ -21,7 +21,7 @@ def block_taps(w: Weights) -> Weights:
     """The kernel ``[K, C, F]`` as `conv1d_blocks` takes it; made once.
 
     ``blocks`` is ``[BLOCK * C, R * BLOCK * F]``: what each position and channel of a block adds to
-    the positions of this block and of the ``R - 1`` behind it.
+    the positions of this block and of the ``R - 1`` behind it; ``columns`` are all taps.
     """
     if "blocks" in w:
         return w
@@ -30,17 +30,31 @@ def block_taps(w: Weights) -> Weights:
     reach = BLOCK * ceil((BLOCK + size - 1) / BLOCK)
     rows = [tf.pad(kernel, [[i, reach - size - i], [0, 0], [0, 0]]) for i in range(BLOCK)]
     banded = tf.transpose(tf.stack(rows), [0, 2, 1, 3])
-    return {"taps": kernel, "blocks": in_columns(tf.reshape(banded, [BLOCK * channels, -1]))}
+    return {
+        "kernel": w["kernel"],
+        "columns": in_columns(tf.concat(tf.unstack(kernel), 1)),
+        "blocks": in_columns(tf.reshape(banded, [BLOCK * channels, -1])),
+    }
 
 
 def conv1d_blocks(d: Tensor, w: Weights) -> Tensor:
-    """Convolution of ``[N, W, C]``, block by block: ``[N, W + K - 1, F]``."""
+    """Convolution of ``[N, W, C]``, block by block: ``[N, W + K - 1, F]``.
+
+    Positions behind the last whole block meet every tap by themselves: to fill their block up with
+    zeros would put a condition into the loop that computes them.
+    """
     w = block_taps(w)
-    size, _, filters = w["taps"].shape
-    filled = tf.pad(d, [[0, 0], [0, -d.shape[1] % BLOCK], [0, 0]])
-    rows = tf.reshape(filled, [d.shape[0], -1, BLOCK * d.shape[2]])
-    reached = ceil((BLOCK + size - 1) / BLOCK)
-    found = with_taps(rows, w["blocks"], (reached, BLOCK * filters))
-    pieces = [(i, found[:, :, i]) for i in range(reached)]
-    y = add_pieces(pieces, found.shape[1] + reached - 1)
-    return tf.reshape(y, [d.shape[0], -1, filters])[:, : d.shape[1] + size - 1]
+    size, _, filters = w["kernel"].shape
+    count, width, channels = d.shape
+    blocks, reached = width // BLOCK, ceil((BLOCK + size - 1) / BLOCK)
+    pieces = []
+    if blocks:
+        rows = tf.reshape(d[:, : blocks * BLOCK], [count, blocks, BLOCK * channels])
+        found = with_taps(rows, w["blocks"], (reached, BLOCK * filters))
+        y = add_pieces([(i, found[:, :, i]) for i in range(reached)], blocks + reached - 1)
+        y = tf.reshape(y, [count, -1, filters])
+        pieces.append((0, y[:, : blocks * BLOCK + size - 1]))
+    if width % BLOCK:
+        rest = with_taps(d[:, blocks * BLOCK :], w["columns"], (size, filters))
+        pieces.append((blocks * BLOCK, overlap_add(rest, 1)))
+    return add_pieces(pieces, width + size - 1)
