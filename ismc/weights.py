@@ -28,10 +28,9 @@ class Reader:
         """The values that variables, of Keras or of TensorFlow, hold at the moment."""
         found = [held(variable) for variable in variables]
         known, read = self._known
-        if len(known) != len(found) or not all(map(is_, known, found)):
+        same = len(known) == len(found) and all(map(is_, known, found))
+        if not same or not all(isinstance(v, tf.Variable) for v in found):
             self._known = found, None
-            return _values(found)
-        if not all(isinstance(v, tf.Variable) for v in found):
             return _values(found)
         if read is None:
             read = tf.function(lambda: _values(found), autograph=False).get_concrete_function()

@@ -12,7 +12,8 @@ from math import ceil
 import tensorflow as tf
 
 from ismc.cost import BLOCK
-from ismc.runtime.overlap import add_pieces, overlap_add
+from ismc.runtime.differences import conv1d_gemm, taps
+from ismc.runtime.overlap import add_pieces
 from ismc.runtime.products import in_columns, with_taps
 from ismc.runtime.types import Tensor, Weights
 
@@ -21,7 +22,7 @@ def block_taps(w: Weights) -> Weights:
     """The kernel ``[K, C, F]`` as `conv1d_blocks` takes it; made once.
 
     ``blocks`` is ``[BLOCK * C, R * BLOCK * F]``: what each position and channel of a block adds to
-    the positions of this block and of the ``R - 1`` behind it; ``columns`` are all taps.
+    the positions of this block and of the ``R - 1`` behind it, beside what `taps` gives.
     """
     if "blocks" in w:
         return w
@@ -30,11 +31,7 @@ def block_taps(w: Weights) -> Weights:
     reach = BLOCK * ceil((BLOCK + size - 1) / BLOCK)
     rows = [tf.pad(kernel, [[i, reach - size - i], [0, 0], [0, 0]]) for i in range(BLOCK)]
     banded = tf.transpose(tf.stack(rows), [0, 2, 1, 3])
-    return {
-        "kernel": w["kernel"],
-        "columns": in_columns(tf.concat(tf.unstack(kernel), 1)),
-        "blocks": in_columns(tf.reshape(banded, [BLOCK * channels, -1])),
-    }
+    return {**taps(w), "blocks": in_columns(tf.reshape(banded, [BLOCK * channels, -1]))}
 
 
 def conv1d_blocks(d: Tensor, w: Weights) -> Tensor:
@@ -44,7 +41,7 @@ def conv1d_blocks(d: Tensor, w: Weights) -> Tensor:
     zeros would put a condition into the loop that computes them.
     """
     w = block_taps(w)
-    size, _, filters = w["kernel"].shape
+    _, size, filters = w["taps"].shape
     count, width, channels = d.shape
     blocks, reached = width // BLOCK, ceil((BLOCK + size - 1) / BLOCK)
     pieces = []
@@ -55,6 +52,5 @@ def conv1d_blocks(d: Tensor, w: Weights) -> Tensor:
         y = tf.reshape(y, [count, -1, filters])
         pieces.append((0, y[:, : blocks * BLOCK + size - 1]))
     if width % BLOCK:
-        rest = with_taps(d[:, blocks * BLOCK :], w["columns"], (size, filters))
-        pieces.append((blocks * BLOCK, overlap_add(rest, 1)))
+        pieces.append((blocks * BLOCK, conv1d_gemm(d[:, blocks * BLOCK :], w)))
     return add_pieces(pieces, width + size - 1)
