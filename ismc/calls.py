@@ -10,14 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ismc.arrange import (
-    Arrangement,
-    arrange,
-    batch_of,
-    batches,
-    filled,
-    tables_of,
-)
+from ismc.arrange import Arrangement, arrange, batch_of, batches, filled, tables_of
 from ismc.errors import InputError
 from ismc.explain import timing
 from ismc.inputs import named_inputs, replacement
@@ -218,7 +211,8 @@ class ISM(Results):
         """One call of one program; with ``sites``, of the tiles that these are in."""
         with self.runtime.on(device):
             found = self._loaded(letters, batch)
-            given = [*self._given(inputs, letters), *self.weights()]
+            weights = self.weights() if device else self.sources()  # variables are on one device
+            given = [*self._given(inputs, letters), *weights]
         return answered(self.runtime, found, given, device, sites)
 
     def arguments(self, inputs: Inputs, letters: Letters, found: Arrangement) -> list[Any]:
@@ -270,7 +264,7 @@ class ISM(Results):
             self.programs[key] = self._model(batch)
         repeated = filled(inputs, batch)
         given = [self.runtime.put(repeated[name]) for name, _ in self.plan.inputs]
-        return [y[:count] for y in self.programs[key]([*given, *self.weights()])]
+        return [y[:count] for y in self.programs[key]([*given, *self.sources()])]
 
     def _naive(self, inputs: Inputs, letters: Letters) -> list[Any]:
         """The same by the whole model on every mutant."""
@@ -296,6 +290,10 @@ class ISM(Results):
     @abstractmethod
     def weights(self) -> Sequence[Any]:
         """The weights as they are now, in the order of the programs."""
+
+    def sources(self) -> Sequence[Any]:
+        """The same, or what programs read them from when they run."""
+        return self.weights()
 
     @abstractmethod
     def _load(self, letters: Letters, batch: int, arrangement: Arrangement) -> Run:

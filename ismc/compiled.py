@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
@@ -29,7 +29,7 @@ from ismc.modules import Run, Runtime
 from ismc.oracle import NaiveISM
 from ismc.results import result_shapes
 from ismc.scores.letters import finished, part_across
-from ismc.weights import Reader, held
+from ismc.weights import held, values
 
 Array = np.ndarray
 
@@ -60,7 +60,6 @@ class CompiledISM(ISM):
     score: Any = None
     store: Store | None = None
     key: str = ""
-    _read: Reader = field(default_factory=Reader, init=False)
 
     def profile(self, x: Any = None, rounds: int = 5, every: int | str = 1) -> Any:
         """Where the time of a saturation goes, statement by statement; see `ismc.profile`."""
@@ -234,7 +233,11 @@ class CompiledISM(ISM):
 
     def weights(self) -> Sequence[Any]:
         """The weights as the model holds them now."""
-        return self._read([variable for _, _, variable in self.variables])
+        return values([variable for _, _, variable in self.variables])
+
+    def sources(self) -> Sequence[Any]:
+        """The variables themselves, which programs read: that takes no time."""
+        return [held(variable) for _, _, variable in self.variables]
 
     def _naive(self, inputs: Inputs, letters: Letters) -> list[Any]:
         if not self.measured.naive_is_faster:

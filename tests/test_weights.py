@@ -8,47 +8,45 @@ import pytest
 import tensorflow as tf
 
 import ismc
-from ismc.weights import Reader
+from ismc.weights import held, values
 from tests.zoo import ZOO, random_inputs
 
 
-def test_every_read_sees_what_was_assigned_since() -> None:
+def test_values_are_those_of_the_moment() -> None:
     variables = [keras.Variable([1.0, 2.0]), tf.Variable([[3.0]]), tf.Variable(4, dtype="int32")]
-    read = Reader()
-    for i in range(4):
-        variables[0].assign([i, i])
-        variables[1].assign_add([[1.0]])
-        first, second, third = read(variables)
-        assert first.numpy().tolist() == [i, i]
-        assert second.numpy() == 4 + i
-        assert third.dtype == tf.int32
-
-
-def test_values_read_before_stay_as_they_were() -> None:
-    variable, read = tf.Variable([1.0]), Reader()
-    found = [read([variable])[0], read([variable])[0]]
-    variable.assign([5.0])
-    found.append(read([variable])[0])
-    assert np.concatenate(found).tolist() == [1, 1, 5]
-
-
-def test_other_variables_and_arrays_are_read_too() -> None:
-    read, array = Reader(), np.ones(2, np.float32)
-    a, b = tf.Variable([1.0]), tf.Variable([2.0])
-    for variables, want in (([a], [1.0]), ([a], [1.0]), ([b], [2.0]), ([b], [2.0])):
-        assert read(variables)[0].numpy().tolist() == want
-    for i in range(3):
-        array[:] = i
-        assert read([b, array])[1].numpy().tolist() == [i, i]
+    before = values(variables)
+    variables[0].assign([7.0, 8.0])
+    variables[1].assign_add([[1.0]])
+    first, second, third = values([*variables[:2], np.ones(2, np.float32)])
+    assert (first.numpy().tolist(), second.numpy().tolist()) == ([7, 8], [[4]])
+    assert third.numpy().tolist() == [1, 1]
+    assert [value.numpy().tolist() for value in before] == [[1, 2], [[3]], 4]
+    assert before[2].dtype == tf.int32
 
 
 def test_inside_a_stateless_scope_its_values_count() -> None:
-    variable, read = keras.Variable([1.0]), Reader()
-    for _ in range(2):
-        assert read([variable])[0].numpy() == 1
+    variable = keras.Variable([1.0])
     with keras.StatelessScope(state_mapping=[(variable, tf.constant([7.0]))]):
-        assert read([variable])[0].numpy() == 7
-    assert read([variable])[0].numpy() == 1
+        assert values([variable])[0].numpy() == 7
+        assert not isinstance(held(variable), tf.Variable)
+    assert values([variable])[0].numpy() == 1
+
+
+def test_calls_inside_a_stateless_scope_use_its_values() -> None:
+    model = ZOO["deepstarr"].model(small=True)
+    ism = ismc.compile(model, verify=False)
+    x = random_inputs(model, 1, seed=1)
+    before = tf.nest.flatten(ism.saturate(x))
+    variable = model.weights[0]
+    with keras.StatelessScope(state_mapping=[(variable, variable.value * 2.0)]):
+        inside = tf.nest.flatten(ism.saturate(x))
+    after = tf.nest.flatten(ism.saturate(x))
+    variable.assign(variable * 2.0)
+    assigned = tf.nest.flatten(ism.saturate(x))
+    for a, b, c, d in zip(before, inside, after, assigned, strict=True):
+        assert np.abs(a - b).max() > 1e-3 * np.abs(a).max()
+        np.testing.assert_array_equal(a, c)
+        np.testing.assert_array_equal(b, d)
 
 
 @pytest.mark.parametrize("name", ["deepstarr"])

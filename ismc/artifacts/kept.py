@@ -90,7 +90,7 @@ class Kept:
             self.run = self.runtime.load(self._lowered(arguments))
         except LoweringError:
             direct = tf.function(self.function, jit_compile=True, autograph=False)
-            self.run = lambda given: list(direct(*given))
+            self.run = lambda given: list(direct(*map(tf.convert_to_tensor, given)))
         return self.module
 
     def _found(self, arguments: Sequence[Any], store: Store) -> None:
