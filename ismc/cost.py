@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 WORTH = 5e-3  # predicted seconds of sites that are worth a core of their own
 BLOCK, FEW = 8, 4  # positions of a block, and filters that are few; see `ismc.runtime.blocks`
+LONG, MANY = 16, 32  # least positions, and channels, of a pair of blocks; see `ismc.runtime.pairs`
 GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 
 
@@ -166,6 +167,9 @@ def convolution(
         forms["blocks"] = _blocks(width, size, channels, filters, weights, written)
     if groups == 1 and dilation == 1 and width >= 4 and size >= 3 and exact:
         forms["toom"] = _toom(width, size, channels, filters, weights, written)
+    block = min(dilation, width - dilation)
+    if groups == 1 and size == 3 and block >= LONG and min(channels, filters) >= MANY and exact:
+        forms["pairs"] = _pairs(width, dilation, channels, filters, weights, written)
     if groups == 1 and width <= 8:
         banded = 2 * width * channels * reach * filters
         forms["toeplitz"] = _product(banded, rates().gemm / 2, 4 * reach * filters, weights * width)
@@ -184,6 +188,18 @@ def _toom(width: int, size: int, channels: int, filters: int, weights: int, writ
     between = 2 * products * filters + 6 * groups * channels
     seconds = operations / rates().gemm + between / rates().elements
     return Cost(operations, seconds, 4 * products * filters + 2 * written, 2 * weights)
+
+
+def _pairs(
+    width: int, dilation: int, channels: int, filters: int, weights: int, written: int
+) -> Cost:
+    """Four products for each two positions and three taps; see `ismc.runtime.pairs`."""
+    rest = width % (2 * dilation) if width >= 2 * dilation else 2 * dilation - width
+    met = 2 * (width - rest)
+    products = met + 3 * rest
+    operations = 2 * channels * filters * products
+    found = _product(operations, rates().gemm, 4 * products * filters, 2 * weights)
+    return replace(found, temporary=4 * (products * filters + met * channels) + 2 * written)
 
 
 def _blocks(width: int, size: int, channels: int, filters: int, weights: int, written: int) -> Cost:

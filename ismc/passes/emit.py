@@ -18,11 +18,12 @@ from ismc.window import Spans
 STRATEGIES = {
     "gemm": "conv1d_gemm",
     "toom": "conv1d_toom",
+    "pairs": "conv1d_pairs",
     "blocks": "conv1d_blocks",
     "toeplitz": "conv1d_toeplitz",
     "outer": "conv1d_outer",
 }
-TURNED = {"gemm": "taps", "toom": "toom_taps", "blocks": "block_taps"}
+TURNED = {"gemm": "taps", "toom": "toom_taps", "pairs": "pair_taps", "blocks": "block_taps"}
 
 
 def emit(low: Lowering, layer: Layer) -> None:
@@ -81,7 +82,7 @@ def _on_difference(low: Lowering, layer: Layer, rule: Rule) -> None:
     operands: list[Term] = [d]
     if rule.layout == "pool":
         operands.append(low.offset(layer.name, spans.starts))
-    cropped = crop(raw, spans) if strategy == "gemm" else None
+    cropped = crop(raw, spans) if strategy in ("gemm", "pairs") else None
     if cropped:
         expr = replace(expr, kwargs={**expr.kwargs, "crop": cropped})
         raw = spans

@@ -52,6 +52,7 @@ from ismc.runtime.layers import (
     take,
     zero_pad,
 )
+from ismc.runtime.pairs import conv1d_pairs, pair_taps
 from ismc.runtime.pointwise import ACTIVATIONS
 from ismc.runtime.positions import (
     cut,
@@ -94,6 +95,7 @@ __all__ = [
     "conv1d_gemm",
     "conv1d_library",
     "conv1d_outer",
+    "conv1d_pairs",
     "conv1d_toeplitz",
     "conv1d_toom",
     "conv2d",
@@ -127,6 +129,7 @@ __all__ = [
     "multiply",
     "nothing",
     "overwrite",
+    "pair_taps",
     "part",
     "per_mutant",
     "pick",

@@ -55,15 +55,24 @@ def conv1d_gemm(
             for p, k in parts
         )
         return tf.concat(list(each), 2)
-    width = d.shape[1]
     if not crop:
         return overlap_add(with_taps(d, w["columns"], (size, filters)), dilation)
-    (first, out), pieces = crop, []
-    for begin, end, wanted in tap_blocks(width, size, dilation, first, out):
+    return add_pieces(cropped(d, kernel, dilation, *crop), crop[1])
+
+
+def cropped(
+    d: Tensor, kernel: Tensor, dilation: int, first: int, out: int
+) -> list[tuple[int, Tensor]]:
+    """What `conv1d_gemm` adds up for ``out`` outputs from ``first`` on: where it lands, and it.
+
+    ``kernel`` is ``[C, K, F]`` and backwards.
+    """
+    (_, size, filters), pieces = kernel.shape, []
+    for begin, end, wanted in tap_blocks(d.shape[1], size, dilation, first, out):
         columns = in_columns(kernel[:, wanted.start : wanted.stop])
         y = with_taps(d[:, begin:end], columns, (len(wanted), filters))
         pieces += [(begin + j * dilation - first, y[:, :, i]) for i, j in enumerate(wanted)]
-    return add_pieces(pieces, out)
+    return pieces
 
 
 def conv1d_outer(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:
