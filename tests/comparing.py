@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from ismc import cost
 from ismc.errors import InputError
 
 RTOL, ATOL, FLOOR = 1e-4, 1e-5, 0.1
@@ -28,6 +29,17 @@ def some_slow(names: Iterable[str], slow: Container[str]) -> list[Any]:
     """Parameters of a test, of which some are run with ``--slow`` alone."""
     marked = pytest.mark.slow
     return [pytest.param(name, marks=marked) if name in slow else name for name in names]
+
+
+def only_form(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plans from here on have convolutions in that form wherever there is one."""
+    every = cost.convolution
+
+    def chosen(*args: Any, **kwargs: Any) -> dict[str, cost.Cost]:
+        forms = every(*args, **kwargs)
+        return {form: forms[form]} if form in forms else forms
+
+    monkeypatch.setattr(cost, "convolution", chosen)
 
 
 def assert_same_outputs(found: Any, expected: Any, sites: Any = None, what: str = "scan") -> None:

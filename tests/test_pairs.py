@@ -9,6 +9,7 @@ import tensorflow as tf
 import ismc
 from ismc import cost
 from ismc.runtime import conv1d_gemm, conv1d_pairs, pair_taps
+from tests.comparing import assert_equal_to_oracle, only_form
 from tests.test_toom import case
 from tests.zoo import ZOO, random_inputs
 
@@ -75,23 +76,13 @@ def test_no_difference_stays_none() -> None:
 def test_models_by_this_form_agree_with_the_oracle(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = cost.convolution
     monkeypatch.setattr(cost, "LONG", 1)
     monkeypatch.setattr(cost, "MANY", 1)
-
-    def only_pairs(*args: object, **kwargs: object) -> dict:
-        forms = found(*args, **kwargs)  # pyright: ignore[reportArgumentType]
-        return {"pairs": forms["pairs"]} if "pairs" in forms else forms
-
-    monkeypatch.setattr(cost, "convolution", only_pairs)
+    only_form("pairs", monkeypatch)
     model = ZOO[name].model(small=True)
     ism = ismc.compile(model, verify=False)
     assert "pairs" in {line.strategy for line in ism.plan.lines}
-    x = random_inputs(model, 2, seed=4)
-    true = tf.nest.flatten(ismc.NaiveISM(model).saturate(x))
-    for ours, theirs in zip(tf.nest.flatten(ism.saturate(x)), true, strict=True):
-        scale = max(np.abs(theirs).max(), 0.1)
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5 * scale)
+    assert_equal_to_oracle(ism, ismc.NaiveISM(model), random_inputs(model, 2, seed=4))
 
 
 def test_long_blocks_of_many_channels_are_paired() -> None:

@@ -7,9 +7,8 @@ import pytest
 import tensorflow as tf
 
 import ismc
-from ismc import cost
 from ismc.runtime import conv1d_gemm, conv1d_toom
-from tests.comparing import some_slow
+from tests.comparing import assert_equal_to_oracle, only_form, some_slow
 from tests.zoo import ZOO, random_inputs
 
 
@@ -59,21 +58,11 @@ def test_no_difference_stays_none() -> None:
 def test_models_by_this_form_agree_with_the_oracle(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = cost.convolution
-
-    def only_toom(*args: object, **kwargs: object) -> dict:
-        forms = found(*args, **kwargs)  # pyright: ignore[reportArgumentType]
-        return {"toom": forms["toom"]} if "toom" in forms else forms
-
-    monkeypatch.setattr(cost, "convolution", only_toom)
+    only_form("toom", monkeypatch)
     model = ZOO[name].model(small=True)
     ism = ismc.compile(model, verify=False)
     assert "toom" in {line.strategy for line in ism.plan.lines}
-    x = random_inputs(model, 2, seed=4)
-    true = tf.nest.flatten(ismc.NaiveISM(model).saturate(x))
-    for ours, theirs in zip(tf.nest.flatten(ism.saturate(x)), true, strict=True):
-        scale = max(np.abs(theirs).max(), 0.1)
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5 * scale)
+    assert_equal_to_oracle(ism, ismc.NaiveISM(model), random_inputs(model, 2, seed=4))
 
 
 def test_it_is_chosen_where_channels_are_many() -> None:
