@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+import ismc
 from ismc import cost
 from ismc.errors import InputError
 
@@ -29,17 +30,6 @@ def some_slow(names: Iterable[str], slow: Container[str]) -> list[Any]:
     """Parameters of a test, of which some are run with ``--slow`` alone."""
     marked = pytest.mark.slow
     return [pytest.param(name, marks=marked) if name in slow else name for name in names]
-
-
-def only_form(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plans from here on have convolutions in that form wherever there is one."""
-    every = cost.convolution
-
-    def chosen(*args: Any, **kwargs: Any) -> dict[str, cost.Cost]:
-        forms = every(*args, **kwargs)
-        return {form: forms[form]} if form in forms else forms
-
-    monkeypatch.setattr(cost, "convolution", chosen)
 
 
 def assert_same_outputs(found: Any, expected: Any, sites: Any = None, what: str = "scan") -> None:
@@ -101,6 +91,20 @@ def assert_equal_to_oracle(
         if visible:
             _assert_varies(expected, naive.reference(x), what, visible)
         assert_same_outputs(call(ism), expected, naive.sites, what)
+
+
+def assert_form_agrees(form: str, model: Any, x: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model whose convolutions have that form wherever there is one agrees with the oracle."""
+    every = cost.convolution
+
+    def chosen(*args: Any, **kwargs: Any) -> dict[str, cost.Cost]:
+        forms = every(*args, **kwargs)
+        return {form: forms[form]} if form in forms else forms
+
+    monkeypatch.setattr(cost, "convolution", chosen)
+    ism = ismc.compile(model, verify=False)
+    assert form in {line.strategy for line in ism.plan.lines}
+    assert_equal_to_oracle(ism, ismc.NaiveISM(model), x)
 
 
 def tolerance(expected: np.ndarray) -> np.ndarray:

@@ -9,17 +9,9 @@ import tensorflow as tf
 import ismc
 from ismc import cost
 from ismc.runtime import conv1d_gemm, conv1d_pairs, pair_taps
-from tests.comparing import assert_equal_to_oracle, only_form
-from tests.test_toom import case
+from tests.comparing import assert_form_agrees
+from tests.test_toom import case, exact
 from tests.zoo import ZOO, random_inputs
-
-
-def exact(d: tf.Tensor, w: dict, dilation: int) -> np.ndarray:
-    d, kernel = d.numpy().astype(np.float64), w["kernel"].numpy().astype(np.float64)[::-1]
-    y = np.zeros((d.shape[0], d.shape[1] + 2 * dilation, kernel.shape[2]))
-    for j in range(3):
-        y[:, j * dilation : j * dilation + d.shape[1]] += d @ kernel[j]
-    return y
 
 
 @pytest.mark.parametrize("dilation", [1, 2, 3, 5])
@@ -78,11 +70,8 @@ def test_models_by_this_form_agree_with_the_oracle(
 ) -> None:
     monkeypatch.setattr(cost, "LONG", 1)
     monkeypatch.setattr(cost, "MANY", 1)
-    only_form("pairs", monkeypatch)
     model = ZOO[name].model(small=True)
-    ism = ismc.compile(model, verify=False)
-    assert "pairs" in {line.strategy for line in ism.plan.lines}
-    assert_equal_to_oracle(ism, ismc.NaiveISM(model), random_inputs(model, 2, seed=4))
+    assert_form_agrees("pairs", model, random_inputs(model, 2, seed=4), monkeypatch)
 
 
 def test_long_blocks_of_many_channels_are_paired() -> None:

@@ -41,6 +41,19 @@ def with_taps(d: Tensor, columns: Tensor, shape: Sequence[int]) -> Tensor:
     return tf.reshape(y[:, : prod(shape)], [count, width, *shape])
 
 
+def in_batch(values: Sequence[Tensor], kernels: Tensor, columns: int) -> list[Tensor]:
+    """Values ``[*G, C]``, each with a kernel of its own, in one batch: ``[*G, columns]`` each.
+
+    Args:
+        values: all of one shape.
+        kernels: ``[len(values), C, F]``, of which `in_columns` may have made more columns.
+        columns: how many are wanted.
+    """
+    *groups, channels = values[0].shape
+    y = tf.reshape(tf.stack(values), [len(values), -1, channels]) @ kernels
+    return tf.unstack(tf.reshape(y[:, :, :columns], [len(values), *groups, columns]))
+
+
 def in_columns(kernel: Tensor) -> Tensor:
     """A kernel ``[C, ...]`` as a matrix, with columns of zeros where products are quicker so.
 

@@ -13,7 +13,7 @@ from math import ceil
 import tensorflow as tf
 
 from ismc.runtime.overlap import add_pieces
-from ismc.runtime.products import in_columns, with_taps
+from ismc.runtime.products import in_batch, in_columns, with_taps
 from ismc.runtime.types import Tensor, Weights
 
 POSITIONS, TAPS = 4, 3
@@ -56,10 +56,11 @@ def conv1d_toom(d: Tensor, w: Weights) -> Tensor:
     groups, taps = fours.shape[1], ceil((size - (size % TAPS == 1)) / TAPS)
     d0, d1, d2, d3 = tf.unstack(fours, axis=2)
     even, odds, even2, odds2 = d0 + d2, d1 + d3, d0 + 4 * d2, 2 * d1 + 8 * d3
-    values = tf.stack([d0, d3, even + odds, even - odds, even2 + odds2, even2 - odds2])
-    y = tf.reshape(values, [6, count * groups, channels]) @ w["values"]
-    y = tf.reshape(y[:, :, : taps * filters], [6, count, groups, taps, filters])
-    y0, y5, above, below, above2, below2 = tf.unstack(y)
+    values = [d0, d3, even + odds, even - odds, even2 + odds2, even2 - odds2]
+    found = in_batch(values, w["values"], taps * filters)
+    y0, y5, above, below, above2, below2 = (
+        tf.reshape(y, [count, groups, taps, filters]) for y in found
+    )
     evens, evens2 = above + below, above2 + below2  # y0 + y2 + y4, y0 + 4 y2 + 16 y4
     others, others2 = above - below, (above2 - below2) / 2  # y1 + y3 + y5, y1 + 4 y3 + 16 y5
     y4 = (evens2 - 4 * evens + 3 * y0) / 12
