@@ -184,6 +184,8 @@ class Plan:
         lines: one per layer.
         reference: assignments before the loop, shapes ``[B, ...]``.
         tile: assignments of one tile, shapes ``[N, ...]``.
+        written: those of them that make a value which is written before it is read, the value last;
+            see `ismc.passes.enclose`.
         handed: the values of a tile that ``rest`` takes, if there is a rest.
         rest: assignments after the loop, for all mutants at once.
         results: the values that are returned, one per output.
@@ -215,6 +217,7 @@ class Plan:
     scored: bool = False
     handed: tuple[Step, ...] = ()
     rest: tuple[Step, ...] = ()
+    written: tuple[tuple[str, ...], ...] = ()
     minimum: int = 0
 
     @cached_property

@@ -151,7 +151,7 @@ def _ends(plan: Plan, every: int | str) -> tuple[int, ...]:
     total = len(plan.tile) + len(plan.rest)
     if isinstance(every, int):
         return tuple(sorted({*range(every, total, every), total})) if total else ()
-    heads = [i for i, statement in enumerate(view(plan).tile) if statement.heading]
+    heads = [i for i, statement in enumerate(view(plan).tile) if statement.headed]
     return tuple(sorted({*heads[1:], len(plan.tile), total} - {0}))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isinf
 
@@ -15,10 +16,10 @@ OPERATORS = ("+", "-")
 
 @dataclass(frozen=True)
 class Statement:
-    """Lines of source, and the heading that goes before them, if any."""
+    """Lines of source; a statement of a tile may begin with the heading of its segment."""
 
     lines: tuple[str, ...]
-    heading: str = ""
+    headed: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ def view(plan: Plan) -> View:
     functions = {"scan", "collect", "letters_in_order"} | ({"per_mutant"} if plan.scored else set())
     if plan.rest:
         functions.add("in_rows")
+    if {group[-1] for group in plan.written} & {step.target for step in plan.tile}:
+        functions.add("written")
     for step in (*plan.reference, *plan.tile, *plan.rest):
         functions |= _functions(step.term)
     contexts = [
@@ -106,16 +109,47 @@ def _segments(plan: Plan) -> tuple[Statement, ...]:
         before = line.form
         titles[-1][line.form == "slab"].append(line.name)
         number[line.name] = len(titles) - 1
-    statements, seen = [], {None}
+    statements: list[Statement] = []
+    seen = {None}
+    there = {step.target for step in plan.tile}
+    groups = {name: group for group in plan.written if group[-1] in there for name in group}
     for step in plan.tile:
         segment = number.get(step.layer)
         heading = ""
         if segment not in seen:
             head, tail = (" > ".join(_few(names)) for names in titles[segment or 0])
-            heading = f"# segment {segment}: {head}{' | ' if tail else ''}{tail}"[:88]
+            heading = f"# segment {segment}: {head}{' | ' if tail else ''}{tail}"[:84].rstrip()
             seen.add(segment)
-        statements.append(Statement(_lines(step, 12), heading))
+        lines = _in_tile(step, heading, groups.get(step.target, ()))
+        lines = ("", *lines) if statements and _opens(lines) else lines
+        statements.append(Statement(_indented(lines, 12), bool(heading)))
     return tuple(statements)
+
+
+def _in_tile(step: Step, heading: str, group: tuple[str, ...]) -> tuple[str, ...]:
+    """A statement of a tile; within the function that makes a value, if it is of such a group."""
+    first = (heading,) if heading else ()
+    if not group:
+        return (*first, *_lines(step, 12))
+    value, lines = group[-1], _lines(step, 16)
+    if step.target == group[0]:
+        lines = (*first, f"def make_{value}():", *_indented(lines, 4))
+    else:
+        lines = _indented((*first, *lines), 4)
+    if step.target != value:
+        return lines
+    shape = _shape(("n", *step.shape[1:]))
+    call = f"{value} = written(make_{value}, t, {shape})"
+    return (*lines, f"    return {value}", "", *statement(call, _shape(step.shape), 12))
+
+
+def _opens(lines: Sequence[str]) -> bool:
+    """Whether lines begin with a function, beside a comment."""
+    return next(line for line in lines if not line.startswith("#")).startswith("def ")
+
+
+def _indented(lines: Sequence[str], by: int) -> tuple[str, ...]:
+    return tuple(" " * by + line if line else "" for line in lines)
 
 
 def _few(names: list[str]) -> list[str]:

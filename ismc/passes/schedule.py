@@ -17,6 +17,7 @@ from ismc import cost
 from ismc.ir import Layer
 from ismc.passes.divide import divide
 from ismc.passes.emit import emit
+from ismc.passes.enclose import enclose
 from ismc.passes.lower import Lowering, reference_name
 from ismc.passes.minimum import minimum
 from ismc.passes.program import Form, Program
@@ -48,6 +49,7 @@ def schedule(program: Program) -> Program:
     tile, rest, kernels = (
         rounding(steps, request.precision) for steps in (tile, rest, low.kernels)
     )
+    tile, written = enclose(tile, [step.target for step in handed] or results)
     bands = [replace(band, by_position=parts is not None) for band in low.bands]
     lines = tuple(_line(program, name, *costs[name]) for name in program.live)
     spent = [found for _, found in costs.values()]
@@ -64,6 +66,7 @@ def schedule(program: Program) -> Program:
             tile=tile,
             handed=handed,
             rest=rest,
+            written=written,
             results=tuple(results),
             references=tuple(reference_name(program, name).name for name in request.outputs),
             offsets=dict(low.offsets),

@@ -69,7 +69,7 @@ from ismc.runtime.positions import (
 )
 from ismc.runtime.probe import held
 from ismc.runtime.recurrent import recurrent_output, recurrent_states, recurrent_stop
-from ismc.runtime.tiles import collect, in_rows, letters_in_order, scan
+from ismc.runtime.tiles import collect, in_rows, letters_in_order, scan, written
 from ismc.runtime.toom import conv1d_toom, toom_taps
 
 relu, sigmoid, tanh, softplus = (ACTIVATIONS[n] for n in ("relu", "sigmoid", "tanh", "softplus"))
@@ -160,5 +160,6 @@ __all__ = [
     "weights_at",
     "window",
     "windows",
+    "written",
     "zero_pad",
 ]

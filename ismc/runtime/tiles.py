@@ -24,7 +24,7 @@ def scan(
     if not tiles:
         return [tf.zeros([0, *shape]) for shape in shapes]
     if tiles == 1:
-        return [value[None] for value in tile(tf.constant(0))]
+        return [value[None] for value in tile(chosen[0])]
     arrays = [tf.TensorArray(tf.float32, tiles, element_shape=shape) for shape in shapes]
 
     def body(i: Tensor, *stacks: tf.TensorArray) -> tuple:
@@ -34,6 +34,18 @@ def scan(
 
     done = tf.while_loop(lambda i, *_: i < count, body, (0, *arrays), parallel_iterations=1)
     return [array.stack() for array in done[1:]]
+
+
+def written(make: Callable[[], Tensor], t: Tensor, shape: Sequence[int]) -> Tensor:
+    """``make()``, of that shape, computed once and written, whoever reads it.
+
+    XLA's fusion does not look into a branch, and does not know that ``t``, the number of a tile, is
+    never negative. It is how to have a value written on a processor: barriers are gone before
+    fusion. A GPU would wait for the host at each branch.
+    """
+    if tf.config.list_physical_devices("GPU"):
+        return make()
+    return tf.cond(t >= 0, make, lambda: tf.zeros(shape))
 
 
 def in_rows(stack: Tensor, batch: int) -> Tensor:
