@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import cache
 from math import ceil, prod
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 WORTH = 5e-3  # predicted seconds of sites that are worth a core of their own
 BLOCK, FEW = 8, 4  # positions of a block, and filters that are few; see `ismc.runtime.blocks`
+POINTS = 8  # at most, of a product of polynomials; see `ismc.runtime.toom`
 LONG, MANY = 16, 32  # least positions, and channels, of a pair of blocks; see `ismc.runtime.pairs`
 GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 
@@ -140,6 +142,55 @@ def dense(width: int, layer: Layer, inputs: tuple[Layer, ...]) -> Cost:
     )
 
 
+@dataclass(frozen=True)
+class Toom:
+    """Groups of positions that meet groups of taps; see `ismc.runtime.toom`.
+
+    Attributes:
+        positions: of a group; the last group is filled up with zeros.
+        groups: of positions.
+        taps: of a large group; a small one has one less.
+        large: groups of taps that are large.
+        small: groups of taps that are small.
+        alone: whether the last position is in no group, and meets the taps one by one.
+    """
+
+    positions: int
+    groups: int
+    taps: int
+    large: int
+    small: int
+    alone: bool
+
+    @property
+    def products(self) -> int:
+        """Products of channels with filters; ``width * size`` would be all of them."""
+        points = self.positions + self.taps - 1
+        size = self.large * self.taps + self.small * (self.taps - 1)
+        each = self.large * points + self.small * (points - 1)
+        return self.groups * each + self.alone * size
+
+
+@cache
+def toom(width: int, size: int) -> Toom:
+    """The groups that take the fewest products, of those whose values few points give.
+
+    >>> toom(13, 7)
+    Toom(positions=5, groups=3, taps=4, large=1, small=1, alone=False)
+    >>> toom(13, 7).products
+    45
+    """
+    found = []
+    for number in range(1, size):
+        taps = ceil(size / number)
+        for positions in range(2, POINTS + 2 - taps):
+            for alone in {False, width % positions == 1 and width > positions}:
+                groups = ceil((width - alone) / positions)
+                large = size - number * (taps - 1)
+                found.append(Toom(positions, groups, taps, large, number - large, alone))
+    return min(found, key=lambda one: (one.products, one.positions + one.taps))
+
+
 def convolution(
     layer: Layer, shape: Shape, width: int, out: int, exact: bool = True
 ) -> dict[str, Cost]:
@@ -180,14 +231,13 @@ def convolution(
 
 
 def _toom(width: int, size: int, channels: int, filters: int, weights: int, written: int) -> Cost:
-    """Six products for each four positions and three taps; see `ismc.runtime.toom`."""
-    odd, alone = width % 4 == 1, size % 3 == 1
-    groups, taps = ceil((width - odd) / 4), ceil((size - alone) / 3)
-    products = 6 * groups * taps
-    operations = 2 * channels * filters * (products + alone * (width - odd) + odd * size)
-    between = 2 * products * filters + 6 * groups * channels
+    """As many products as the scheme says; see `ismc.runtime.toom`."""
+    found = toom(width, size)
+    operations = 2 * channels * filters * found.products
+    values = found.groups * (found.positions + found.taps - 1)
+    between = 2 * found.products * filters + values * channels
     seconds = operations / rates().gemm + between / rates().elements
-    return Cost(operations, seconds, 4 * products * filters + 2 * written, 2 * weights)
+    return Cost(operations, seconds, 4 * found.products * filters + 2 * written, 2 * weights)
 
 
 def _pairs(

@@ -1,4 +1,4 @@
-"""Four positions meet three taps in six products: the same answers, for every width and kernel."""
+"""Groups of positions meet groups of taps in fewer products, for every width and kernel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 import ismc
-from ismc.runtime import conv1d_gemm, conv1d_toom
+from ismc.cost import POINTS, toom
+from ismc.runtime import conv1d_gemm, conv1d_toom, toom_taps
 from tests.comparing import assert_form_agrees, some_slow
 from tests.zoo import ZOO, random_inputs
 
@@ -47,6 +48,29 @@ def test_rounding_is_of_the_order_of_direct_products() -> None:
     assert ours < 2e-6 * np.abs(want).max()
 
 
+@pytest.mark.parametrize(
+    ("width", "size", "products"), [(4, 3, 6), (4, 4, 7), (4, 5, 8), (7, 11, 40), (15, 8, 48)]
+)
+def test_groups_that_take_the_fewest_products(width: int, size: int, products: int) -> None:
+    groups = toom(width, size)
+    assert groups.products == products
+    w = toom_taps(case(width, size)[1], width)
+    rows = groups.groups * (groups.large + groups.small) * w["values"].shape[0]
+    assert rows + groups.groups * groups.large * ("more" in w) == products
+
+
+def test_every_position_meets_every_tap() -> None:
+    for width in range(4, 40):
+        for size in range(3, 30):
+            groups = toom(width, size)
+            assert groups.large * groups.taps + groups.small * (groups.taps - 1) == size
+            met = groups.groups * groups.positions + groups.alone
+            assert width <= met < width + groups.positions
+            assert groups.large > 0
+            assert groups.positions + groups.taps - 1 <= POINTS
+            assert groups.products < width * size
+
+
 def test_no_difference_stays_none() -> None:
     d, w = case(9, 7)
     assert (conv1d_toom(tf.zeros_like(d), w).numpy() == 0).all()
@@ -67,7 +91,7 @@ def test_it_is_chosen_where_channels_are_many() -> None:
     strategies = {line.name: line.strategy for line in wide.plan.lines}
     assert strategies["conv1d_1"] == "toom"
     assert strategies["conv1d"] == "gemm"  # four channels
-    assert 'k5 = toom_taps(w["conv1d_1"])' in wide.source
+    assert 'k5 = toom_taps(w["conv1d_1"], 7)' in wide.source
     dilated = ismc.compile(ZOO["bpnet"].model(), verify=False)
     assert "toom" not in {line.strategy for line in dilated.plan.lines}
 

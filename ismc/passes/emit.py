@@ -88,7 +88,8 @@ def _on_difference(low: Lowering, layer: Layer, rule: Rule) -> None:
         raw = spans
     term = d if expr == IDENTITY else low.apply(layer, expr, operands)
     if strategy in TURNED and isinstance(term, Apply):
-        term = replace(term, args=(d, low.turned_kernel(layer, TURNED[strategy])))
+        known = (there.width,) if strategy == "toom" else ()
+        term = replace(term, args=(d, low.turned_kernel(layer, TURNED[strategy], *known)))
     if raw != spans:
         if expr != IDENTITY:
             term = low.bind(layer.name, "d", term, (raw.width, *layer.shape[1:]))

@@ -98,13 +98,13 @@ class Lowering:
         layer = self.program.graph[name]
         return self.step(name, "f", term, ("N", *layer.shape), key)
 
-    def turned_kernel(self, layer: Layer, how: str) -> Name:
-        """The kernel of a convolution as products take it, made before the loop."""
+    def turned_kernel(self, layer: Layer, how: str, *known: int) -> Name:
+        """The kernel of a convolution as products take it, made before the loop by ``how``."""
         size, filters = layer.config["kernel_size"][0], layer.shape[-1]
         channels = self.program.graph[layer.inputs[0]].shape[-1] // layer.config.get("groups", 1)
         step = Step(
             f"k{self.index(layer.name)}",
-            Apply(how, (weights_of(layer),)),
+            Apply(how, (weights_of(layer), *known)),
             (channels, size, filters),
             layer.name,
         )

@@ -1,79 +1,118 @@
-"""Convolution of a difference with fewer products: four positions meet three taps in six.
+"""Convolution of a difference with fewer products: a group of positions meets a group of taps.
 
 Positions are the coefficients of a polynomial, taps those of another, and what they give is the
-product of the two: degree 5, known from its values at 0, 1, -1, 2, -2 and infinity (Toom and Cook;
-Winograd's filtering is its transpose). Twelve products become six, on sums that are made of
-positions in the tile and of taps before the loop.
+product of the two, known from its values at as many points as it has coefficients (Toom and Cook;
+Winograd's filtering is its transpose). Four positions and four taps take seven products in place
+of sixteen, on sums that are made of positions in the tile and of taps before the loop.
+`ismc.cost.toom` chooses the groups.
 """
 
 from __future__ import annotations
 
-from math import ceil
+from functools import cache
 
+import numpy as np
 import tensorflow as tf
 
+from ismc.cost import Toom, toom
 from ismc.runtime.overlap import add_pieces
-from ismc.runtime.products import in_batch, in_columns, with_taps
+from ismc.runtime.products import in_batch, in_columns, product, with_taps
 from ismc.runtime.types import Tensor, Weights
 
-POSITIONS, TAPS = 4, 3
+POINTS = (0.0, np.inf, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)  # the first so many are taken
+
+Array = np.ndarray
 
 
-def toom_taps(w: Weights) -> Weights:
-    """The kernel ``[K, C, F]`` as `conv1d_toom` takes it; made once.
+def toom_taps(w: Weights, width: int) -> Weights:
+    """The kernel ``[K, C, F]`` as `conv1d_toom` takes it for ``width`` positions; made once.
 
-    ``values`` are ``[6, C, K / 3 * F]``, at 0, infinity, 1, -1, 2 and -2; the last four are halved:
-    sums and differences need them so. ``columns`` are all taps, ``alone`` is one too many.
+    ``values`` are ``[points, C, groups of taps * F]``. Where some groups have a tap more than
+    others they have a point more, whose values are ``more``. ``columns`` are all taps.
     """
     if "values" in w:
         return w
-    taps: list[Tensor] = tf.unstack(w["kernel"])[::-1]
-    found = {"columns": tf.concat(taps, 1)}
-    if len(taps) % TAPS == 1:
-        found["alone"] = taps.pop()
-    taps += [tf.zeros_like(taps[0])] * (-len(taps) % TAPS)
-    first, second, third = (tf.concat(taps[i::TAPS], 1) for i in range(TAPS))
-    one, two = (first + third) / 2, (first + 4 * third) / 2
-    halves = [one + second / 2, one - second / 2, two + second, two - second]
-    values = [in_columns(kernel) for kernel in (first, third, *halves)]
-    found = {name: in_columns(kernel) for name, kernel in found.items()}
-    return {"kernel": w["kernel"], "values": tf.stack(values), **found}
+    taps = tf.unstack(w["kernel"][::-1])
+    groups = toom(width, len(taps))
+    parts = [taps[i : i + size] for i, size in _taps(groups)]
+    matrices = [_points(groups.positions, len(part))[1] for part in parts]
+    points = min(len(matrix) for matrix in matrices)
+    values = [
+        [_sum(row, part) for row in matrix] for matrix, part in zip(matrices, parts, strict=True)
+    ]
+    found = [in_columns(tf.concat([v[i] for v in values], 1)) for i in range(points)]
+    more = [v[points] for v in values if len(v) > points]
+    return {
+        "kernel": w["kernel"],
+        "values": tf.stack(found),
+        "columns": in_columns(tf.concat(taps, 1)),
+        **({"more": in_columns(tf.concat(more, 1))} if more else {}),
+    }
 
 
 def conv1d_toom(d: Tensor, w: Weights) -> Tensor:
-    """Convolution of ``[N, W, C]``, each position with every tap: ``[N, W + K - 1, F]``.
-
-    A position too many for groups of four, and a tap too many for groups of three, are multiplied
-    by themselves; other groups are filled up with zeros.
-    """
-    w = toom_taps(w)
+    """Convolution of ``[N, W, C]``, each position with every tap: ``[N, W + K - 1, F]``."""
     count, width, channels = d.shape
+    w = toom_taps(w, width)
     size, _, filters = w["kernel"].shape
-    odd = width % POSITIONS == 1
-    grouped = d[:, : width - 1] if odd else d
-    filled = tf.pad(grouped, [[0, 0], [0, -grouped.shape[1] % POSITIONS], [0, 0]])
-    fours: Tensor = tf.reshape(filled, [count, -1, POSITIONS, channels])
-    groups, taps = fours.shape[1], ceil((size - (size % TAPS == 1)) / TAPS)
-    d0, d1, d2, d3 = tf.unstack(fours, axis=2)
-    even, odds, even2, odds2 = d0 + d2, d1 + d3, d0 + 4 * d2, 2 * d1 + 8 * d3
-    values = [d0, d3, even + odds, even - odds, even2 + odds2, even2 - odds2]
-    found = in_batch(values, w["values"], taps * filters)
-    y0, y5, above, below, above2, below2 = (
-        tf.reshape(y, [count, groups, taps, filters]) for y in found
-    )
-    evens, evens2 = above + below, above2 + below2  # y0 + y2 + y4, y0 + 4 y2 + 16 y4
-    others, others2 = above - below, (above2 - below2) / 2  # y1 + y3 + y5, y1 + 4 y3 + 16 y5
-    y4 = (evens2 - 4 * evens + 3 * y0) / 12
-    y3 = (others2 - others - 15 * y5) / 3
-    in_order = [count, groups, taps * TAPS, filters]
-    low = tf.reshape(tf.stack([y0, others - y3 - y5, evens - y0 - y4], 3), in_order)
-    high = tf.reshape(tf.stack([y3, y4, y5], 3), in_order)
+    groups = toom(width, size)
+    grouped = d[:, : width - 1] if groups.alone else d
+    short = groups.groups * groups.positions - grouped.shape[1]
+    filled = tf.pad(grouped, [[0, 0], [0, short], [0, 0]]) if short else grouped
+    shape = [count, groups.groups, groups.positions, channels]
+    positions = tf.unstack(tf.reshape(filled, shape), axis=2)
+    values = [_sum(row, positions) for row in _points(groups.positions, groups.taps)[0]]
+    points = w["values"].shape[0]
+    columns = (groups.large + groups.small) * filters
+    found = in_batch(values[:points], w["values"], columns)
+    if "more" in w:
+        flat = tf.reshape(values[points], [-1, channels])
+        more = product(flat, w["more"])[:, : groups.large * filters]
+        found.append(tf.reshape(more, [count, groups.groups, groups.large * filters]))
     pieces = []
-    for i in range(groups):
-        pieces += [(POSITIONS * i, low[:, i]), (POSITIONS * i + TAPS, high[:, i])]
-    if "alone" in w:
-        pieces.append((size - 1, with_taps(grouped, w["alone"], (1, filters))[:, :, 0]))
-    if odd:
+    for g, (start, taps) in enumerate(_taps(groups)):
+        matrix = _points(groups.positions, taps)[2]
+        there = [y[..., g * filters : (g + 1) * filters] for y in found[: len(matrix)]]
+        y = tf.stack([_sum(row, there) for row in matrix], 2)
+        pieces += [(groups.positions * i + start, y[:, i]) for i in range(groups.groups)]
+    if groups.alone:
         last = with_taps(d[:, width - 1 :], w["columns"], (size, filters))
         pieces.append((width - 1, last[:, 0]))
     return add_pieces(pieces, width + size - 1)
+
+
+def _taps(groups: Toom) -> list[tuple[int, int]]:
+    """The first tap and the size of each group of taps, large ones first."""
+    sizes = [groups.taps] * groups.large + [groups.taps - 1] * groups.small
+    return [(sum(sizes[:i]), size) for i, size in enumerate(sizes)]
+
+
+@cache
+def _points(positions: int, taps: int) -> tuple[Array, Array, Array]:
+    """Matrices from positions to values, from taps to values, and from products to coefficients.
+
+    Values of positions are sums of whole multiples; what coefficients take of a product is at most
+    one of it, and the values of taps make up for both.
+    """
+    points = POINTS[: positions + taps - 1]
+    ours, theirs, both = (_powers(points, n) for n in (positions, taps, positions + taps - 1))
+    whole = np.array([2.0 ** (positions - 1) if 0 < abs(p) < 1 else 1.0 for p in points])[:, None]
+    inverse = np.linalg.inv(both)
+    largest = np.abs(inverse).max(0)
+    return ours * whole, theirs / whole * largest[:, None], inverse / largest
+
+
+def _powers(points: tuple[float, ...], count: int) -> Array:
+    """The values of ``count`` powers at each point; at infinity the highest alone counts."""
+    return np.array(
+        [[float(j == count - 1) if np.isinf(p) else p**j for j in range(count)] for p in points]
+    )
+
+
+def _sum(factors: Array, values: list[Tensor]) -> Tensor:
+    """Multiples of values, added up; what is taken no time is left out."""
+    terms = [v if f == 1 else f * v for f, v in zip(factors, values, strict=True) if abs(f) > 1e-12]
+    total = terms[0]
+    for term in terms[1:]:
+        total += term
+    return total
