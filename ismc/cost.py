@@ -216,7 +216,8 @@ def convolution(
         adding = products // 4 / rates().elements  # rows of few filters, one for each tap
         forms["gemm"] = replace(forms["gemm"], seconds=gemm.seconds + adding)
         forms["blocks"] = _blocks(width, size, channels, filters, weights, written)
-    if groups == 1 and dilation == 1 and width >= 4 and size >= 3 and exact:
+    wide = groups == 1 and exact and min(channels, filters) > MANY  # else sums take too long
+    if wide and dilation == 1 and width >= 4 and size >= 3:
         forms["toom"] = _toom(width, size, channels, filters, weights, written)
     block = min(dilation, width - dilation)
     if groups == 1 and size == 3 and block >= LONG and min(channels, filters) >= MANY and exact:

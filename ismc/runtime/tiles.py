@@ -24,7 +24,7 @@ def scan(
     if not tiles:
         return [tf.zeros([0, *shape]) for shape in shapes]
     if tiles == 1:
-        return [value[None] for value in tile(chosen[0])]
+        return [value[None] for value in tile(tf.constant(0))]
     arrays = [tf.TensorArray(tf.float32, tiles, element_shape=shape) for shape in shapes]
 
     def body(i: Tensor, *stacks: tf.TensorArray) -> tuple:
@@ -41,9 +41,9 @@ def written(make: Callable[[], Tensor], t: Tensor, shape: Sequence[int]) -> Tens
 
     XLA's fusion does not look into a branch, and does not know that ``t``, the number of a tile, is
     never negative. It is how to have a value written on a processor: barriers are gone before
-    fusion. A GPU would wait for the host at each branch.
+    fusion. A GPU would wait for the host at each branch; and programs of one tile have none.
     """
-    if tf.config.list_physical_devices("GPU"):
+    if tf.get_static_value(t) is not None or tf.config.list_physical_devices("GPU"):
         return make()
     return tf.cond(t >= 0, make, lambda: tf.zeros(shape))
 

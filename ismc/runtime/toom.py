@@ -19,6 +19,7 @@ from ismc.runtime.overlap import add_pieces
 from ismc.runtime.products import in_batch, in_columns, product, with_taps
 from ismc.runtime.types import Tensor, Weights
 
+FEW = 4  # groups of positions
 POINTS = (0.0, np.inf, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)  # the first so many are taken
 
 Array = np.ndarray
@@ -73,12 +74,32 @@ def conv1d_toom(d: Tensor, w: Weights) -> Tensor:
     for g, (start, taps) in enumerate(_taps(groups)):
         matrix = _points(groups.positions, taps)[2]
         there = [y[..., g * filters : (g + 1) * filters] for y in found[: len(matrix)]]
-        y = tf.stack([_sum(row, there) for row in matrix], 2)
-        pieces += [(groups.positions * i + start, y[:, i]) for i in range(groups.groups)]
+        pieces += _landing(start, [_sum(row, there) for row in matrix], groups)
     if groups.alone:
         last = with_taps(d[:, width - 1 :], w["columns"], (size, filters))
         pieces.append((width - 1, last[:, 0]))
     return add_pieces(pieces, width + size - 1)
+
+
+def _landing(start: int, values: list[Tensor], groups: Toom) -> list[tuple[int, Tensor]]:
+    """Where the coefficients ``[N, groups, F]`` of each group of positions land, and what does.
+
+    A piece for each of few groups. Of many, what lands at one place of each group of outputs is
+    brought together, so that the number of pieces does not grow with the width.
+    """
+    count, number, filters = values[0].shape
+    if number <= FEW:
+        y = tf.stack(values, 2)
+        return [(groups.positions * i + start, y[:, i]) for i in range(number)]
+    before = start % groups.positions
+    behind = -(before + len(values)) % groups.positions
+    none = tf.zeros_like(values[0])
+    y = tf.stack([none] * before + values + [none] * behind, 2)
+    rows = tf.split(y, y.shape[2] // groups.positions, 2)
+    return [
+        (start - before + groups.positions * i, tf.reshape(row, [count, -1, filters]))
+        for i, row in enumerate(rows)
+    ]
 
 
 def _taps(groups: Toom) -> list[tuple[int, int]]:
