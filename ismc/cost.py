@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 WORTH = 5e-3  # predicted seconds of sites that are worth a core of their own
 BLOCK, FEW = 8, 4  # positions of a block, and filters that are few; see `ismc.runtime.blocks`
 POINTS = 8  # at most, of a product of polynomials; see `ismc.runtime.toom`
-LONG, MANY = 16, 32  # least positions, and channels, of a pair of blocks; see `ismc.runtime.pairs`
+LONG = 16  # least positions of a pair of blocks; see `ismc.runtime.pairs`
+MANY = 32  # channels that pairs need at least, and groups of positions exceed
 GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 
 
@@ -163,12 +164,15 @@ class Toom:
     alone: bool
 
     @property
+    def sizes(self) -> list[int]:
+        """Taps of each group of taps, large ones first."""
+        return [self.taps] * self.large + [self.taps - 1] * self.small
+
+    @property
     def products(self) -> int:
         """Products of channels with filters; ``width * size`` would be all of them."""
-        points = self.positions + self.taps - 1
-        size = self.large * self.taps + self.small * (self.taps - 1)
-        each = self.large * points + self.small * (points - 1)
-        return self.groups * each + self.alone * size
+        points = sum(self.positions + size - 1 for size in self.sizes)
+        return self.groups * points + self.alone * sum(self.sizes)
 
 
 @cache

@@ -53,7 +53,7 @@ def view(plan: Plan) -> View:
     functions = {"scan", "collect", "letters_in_order"} | ({"per_mutant"} if plan.scored else set())
     if plan.rest:
         functions.add("in_rows")
-    if {group[-1] for group in plan.written} & {step.target for step in plan.tile}:
+    if _groups(plan):
         functions.add("written")
     for step in (*plan.reference, *plan.tile, *plan.rest):
         functions |= _functions(step.term)
@@ -111,8 +111,7 @@ def _segments(plan: Plan) -> tuple[Statement, ...]:
         number[line.name] = len(titles) - 1
     statements: list[Statement] = []
     seen = {None}
-    there = {step.target for step in plan.tile}
-    groups = {name: group for group in plan.written if group[-1] in there for name in group}
+    groups = _groups(plan)
     for step in plan.tile:
         segment = number.get(step.layer)
         heading = ""
@@ -124,6 +123,12 @@ def _segments(plan: Plan) -> tuple[Statement, ...]:
         lines = ("", *lines) if statements and _opens(lines) else lines
         statements.append(Statement(_indented(lines, 12), bool(heading)))
     return tuple(statements)
+
+
+def _groups(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """The group that each statement belongs to; a group whose value is not in the tile is none."""
+    there = {step.target for step in plan.tile}
+    return {name: group for group in plan.written if group[-1] in there for name in group}
 
 
 def _in_tile(step: Step, heading: str, group: tuple[str, ...]) -> tuple[str, ...]:

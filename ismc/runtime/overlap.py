@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from itertools import pairwise
+from operator import add
 
 import tensorflow as tf
 
@@ -38,7 +40,7 @@ def add_pieces(pieces: Sequence[tuple[int, Tensor]], width: int) -> Tensor:
             tf.pad(v[:, begin - at : end - at], [[0, 0], [begin, width - end], [0, 0]])
             for (at, v), (begin, end) in zip(pieces, spans, strict=True)
         )
-        return _sum(list(padded))
+        return reduce(add, padded)
     segments = []
     for begin, end in pairwise(cuts):
         there = [
@@ -46,7 +48,7 @@ def add_pieces(pieces: Sequence[tuple[int, Tensor]], width: int) -> Tensor:
             for (at, v), (first, last) in zip(pieces, spans, strict=True)
             if first <= begin and end <= last
         ]
-        segments.append(_sum(there) if there else tf.zeros([count, end - begin, filters]))
+        segments.append(reduce(add, there) if there else tf.zeros([count, end - begin, filters]))
     return segments[0] if len(segments) == 1 else tf.concat(segments, 1)
 
 
@@ -69,10 +71,3 @@ def tap_blocks(
         taps = [j for j, (low, high) in enumerate(ranges) if low <= begin and end <= high]
         if taps:
             yield begin, end, range(taps[0], taps[-1] + 1)
-
-
-def _sum(values: Sequence[Tensor]) -> Tensor:
-    total = values[0]
-    for value in values[1:]:
-        total += value
-    return total

@@ -3,7 +3,7 @@
 The pair are two positions that taps join: with a dilation, blocks of so many positions meet each
 other, and all of it is contiguous. Six products become four, Toom and Cook's scheme with values at
 0, infinity, 1 and -1: nothing but sums, and halves of kernels. Where only the two outputs in the
-middle are wanted, four products become three. `ismc.runtime.toom` is for four positions.
+middle are wanted, four products become three. `ismc.runtime.toom` is for more positions.
 """
 
 from __future__ import annotations

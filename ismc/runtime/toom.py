@@ -9,7 +9,8 @@ of sixteen, on sums that are made of positions in the tile and of taps before th
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, reduce
+from operator import add
 
 import numpy as np
 import tensorflow as tf
@@ -64,7 +65,7 @@ def conv1d_toom(d: Tensor, w: Weights) -> Tensor:
     positions = tf.unstack(tf.reshape(filled, shape), axis=2)
     values = [_sum(row, positions) for row in _points(groups.positions, groups.taps)[0]]
     points = w["values"].shape[0]
-    columns = (groups.large + groups.small) * filters
+    columns = len(groups.sizes) * filters
     found = in_batch(values[:points], w["values"], columns)
     if "more" in w:
         flat = tf.reshape(values[points], [-1, channels])
@@ -103,9 +104,8 @@ def _landing(start: int, values: list[Tensor], groups: Toom) -> list[tuple[int, 
 
 
 def _taps(groups: Toom) -> list[tuple[int, int]]:
-    """The first tap and the size of each group of taps, large ones first."""
-    sizes = [groups.taps] * groups.large + [groups.taps - 1] * groups.small
-    return [(sum(sizes[:i]), size) for i, size in enumerate(sizes)]
+    """The first tap and the size of each group of taps."""
+    return [(sum(groups.sizes[:i]), size) for i, size in enumerate(groups.sizes)]
 
 
 @cache
@@ -133,7 +133,4 @@ def _powers(points: tuple[float, ...], count: int) -> Array:
 def _sum(factors: Array, values: list[Tensor]) -> Tensor:
     """Multiples of values, added up; what is taken no time is left out."""
     terms = [v if f == 1 else f * v for f, v in zip(factors, values, strict=True) if abs(f) > 1e-12]
-    total = terms[0]
-    for term in terms[1:]:
-        total += term
-    return total
+    return reduce(add, terms)
