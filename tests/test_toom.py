@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -96,6 +97,22 @@ def test_it_is_chosen_where_channels_are_many() -> None:
     assert 'k5 = toom_taps(w["conv1d_1"], 7)' in wide.source
     dilated = ismc.compile(ZOO["bpnet"].model(), verify=False)
     assert "toom" not in {line.strategy for line in dilated.plan.lines}
+
+
+def test_it_is_left_out_where_it_saves_next_to_nothing() -> None:
+    """Beside layers that are computed whole it would only compile for longer."""
+
+    def chosen(length: int) -> set[str]:
+        x = sequence = keras.Input((length, 4))
+        for _ in range(2):
+            x = keras.layers.Conv1D(128, 9, padding="same", activation="relu")(x)
+        x = keras.layers.MultiHeadAttention(4, 64)(x, x)
+        model = keras.Model(sequence, keras.layers.GlobalAveragePooling1D()(x))
+        ism = ismc.compile(model, sites=range(8), verify=False)
+        return {line.strategy for line in ism.plan.lines if line.title == "Conv1D"}
+
+    assert chosen(20) == {"gemm", "toom"}
+    assert chosen(1000) == {"gemm"}
 
 
 def test_rounded_products_do_not_cancel() -> None:

@@ -27,13 +27,15 @@ from ismc.plan import Line, Plan
 from ismc.window import Span
 
 STEP, TILE = 1e-5, 5e-4  # seconds of a step of a recurrence and of a tile, however small
+LONG_TO_COMPILE = ("toom", "pairs")
+GAIN = 0.005  # of a mutant's operations, which a form must save that takes long to compile
 CORES = 4  # whose caches hold a tile that is not computed beside others, about
 
 
 def schedule(program: Program) -> Program:
     """The program with its plan."""
     graph, request = program.graph, program.request
-    costs = {name: here(program, name) for name in program.live}
+    costs = _costs(program)
     low = Lowering(program, {name: strategy for name, (strategy, _) in costs.items()})
     for name in program.live:
         emit(low, graph[name])
@@ -81,6 +83,21 @@ def schedule(program: Program) -> Program:
             ),
         )
     )
+
+
+def _costs(program: Program) -> dict[str, tuple[str, cost.Cost]]:
+    """Strategy and cost of each layer; forms that compile slowly only where they save something."""
+    found = {name: here(program, name) for name in program.live}
+    least = GAIN * sum(spent.operations for _, spent in found.values())
+    asked = dict(program.request.strategies)
+    for name, (strategy, spent) in found.items():
+        if strategy in LONG_TO_COMPILE and asked.get(name) != strategy:
+            forms = strategies(program, name)
+            others = set(forms) - set(LONG_TO_COMPILE)
+            simple = min(others, key=lambda form: forms[form].seconds, default=strategy)
+            if forms[simple].operations - spent.operations < least:
+                found[name] = simple, forms[simple]
+    return found
 
 
 def here(program: Program, name: str) -> tuple[str, cost.Cost]:
