@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import ismc
 from ismc.codegen.load import load
 from ismc.codegen.render import render
 from ismc.passes.enclose import enclose
 from ismc.plan import Apply, Name, Plan, Step, names_in
-from ismc.runtime import written
 from tests.comparing import assert_equal_to_oracle, assert_same_outputs
 
 WIDE, NARROW = ("N", 50, 64), ("N", 5, 64)
@@ -132,19 +129,6 @@ def test_programs_of_one_tile_have_no_branches(sites: list[int]) -> None:
     ism = ismc.compile(model, sites=sites, verify=False)
     assert "written(" in ism.source
     assert_equal_to_oracle(ism, ismc.NaiveISM(model, sites=sites), one_hot(1))
-
-
-def test_branches_are_in_loops_alone() -> None:
-    def branches(*given: tf.TensorSpec) -> int:
-        @tf.function(autograph=False)
-        def program(t: Any = 0) -> tf.Tensor:
-            return written(lambda: tf.ones([2]), tf.convert_to_tensor(t), [2])
-
-        made = program.get_concrete_function(*given)
-        return sum("If" in operation.type for operation in made.graph.get_operations())
-
-    assert branches(tf.TensorSpec([], tf.int32)) == 1
-    assert branches() == 0
 
 
 def one_hot(count: int) -> np.ndarray:

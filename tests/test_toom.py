@@ -111,8 +111,8 @@ def test_it_is_left_out_where_it_saves_next_to_nothing() -> None:
         ism = ismc.compile(model, sites=range(8), verify=False)
         return {line.strategy for line in ism.plan.lines if line.title == "Conv1D"}
 
-    assert chosen(20) == {"gemm", "toom"}
-    assert chosen(1000) == {"gemm"}
+    assert "toom" in chosen(20)
+    assert "toom" not in chosen(1000)
 
 
 def test_rounded_products_do_not_cancel() -> None:

@@ -73,5 +73,5 @@ def _by_position(term: Apply, key: str) -> Apply:
         Table(f"{key}_from"),
         Table(f"{key}_position"),
     )
-    sizes = tuple((name, Size(f"{key}_{name}")) for name in ("most", "block", "grain"))
+    sizes = tuple((name, Size(f"{key}_{name}")) for name in ("most", "block", "grain", "ordered"))
     return Apply("dense_by_position", (r, d, weights, *tables), sizes)

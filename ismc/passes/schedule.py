@@ -86,13 +86,21 @@ def schedule(program: Program) -> Program:
 
 
 def _costs(program: Program) -> dict[str, tuple[str, cost.Cost]]:
-    """Strategy and cost of each layer; forms that compile slowly only where they save something."""
+    """Strategy and cost of each layer, where no other layer's cost speaks for another strategy.
+
+    Forms that compile slowly must save something; and where all mutants fit into one tile, a
+    convolution of few channels becomes a part of what reads it.
+    """
     found = {name: here(program, name) for name in program.live}
     least = GAIN * sum(spent.operations for _, spent in found.values())
-    asked = dict(program.request.strategies)
+    alone = _alone(program, [spent for _, spent in found.values()])
     for name, (strategy, spent) in found.items():
-        if strategy in LONG_TO_COMPILE and asked.get(name) != strategy:
-            forms = strategies(program, name)
+        if not strategy or name in dict(program.request.strategies):
+            continue
+        forms = strategies(program, name) if program.rules[name].layout == "conv" else {}
+        if alone and strategy == "gemm" and "outer" in forms:
+            found[name] = "outer", forms["outer"]
+        elif strategy in LONG_TO_COMPILE:
             others = set(forms) - set(LONG_TO_COMPILE)
             simple = min(others, key=lambda form: forms[form].seconds, default=strategy)
             if forms[simple].operations - spent.operations < least:
@@ -200,7 +208,7 @@ def _active(program: Program) -> tuple[int, ...]:
 
 def _mutants(program: Program, low: Lowering, spent: list[cost.Cost]) -> int:
     """How many mutants a tile holds: time per mutant at its least, within the memory allowed."""
-    letters = max(1, program.graph[program.request.sequence].shape[-1] - 1)
+    letters = _letters(program)
     written = [
         4 * prod(size for size in step.shape if not isinstance(size, str)) for step in low.steps
     ]
@@ -210,9 +218,8 @@ def _mutants(program: Program, low: Lowering, spent: list[cost.Cost]) -> int:
     weights = sum(found.weights for found in spent)
     rates = cost.rates()
     once, late = _recurrences(program)
-    all_mutants = max(1, letters * len(program.request.sites))
-    alone = sum(found.seconds for found in spent) * all_mutants < 2 * cost.WORTH
-    cache = rates.cache * (CORES if alone else 1)
+    all_mutants = letters * len(program.request.sites)
+    cache = rates.cache * (CORES if _alone(program, spent) else 1)
 
     def seconds(count: int) -> float:
         spilled = sum(max(0.0, size - cache / count) for size in largest)
@@ -222,6 +229,17 @@ def _mutants(program: Program, low: Lowering, spent: list[cost.Cost]) -> int:
     sizes = [letters * sites for sites in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256)]
     best = min((n for n in sizes if n <= most), key=seconds, default=1)
     return min(most, letters * program.request.tile) or max(1, best)
+
+
+def _alone(program: Program, spent: list[cost.Cost]) -> bool:
+    """Whether a sequence takes so little that its tiles are not computed beside others."""
+    all_mutants = _letters(program) * len(program.request.sites)
+    return sum(found.seconds for found in spent) * all_mutants < 2 * cost.WORTH
+
+
+def _letters(program: Program) -> int:
+    """How many substitutions a one-hot site has."""
+    return max(1, program.graph[program.request.sequence].shape[-1] - 1)
 
 
 def _recurrences(program: Program) -> tuple[float, float]:

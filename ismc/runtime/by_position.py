@@ -24,6 +24,7 @@ def dense_by_position(
     most: int,
     block: int,
     grain: int,
+    ordered: bool,
     products: str = "",
 ) -> Tensor:
     """Dense after Flatten: the reference answer plus what the changed positions contribute.
@@ -39,6 +40,7 @@ def dense_by_position(
         most: the mutants of the block that most of them change.
         block: positions of a block.
         grain: kernel rows of a position.
+        ordered: whether the blocks are all of the kernel, one behind the other.
         products: the type that operands of the product are rounded to, if any.
     """
     (batch, filters), (count, width) = r.shape, d.shape
@@ -73,7 +75,8 @@ def dense_by_position(
         total = tf.while_loop(lambda i, _: i < blocks, body, start, parallel_iterations=1)[1]
         return per_mutant(r, count) + tf.reshape(total, [count, filters])
     kernel = tf.reshape(w["kernel"], [-1, grain, filters])
-    kernel = tf.gather(kernel, position[:, None] + tf.range(block))
+    if not ordered:
+        kernel = tf.gather(kernel, position[:, None] + tf.range(block))
     kernel = rounded(tf.reshape(kernel, [blocks, block * grain, filters]), products)
     y = product(changes(first, begin, position), kernel)
     y = tf.transpose(tf.reshape(y, [blocks, batch, most, filters]), [1, 0, 2, 3])

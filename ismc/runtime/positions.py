@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from ismc.runtime.tiles import alone
 from ismc.runtime.types import Tensor
 
 
@@ -26,10 +27,11 @@ def per_mutant(x: Tensor, count: int) -> Tensor:
 def windows(r: Tensor, starts: Tensor, width: int, letters: int = 1) -> Tensor:
     """``width`` positions of ``[B, L, C]`` from each start: ``[N, width, C]``.
 
-    The ``letters`` mutants of a site share one look-up. Beyond the ends the last position is
-    repeated; `inside` masks what must not be seen.
+    The ``letters`` mutants of a site share one look-up, but in a program of one tile, where what
+    each looks up by itself is fused into its reader. Beyond the ends the last position is repeated;
+    `inside` masks what must not be seen.
     """
-    index = starts[::letters, None] + _counted(width)
+    index = starts[:: 1 if alone() else letters, None] + _counted(width)
     index = tf.minimum(tf.maximum(index, 0), r.shape[1] - 1)
     shared = tf.reshape(tf.gather(r, index, axis=1), [-1, width, *r.shape[2:]])
     return per_mutant(shared, r.shape[0] * starts.shape[0])

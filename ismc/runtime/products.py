@@ -51,7 +51,8 @@ def in_batch(values: Sequence[Tensor], kernels: Tensor, columns: int) -> list[Te
     """
     *groups, channels = values[0].shape
     y = tf.reshape(tf.stack(values), [len(values), -1, channels]) @ kernels
-    return tf.unstack(tf.reshape(y[:, :, :columns], [len(values), *groups, columns]))
+    y = tf.reshape(y, [len(values), *groups, kernels.shape[2]])
+    return [value[..., :columns] for value in tf.unstack(y)]  # sliced before, XLA copies all of it
 
 
 def in_columns(kernel: Tensor) -> Tensor:

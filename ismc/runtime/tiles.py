@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar, copy_context
 
 import tensorflow as tf
 
 from ismc.runtime.types import Tensor
+
+_ALONE = ContextVar("the only tile is being traced", default=False)
+
+
+def alone() -> bool:
+    """Whether what is traced is the only tile of a program, which has no loop.
+
+    XLA may fuse more there: in a loop, what becomes a part of the copy into the results runs on one
+    core, and what several kernels read is computed again for each.
+    """
+    return _ALONE.get()
 
 
 def scan(
@@ -24,7 +36,7 @@ def scan(
     if not tiles:
         return [tf.zeros([0, *shape]) for shape in shapes]
     if tiles == 1:
-        return [value[None] for value in tile(tf.constant(0))]
+        return [value[None] for value in copy_context().run(_only, tile)]
     arrays = [tf.TensorArray(tf.float32, tiles, element_shape=shape) for shape in shapes]
 
     def body(i: Tensor, *stacks: tf.TensorArray) -> tuple:
@@ -36,6 +48,11 @@ def scan(
     return [array.stack() for array in done[1:]]
 
 
+def _only(tile: Callable[[Tensor], Sequence[Tensor]]) -> Sequence[Tensor]:
+    _ALONE.set(True)
+    return tile(tf.constant(0))
+
+
 def written(make: Callable[[], Tensor], t: Tensor, shape: Sequence[int]) -> Tensor:
     """``make()``, of that shape, computed once and written, whoever reads it.
 
@@ -43,7 +60,7 @@ def written(make: Callable[[], Tensor], t: Tensor, shape: Sequence[int]) -> Tens
     never negative. It is how to have a value written on a processor: barriers are gone before
     fusion. A GPU would wait for the host at each branch; and programs of one tile have none.
     """
-    if tf.get_static_value(t) is not None or tf.config.list_physical_devices("GPU"):
+    if alone() or tf.config.list_physical_devices("GPU"):
         return make()
     return tf.cond(t >= 0, make, lambda: tf.zeros(shape))
 

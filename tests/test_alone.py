@@ -1,0 +1,93 @@
+"""What a program of one tile does otherwise than a loop; it answers the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import ismc
+from ismc.runtime import max_pool1d, scan, windows, written
+from tests.zoo import ZOO
+
+Tile = Callable[[tf.Tensor], Sequence[tf.Tensor]]
+
+
+def traced(tile: Tile, tiles: int, shape: Sequence[int]) -> tuple[np.ndarray, set[str]]:
+    """The answers of the tiles, and the kinds of operations that make them."""
+
+    @tf.function(autograph=False)
+    def program() -> tf.Tensor:
+        return scan(tile, tf.range(tiles), tf.constant(tiles), [shape])[0]
+
+    graph = program.get_concrete_function().graph.as_graph_def()
+    nodes = [*graph.node, *(node for made in graph.library.function for node in made.node_def)]
+    return program().numpy(), {node.op for node in nodes}
+
+
+def test_branches_are_in_loops_alone() -> None:
+    def tile(t: tf.Tensor) -> list[tf.Tensor]:
+        return [written(lambda: tf.ones([2]), t, [2])]
+
+    assert any("If" in kind for kind in traced(tile, 2, [2])[1])
+    assert not any("If" in kind for kind in traced(tile, 1, [2])[1])
+
+
+@pytest.mark.parametrize("width", [2, 3, 8, 9])
+def test_pools_of_two_are_the_larger_of_two_slices(width: int) -> None:
+    x = tf.constant(np.random.default_rng(width).normal(size=(3, width, 2)), tf.float32)
+    shape = [3, width // 2, 2]
+    loop, kinds = traced(lambda _: [max_pool1d(x, 2, 2)], 2, shape)
+    only, without = traced(lambda _: [max_pool1d(x, 2, 2)], 1, shape)
+    assert "MaxPool" in kinds
+    assert "MaxPool" not in without
+    assert (loop[:1] == only).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "strides", "padding"), [(2, 2, "same"), (2, 1, "valid"), (3, 3, "valid")]
+)
+def test_other_pools_are_pools(size: int, strides: int, padding: str) -> None:
+    x = tf.ones([1, 9, 2])
+    shape = max_pool1d(x, size, strides, padding).shape
+    assert "MaxPool" in traced(lambda _: [max_pool1d(x, size, strides, padding)], 1, shape)[1]
+
+
+def test_each_mutant_looks_up_its_own_window() -> None:
+    r = tf.constant(np.random.default_rng(0).normal(size=(2, 10, 3)), tf.float32)
+    starts = tf.constant([-1, -1, 4, 4, 8, 8])
+
+    def answers(tiles: int) -> np.ndarray:
+        return traced(lambda _: [windows(r, starts, 4, 2)], tiles, [12, 4, 3])[0]
+
+    assert (answers(2)[:1] == answers(1)).all()
+
+
+def test_the_first_convolution_becomes_a_part_of_what_reads_it() -> None:
+    def strategy(name: str) -> str:
+        ism = ismc.compile(ZOO[name].model(), verify=False)
+        return next(line.strategy for line in ism.plan.lines if line.title == "Conv1D")
+
+    assert strategy("deepstarr") == "outer"  # all mutants in one tile
+    assert strategy("basset") == "gemm"
+
+
+def test_the_kernel_of_a_dense_layer_is_read_as_it_is_where_all_of_it_is_met() -> None:
+    model = ZOO["deepstarr"].model()
+    everywhere, here = (
+        ismc.compile(model, sites=sites, verify=False) for sites in (None, range(40))
+    )
+    assert ordered(everywhere)
+    assert not ordered(here)
+
+
+def ordered(ism: ismc.CompiledISM) -> bool:
+    """Whether the one Dense after Flatten meets the blocks of its kernel in order, all of them."""
+    (found,) = (
+        v
+        for k, v in ism.arranged(ismc.letters.kinds(ism.plan)[0], 1).sizes.items()
+        if "ordered" in k
+    )
+    return bool(found)
