@@ -242,7 +242,9 @@ def _toom(width: int, size: int, channels: int, filters: int, weights: int, writ
     values = found.groups * (found.positions + found.taps - 1)
     between = 2 * found.products * filters + values * channels
     seconds = operations / rates().gemm + between / rates().elements
-    return Cost(operations, seconds, 4 * found.products * filters + 2 * written, 2 * weights)
+    coefficients = found.products * filters  # as many as products
+    temporary = 4 * (values * channels + found.products * filters + coefficients) + 2 * written
+    return Cost(operations, seconds, temporary, 2 * weights)
 
 
 def _pairs(

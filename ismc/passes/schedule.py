@@ -29,6 +29,7 @@ from ismc.window import Span
 STEP, TILE = 1e-5, 5e-4  # seconds of a step of a recurrence and of a tile, however small
 LONG_TO_COMPILE = ("toom", "pairs")
 GAIN = 0.005  # of a mutant's operations, which a form must save that takes long to compile
+SITES = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 48, 64, 96, 128, 256)  # of a tile
 CORES = 4  # whose caches hold a tile that is not computed beside others, about
 
 
@@ -226,7 +227,7 @@ def _mutants(program: Program, low: Lowering, spent: list[cost.Cost]) -> int:
         read = 2 * weights / rates.bytes / count + spilled * 2 / rates.bytes
         return read + (once + TILE) / count + late * min(1.0, count / all_mutants)
 
-    sizes = [letters * sites for sites in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256)]
+    sizes = [letters * sites for sites in SITES]
     best = min((n for n in sizes if n <= most), key=seconds, default=1)
     return min(most, letters * program.request.tile) or max(1, best)
 
