@@ -207,8 +207,8 @@ def positions(band: Band, where: Array, letters: int) -> tuple[dict[str, Array],
         at["first"][i, here] = np.minimum(first, starts.shape[1] - most) * letters
         at["from"][i, here] = begins
         at["position"][i, here] = np.minimum(begins, length - block)
-    every = [begins.tolist() == list(range(0, length, block)) for begins, _, _ in found]
-    ordered = int(all(every) and length % block == 0)
+    every = all(len(begins) == len(blocks) for begins, _, _ in found)
+    ordered = int(every and length % block == 0)
     sizes = {"most": most * letters, "block": block, "grain": grain, "ordered": ordered}
     named = {f"{band.key}_{name}": table.astype(np.int32) for name, table in at.items()}
     return named, {f"{band.key}_{name}": size for name, size in sizes.items()}

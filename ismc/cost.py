@@ -240,11 +240,9 @@ def _toom(width: int, size: int, channels: int, filters: int, weights: int, writ
     found = toom(width, size)
     operations = 2 * channels * filters * found.products
     values = found.groups * (found.positions + found.taps - 1)
-    between = 2 * found.products * filters + values * channels
+    between = 2 * found.products * filters + values * channels  # products, coefficients, sums
     seconds = operations / rates().gemm + between / rates().elements
-    coefficients = found.products * filters  # as many as products
-    temporary = 4 * (values * channels + found.products * filters + coefficients) + 2 * written
-    return Cost(operations, seconds, temporary, 2 * weights)
+    return Cost(operations, seconds, 4 * between + 2 * written, 2 * weights)
 
 
 def _pairs(

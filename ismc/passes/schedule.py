@@ -219,7 +219,7 @@ def _mutants(program: Program, low: Lowering, spent: list[cost.Cost]) -> int:
     weights = sum(found.weights for found in spent)
     rates = cost.rates()
     once, late = _recurrences(program)
-    all_mutants = letters * len(program.request.sites)
+    all_mutants = _all_mutants(program)
     cache = rates.cache * (CORES if _alone(program, spent) else 1)
 
     def seconds(count: int) -> float:
@@ -234,8 +234,12 @@ def _mutants(program: Program, low: Lowering, spent: list[cost.Cost]) -> int:
 
 def _alone(program: Program, spent: list[cost.Cost]) -> bool:
     """Whether a sequence takes so little that its tiles are not computed beside others."""
-    all_mutants = _letters(program) * len(program.request.sites)
-    return sum(found.seconds for found in spent) * all_mutants < 2 * cost.WORTH
+    return sum(found.seconds for found in spent) * _all_mutants(program) < 2 * cost.WORTH
+
+
+def _all_mutants(program: Program) -> int:
+    """How many mutants a one-hot sequence has."""
+    return _letters(program) * len(program.request.sites)
 
 
 def _letters(program: Program) -> int:
