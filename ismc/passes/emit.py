@@ -109,10 +109,7 @@ def _on_slab(low: Lowering, layer: Layer, rule: Rule) -> None:
     """A non-linear layer of one operand: the reference is added back."""
     (source,), extent = layer.inputs, low.program.extents[layer.name]
     reads = extent.read_by(rule.window)
-    s = low.slab(source, reads)
-    if rule.outside is not None:
-        s = low.bind(layer.name, "s", s, (reads.width, *low.program.graph[source].shape[1:]))
-        s = low.clean(source, s, reads, rule.outside)
+    s = low.filled(layer, source, low.slab(source, reads), reads)
     if rule.on_slab == IDENTITY:
         low.define(layer, s, extent)
         return

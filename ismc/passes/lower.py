@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ismc.ir import Layer
+from ismc.passes.beyond import Beyond, beyond_the_ends, is_cleared, needs_reference
 from ismc.passes.program import Form, Program
 from ismc.plan import Apply, Band, Name, Offset, Size, Step, Term, Weights
 from ismc.rules import Expr
@@ -140,7 +142,24 @@ class Lowering:
             return Apply("item", (*operands, *expr.args))
         return Apply(expr.fn, (*operands, *weights, *expr.args), tuple(expr.kwargs.items()))
 
-    def clean(self, name: str, v: Term, spans: Spans, fill: float = 0.0) -> Term:
+    @cached_property
+    def beyond(self) -> dict[str, Beyond]:
+        """What each value holds beyond the ends of the sequence."""
+        return beyond_the_ends(self.program)
+
+    def filled(self, layer: Layer, source: str, s: Term, spans: Spans) -> Term:
+        """The slab that a layer reads, with what it may meet beyond the ends."""
+        rule, tail = self.program.rules[layer.name], _tail(self.program, source)
+        given = self.beyond.get(source, Beyond.REFERENCE)
+        if rule.outside is not None:
+            s = self.bind(layer.name, "s", s, (spans.width, *tail))
+            return self.clean(source, s, spans, rule.outside)
+        if needs_reference(rule) and given is not Beyond.REFERENCE:
+            s = self.bind(layer.name, "s", s, (spans.width, *tail))
+            return self.clean(source, s, spans, self._windows(source, spans))
+        return s
+
+    def clean(self, name: str, v: Term, spans: Spans, fill: float | Term = 0.0) -> Term:
         """``v`` with ``fill`` where it hangs over the ends of the sequence."""
         length = self.program.graph[name].length
         if not spans.hangs_over(Span(0, length)):
@@ -155,7 +174,7 @@ class Lowering:
         return self.step(name, prefix, term, ("N", *tail), (name, prefix, object()))
 
     def _define(self, name: str, prefix: str, term: Term, spans: Spans, key: Any) -> Name:
-        if prefix == "d" and self._must_be_clean(name):
+        if prefix == "d" and is_cleared(self.program, name, self.beyond[name]):
             if not isinstance(term, Name):
                 term = self._fresh(name, prefix, term, spans)
             term = self.clean(name, term, spans)
@@ -174,19 +193,6 @@ class Lowering:
         self.steps.append(Step(target, term, shape, name))
         self.made[key] = Name(target)
         return self.made[key]
-
-    def _must_be_clean(self, name: str) -> bool:
-        """Whether a reader would see what hangs over the ends."""
-        program = self.program
-        for reader in program.graph.consumers(name):
-            rule = program.rules.get(reader.name)
-            if reader.name not in program.forms or rule is None:
-                continue
-            if program.forms[reader.name] is Form.DIFFERENCE and rule.outside is not None:
-                return True
-            if rule.stop is not None and rule.stop.fn == "mean_stop":
-                return True
-        return False
 
     def _base(self, name: str, extent: Spans) -> Term:
         """The reference under a slab; named where a reader applies its function to it again."""

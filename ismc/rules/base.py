@@ -73,6 +73,8 @@ class Rule:
         lookup: whether mutants read its reference value alone.
         needs: the positions that a stop reads, if not all.
         layout: ``"conv"`` when the schedule chooses the form of the product.
+        wild: whether ordinary values may become huge, infinite or NaN: an exponential, a logarithm,
+            a quotient, a constant such as ``-1e9``, or a function that is not known.
     """
 
     role: Role
@@ -90,6 +92,7 @@ class Rule:
     lookup: bool = False
     needs: Span | None = None
     layout: str = ""
+    wild: bool = False
 
     def __post_init__(self) -> None:
         if self.linear and self.difference is None and self.role is not Role.STOP:
@@ -266,6 +269,7 @@ def checked(found: Rule, node: Node) -> Rule:
     out, length = node.layer.length, node.inputs[0].length
     if found.positional and found.on_slab.fn == "layer":
         return stop("its weights have a row for each position")
+    found = replace(found, wild=True)
     if found.role is Role.STOP or found.outside is not None:
         return found
     padded = unpadded(-inf, found.window, length, out)

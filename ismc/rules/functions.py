@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from ismc.ir import Operand
 from ismc.rules.base import IDENTITY, THE_LAYER, Example, Expr, Node, Role, Rule, describe, stop
 from ismc.rules.merge import apart, concatenated, merged
@@ -33,6 +35,34 @@ ALONG = (
     "Logsumexp", "Max", "Median", "Min", "Norm", "Normalize", "Prod", "Quantile", "Roll",
     "Softmax", "Sort", "Sparsemax", "Std", "Take", "Var",
 )  # fmt: skip
+UNBOUNDED = ("Cumprod", "Normalize", "Prod")
+WILD = (
+    "Arccos", "Arccosh", "Arcsin", "Arctanh", "Cosh", "Erfinv", "Exp", "Exp2", "Expm1",
+    "FloorDivide", "Log", "Log10", "Log1p", "Log2", "Mod", "Power", "Reciprocal", "Rsqrt", "Sinh",
+    "Sqrt", "Tan",
+)  # fmt: skip
+LARGE = 1e4  # a constant beyond it is wild
+POWERS = (1, 2, 3, 4)
+
+
+def is_wild(node: Node) -> bool:
+    """Whether a function, or a constant of it, may make huge or infinite numbers."""
+    constants = _constants(node)
+    if any(np.size(c) and not np.abs(np.asarray(c)).max() <= LARGE for c in map(_number, constants)):
+        return True
+    if node.layer.title == "Power":
+        return not any(np.ndim(c) == 0 and c in POWERS for c in map(_number, constants))
+    divides = "Divide" in node.layer.title and isinstance(node.config["args"][-1], Operand)
+    return divides or node.layer.title in WILD
+
+
+def _number(constant: Any) -> Any:
+    """The numbers of a constant; nothing where it has none."""
+    try:
+        found = np.asarray(constant)
+    except (TypeError, ValueError):
+        return np.zeros(0)
+    return found if found.dtype.kind in "biuf" else np.zeros(0)
 
 
 def _constants(node: Node) -> list[Any]:
@@ -57,7 +87,7 @@ def _clash(node: Node) -> Rule | None:
 
 def _elementwise(node: Node) -> Rule:
     several = len(node.inputs) > 1
-    return Rule(Role.AGGREGATE if several else Role.SEE_THROUGH)
+    return Rule(Role.AGGREGATE if several else Role.SEE_THROUGH, wild=is_wild(node))
 
 
 @describe(
@@ -98,7 +128,7 @@ def add(node: Node) -> Rule:
         return _clash(node) or _elementwise(node)
     negative = minus and not isinstance(node.config["args"][0], Operand)
     change = Expr("negative") if negative else IDENTITY
-    return Rule(Role.SEE_THROUGH, linear=True, difference=change)
+    return Rule(Role.SEE_THROUGH, linear=True, difference=change, wild=is_wild(node))
 
 
 @describe(
@@ -123,7 +153,7 @@ def scale(node: Node) -> Rule:
     below = "Divide" in node.layer.title and not isinstance(node.config["args"][0], Operand)
     if below:
         return _elementwise(node)
-    return Rule(Role.SEE_THROUGH, linear=True, difference=THE_LAYER)
+    return Rule(Role.SEE_THROUGH, linear=True, difference=THE_LAYER, wild=is_wild(node))
 
 
 @describe(
@@ -140,7 +170,7 @@ def along(node: Node) -> Rule:
     """A function along some axes: see-through unless positions are among them."""
     axes = _axes(node)
     if axes and not {0, 1} & set(axes) and len(node.layer.shape) > 1:
-        return Rule(Role.SEE_THROUGH)
+        return Rule(Role.SEE_THROUGH, wild=node.layer.title in UNBOUNDED)
     if node.layer.title == "Max" and axes == (1,) and node.rank == 3:
         kwargs = {"keepdims": bool(node.config["keepdims"])}
         if node.config.get("initial") is None:

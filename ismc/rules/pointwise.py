@@ -26,7 +26,8 @@ def activation(node: Node) -> Rule:
         return stop(f"{name} over the positions")
     if not node.config.get("pointwise", True):
         return stop("its activation function looks at other positions")
-    return Rule(Role.SEE_THROUGH, reference=Expr(name) if name in NAMES else THE_LAYER)
+    wild = name == "exponential" or "pointwise" in node.config  # then it is the user's
+    return Rule(Role.SEE_THROUGH, reference=Expr(name) if name in NAMES else THE_LAYER, wild=wild)
 
 
 @describe(
@@ -106,7 +107,7 @@ def masking(_: Node) -> Rule:
 @describe("TimeDistributed", examples=[])
 def time_distributed(_: Node) -> Rule:
     """A layer that is applied to each position by itself."""
-    return Rule(Role.SEE_THROUGH)
+    return Rule(Role.SEE_THROUGH, wild=True)
 
 
 @describe("EinsumDense", examples=[Example({"equation": "blc,cd->bld", "output_shape": [12, 3]})])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 import tensorflow as tf
 
@@ -213,10 +214,10 @@ def global_max_stop(r: Tensor, s: Tensor, starts: Tensor, *, keepdims: bool = Fa
         keepdims: whether the answer is ``[N, 1, C]``.
     """
     length, width = r.shape[1], s.shape[1]
-    edge = tf.fill([r.shape[0], 1, *r.shape[2:]], r.dtype.min)
+    edge = tf.fill([r.shape[0], 1, *r.shape[2:]], -inf)
     before = tf.concat([edge, _running_max(r)], 1)
     after = tf.concat([_running_max(r[:, ::-1])[:, ::-1], edge], 1)
-    here = tf.reduce_max(inside(s, starts, length, s.dtype.min), 1, keepdims=True)
+    here = tf.reduce_max(inside(s, starts, length, -inf), 1, keepdims=True)
     left = windows(before, tf.maximum(starts, 0), 1)
     right = windows(after, tf.minimum(starts + width, length), 1)
     most = tf.maximum(here, tf.maximum(left, right))

@@ -77,7 +77,7 @@ def overwrite(r: Tensor, s: Tensor, starts: Tensor) -> Tensor:
     return _over(per_mutant(r, s.shape[0]), s, starts, r.shape[1])
 
 
-def inside(v: Tensor, starts: Tensor, length: int, fill: float = 0.0) -> Tensor:
+def inside(v: Tensor, starts: Tensor, length: int, fill: float | Tensor = 0.0) -> Tensor:
     """``v`` where its positions are those of a sequence of ``length``, else ``fill``."""
     position = _spread(starts[:, None] + _counted(v.shape[1]), v.shape[0])
     return tf.where(_like((position >= 0) & (position < length), v), v, tf.cast(fill, v.dtype))
