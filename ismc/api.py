@@ -151,9 +151,10 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         with using_rates(calibrate()):
             program, compiled = tune(program, finish, Trials(), autotune_seconds)
     else:
-        _, compiled = finish(program)
+        program, compiled = finish(program)
     store = opened(cache)
-    key = program_key(lowered, program.request, compiled.plan, score) if store else ""
+    asked = replace(program.request, outputs=request.outputs)
+    key = program_key(lowered, asked, compiled.plan, score) if store else ""
     compiled = replace(compiled, devices=spread, store=store, key=key)
     if not verify or compiled.measured.naive_is_faster:
         return compiled

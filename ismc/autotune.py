@@ -79,7 +79,7 @@ def autotune(
         seconds: after which nothing new is tried.
 
     Returns:
-        The flat program with the choice in its request, and the compiled form with what was
+        The program with the choice in its request and its plan, and the compiled form with what was
         measured.
     """
     predicted = assemble(program)
@@ -93,9 +93,10 @@ def autotune(
         choice, measured = found
         cache.remember("plan", key, asdict(choice) | {"measured": asdict(measured)})
     choice, measured = found
-    program = chosen(program, choice)
-    _, compiled = predicted if choice == Choice() else assemble(program)
-    return program, replace(compiled, measured=measured)
+    planned, compiled = (
+        predicted if choice == Choice() else assemble(chosen(program, choice))
+    )
+    return planned, replace(compiled, measured=measured)
 
 
 def chosen(program: Program, choice: Choice) -> Program:

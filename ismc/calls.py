@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -16,10 +17,11 @@ from ismc.explain import timing
 from ismc.inputs import named_inputs, replacement
 from ismc.letters import Letters, every_block, every_letter, written
 from ismc.modules import Loaded, Run, Runtime
-from ismc.mutants import scanned
+from ismc.mutants import at_places, scanned
 from ismc.parts import answered
 from ismc.plan import UNMEASURED, Measured, Signature
 from ismc.progress import progress
+from ismc.recompute import recomputed
 from ismc.results import Results
 from ismc.scores.letters import needs_every_letter, present
 
@@ -45,6 +47,7 @@ class ISM(Results):
         devices: names of the devices that sequences are spread over, if there are several.
         tile: sites of one tile, or 0 for the plan's choice.
         threads: how many parts of the sites are computed side by side, at most.
+        tally: how many mutants the model itself computed so far, as differences lost their digits.
     """
 
     source: str
@@ -55,6 +58,7 @@ class ISM(Results):
     tile: int = 0
     threads: int = 1
     programs: dict[Any, Any] = field(default_factory=dict)
+    tally: Counter[str] = field(default_factory=Counter)
 
     def __repr__(self) -> str:
         length, channels = self.input_shape
@@ -172,8 +176,8 @@ class ISM(Results):
     def _all(self, inputs: Inputs, letters: Letters, sites: Sites = None) -> list[Any]:
         """Every mutant of every sequence, one ``[B, S, A or C, *output]`` per output.
 
-        Sequences with NaN or infinity go to the naive program: a difference cannot undo them.
-        Where ``sites`` are given, by number, the answers of others may be anything.
+        Sequences with NaN or infinity go to the naive program: a difference cannot undo them; so do
+        single mutants that tell that they lost too many digits. Where ``sites`` are given, by number, the answers of others may be anything.
         """
         count = len(inputs[self.plan.sequence])
         if not count:
@@ -195,6 +199,14 @@ class ISM(Results):
         return [self.runtime.take(y, order) for y in found]
 
     def _chunks(self, inputs: Inputs, letters: Letters, sites: Sites = None) -> list[Any]:
+        """Calls of the program, and of the model for mutants that lost too many digits."""
+        ys = self._answered(inputs, letters, sites)
+        if not self.plan.guard:
+            return ys
+        *ys, lost = ys
+        return recomputed(self, ys, np.asarray(lost) > 0, inputs, letters, sites)
+
+    def _answered(self, inputs: Inputs, letters: Letters, sites: Sites = None) -> list[Any]:
         """Calls of the program for as many sequences as it is compiled for."""
         count = len(inputs[self.plan.sequence])
         parts = []
@@ -254,6 +266,15 @@ class ISM(Results):
             for i in range(0, count, BATCHES[-1])
         ]
         return [self.runtime.concat(ys) for ys in zip(*parts, strict=True)]
+
+    def at_places(
+        self, inputs: Inputs, mutants: Sequence[tuple[int, int, int, Array]]
+    ) -> list[Array]:
+        """Some mutants, computed by the model and scored; see `ismc.mutants.at_places`."""
+        return at_places(
+            inputs, self.plan.sequence, mutants, BATCHES[-1],
+            lambda batch: [np.array(y) for y in self._answers(batch)], self.scored,
+        )  # fmt: skip
 
     def _answers(self, inputs: Inputs) -> list[Any]:
         """The model's outputs for at most as many sequences as one call of it takes."""

@@ -159,14 +159,17 @@ class CompiledISM(ISM):
         order, spans, *tiles = flat
         return x, given, turn, block, weights, at, order, spans[:, 0], *tiles
 
-    def program(self, letters: Letters, batch: int, found: Arrangement) -> Any:
-        """The generated program for tiles of one size."""
+    def program(
+        self, letters: Letters, batch: int, found: Arrangement, build: Any = None
+    ) -> Any:
+        """The generated program for tiles of one size; ``build`` may be another form of it."""
         mutants = batch * found.sites * letters.count
         show("program.py", self.source)
-        return self.build(
+        results = result_shapes(self.plan, self.score, mutants)
+        return (build or self.build)(
             mutants,
             [[mutants, *step.shape[1:]] for step in self.plan.handed]
-            or result_shapes(self.plan, self.score, mutants),
+            or [*results, *([[mutants]] if self.plan.guard else [])],
             found.sizes,
             letters.count,
             letters.turned,
@@ -179,7 +182,11 @@ class CompiledISM(ISM):
         if not letters.saturates:
             return ys
         *_, spans, _, _ = flat
-        return finished(self.score, ys, flat[0], spans, self.plan.width, letters.turned)
+        count = len(self.plan.outputs)
+        done = finished(
+            self.score, ys[:count], flat[0], spans, self.plan.width, letters.turned
+        )
+        return [*done, *ys[count:]]
 
     def _flat_model(self, batch: int, *flat: Any) -> list[Any]:
         del batch

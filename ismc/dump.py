@@ -1,4 +1,7 @@
-"""``ISMC_DUMP=dir`` writes what each stage made, ``ISMC_DEBUG=1`` prints it; both only look."""
+"""``ISMC_DUMP=dir`` writes what each stage made, ``ISMC_DEBUG=1`` prints it; both only look.
+
+``ISMC_CHECK=1`` has every value inside of a program compared with the model's; see `ismc.verify`.
+"""
 
 from __future__ import annotations
 
@@ -19,3 +22,8 @@ def show(name: str, stage: object) -> None:
         (Path(directory) / name).write_text(text if text.endswith("\n") else text + "\n")
     if printed:
         sys.stderr.write(f"--- {name}\n{text}\n")
+
+
+def is_checked() -> bool:
+    """Whether verification looks at every value inside of a program."""
+    return os.environ.get("ISMC_CHECK", "0") not in ("", "0")

@@ -189,6 +189,8 @@ class Plan:
         handed: the values of a tile that ``rest`` takes, if there is a rest.
         rest: assignments after the loop, for all mutants at once.
         results: the values that are returned, one per output.
+        guard: the value that tells which mutants lost digits and have to be computed by the model
+            itself, if there are wild values; it is returned behind the results.
         offsets: per-site offsets by key.
         bands: kernel rows by key.
         active: the sites that change an output at all, in tile order.
@@ -218,6 +220,7 @@ class Plan:
     handed: tuple[Step, ...] = ()
     rest: tuple[Step, ...] = ()
     written: tuple[tuple[str, ...], ...] = ()
+    guard: str = ""
     minimum: int = 0
 
     @cached_property

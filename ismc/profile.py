@@ -178,6 +178,7 @@ def _part(ism: CompiledISM, end: int | None) -> CompiledISM:
         rest=(*done[loop:], answer) if behind else (),
         results=("y",),
         references=("q",),
+        guard="",
         scored=False,
     )
     source = render(part)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
+from ismc.dump import is_checked
 from ismc.errors import VerificationError
-from ismc.frontend import evaluate
 from ismc.inputs import random_inputs
+from ismc.intermediates import first_fault
 from ismc.letters import every_letter
 from ismc.oracle import NaiveISM
 from ismc.tolerance import exceeds
@@ -34,12 +33,16 @@ def verify(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
     the model's output where a score is a small difference of large numbers. A score may magnify
     rounding, as a logarithm does near 0: then it may be off by what rounding makes of it.
 
+    With ``ISMC_CHECK=1`` every value inside of the program is compared too; see
+    `ismc.intermediates`.
+
     Raises:
         VerificationError: names the output, the worst site and the first layer that differs.
     """
     plan = compiled.plan
     chosen, inputs, nest, oracle = _trial(compiled, seed)
-    got = compiled.at_sites(inputs, every_letter(inputs, compiled.plan), chosen)
+    letters = every_letter(inputs, plan)
+    got = compiled.at_sites(inputs, letters, chosen)
     want = compiled.flat(oracle.saturate(nest))
     raw = compiled.flat(oracle.reference(nest))
     for i, name in enumerate(compiled.output_names):
@@ -50,15 +53,22 @@ def verify(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
             worst = exceeds(_towards(true, ours, _magnified(compiled, seed)[i]), true, scale)
         if worst is None:
             continue
-        b, s, a = worst[:3]
-        site = plan.sites[chosen[s]]
-        layer = first_difference(compiled, program, inputs, b, site, a)
+        _, s, a = worst[:3]
+        fault = first_fault(compiled, program, inputs, letters, chosen)
+        layer = fault.layer if fault else compiled.chosen[i]
         raise VerificationError(
-            f"The compiled program gives {ours[worst]:.6g} for output {name!r} at site {site}, "
-            f"letter {a}, where the model gives {true[worst]:.6g}; the first layer that differs "
-            f"is {layer!r}.",
+            f"The compiled program gives {ours[worst]:.6g} for output {name!r} at site "
+            f"{plan.sites[chosen[s]]}, letter {a}, where the model gives {true[worst]:.6g}; the "
+            f"first layer that differs is {layer!r}.",
             hint=f"Compile with stop_at={layer!r} for exact answers, and report the layer.",
         )
+    if is_checked():
+        fault = first_fault(compiled, program, inputs, letters, chosen)
+        if fault is not None:
+            raise VerificationError(
+                f"In the compiled program {fault}.",
+                hint=f"Compile with stop_at={fault.layer!r}, and report the layer.",
+            )
 
 
 def rounding_error(compiled: CompiledISM, seed: int = 0) -> float:
@@ -119,39 +129,3 @@ def _trial(
         batch_size=BATCH,
     ).only(compiled.chosen, compiled.structure)
     return chosen, inputs, nest, oracle
-
-
-def first_difference(
-    compiled: CompiledISM,
-    program: Program,
-    inputs: Mapping[str, Array],
-    row: int,
-    site: tuple[int, int],
-    letter: int,
-) -> str:
-    """The first layer whose mutated value differs from the layer's own on the mutated input."""
-    from ismc.api import assemble
-    from ismc.window import Span
-
-    one = {name: value[row : row + 1].copy() for name, value in inputs.items()}
-    nest = tf.nest.map_structure(lambda name: one[name], compiled.model.inputs)
-    block = np.eye(compiled.plan.sequence_shape[1], dtype=np.float32)[letter]
-    mutated = {name: value.copy() for name, value in one.items()}
-    mutated[compiled.plan.sequence][:, site[0] : site[1]] = block
-    tensors = {name: tf.constant(value) for name, value in mutated.items()}
-    outputs = program.request.outputs
-    truth = evaluate(program.graph, outputs, tensors, compiled.model.variables)
-    varying = program.graph.descendants(program.request.sequence)
-    for layer in program.graph:
-        if layer.name not in truth or layer.name not in varying or not layer.inputs:
-            continue
-        request = replace(
-            program.request, sites=(Span(*site),), outputs=(layer.name,), scored=False
-        )
-        part = assemble(type(program)(program.graph, request), compiled.model, (layer.name,))
-        if not isinstance(truth[layer.name], tf.Tensor):
-            continue
-        found = part.flat(part(nest, block))[0].numpy()[:, 0]
-        if exceeds(found, truth[layer.name].numpy()) is not None:
-            return layer.name
-    return outputs[0]

@@ -147,7 +147,11 @@ class _Served(tf.Module):
         for (begin, end), tables in zip(found.parts, tables_of(found), strict=True):
             ys = self._compiled(module, [*arguments, *map(tf.constant, tables)])
             parts.append([y[0, : end - begin] for y in ys])
-        return [tf.concat(ys, 0) for ys in zip(*parts, strict=True)]
+        joined = [tf.concat(ys, 0) for ys in zip(*parts, strict=True)]
+        if not plan.guard:
+            return joined
+        *joined, lost = joined
+        return [_unless(lost > 0, y) for y in joined]
 
     def _compiled(self, module: Module, arguments: list[Any]) -> list[tf.Tensor]:
         run = tf.function(lambda *given: call(module, given), jit_compile=True, autograph=False)
@@ -155,3 +159,9 @@ class _Served(tf.Module):
         for y, spec in zip(found, module.results, strict=True):
             y.set_shape(spec.shape)
         return found
+
+
+def _unless(lost: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """Answers ``[S, A, ...]`` with NaN for mutants that lost too many digits."""
+    there = tf.reshape(lost, [*lost.shape, *[1] * (y.shape.rank - 2)])
+    return tf.where(there, tf.constant(float("nan"), y.dtype), y)

@@ -77,7 +77,7 @@ def view(plan: Plan) -> View:
         tile=_segments(plan),
         handed=", ".join(step.target for step in plan.handed),
         rest=tuple(Statement(_lines(s, 12)) for s in plan.rest),
-        results=tuple(_result(plan, i) for i in range(len(plan.outputs))),
+        results=(*(_result(plan, i) for i in range(len(plan.outputs))), *_guard(plan)),
     )
 
 
@@ -89,6 +89,16 @@ def _result(plan: Plan, index: int) -> Result:
         unchanged = f"score({reference}, {reference})"
     name = plan.outputs[index][0]
     return Result(name, f"y{index} = {mutant}", f"q{index} = {unchanged}", index)
+
+
+def _guard(plan: Plan) -> tuple[Result, ...]:
+    """What tells which mutants lost digits, returned as one more output."""
+    if not plan.guard:
+        return ()
+    index = len(plan.outputs)
+    unchanged = f"q{index} = tf.zeros([x.shape[0]])"
+    name = "mutants that the model itself must compute"
+    return (Result(name, f"y{index} = {plan.guard}", unchanged, index),)
 
 
 def _context(plan: Plan, index: int) -> str:

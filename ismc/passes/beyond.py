@@ -88,19 +88,25 @@ def _of_difference(program: Program, name: str, found: dict[str, Beyond]) -> Bey
         return Beyond.REFERENCE
     rule = program.rules[name]
     taken = max(of_difference(program, source, found) for source in layer.inputs)
-    return taken if rule.window.pointwise and not rule.shifts else Beyond.ORDINARY
+    return taken if _stays(program, layer, rule) else Beyond.ORDINARY
 
 
 def _of_slab(program: Program, layer: Layer, rule: Rule, found: dict[str, Beyond]) -> Beyond:
     if not program.extents[layer.name].hangs_over(_inside(layer)):
         return Beyond.REFERENCE
     taken = max(found.get(source, Beyond.REFERENCE) for source in layer.inputs)
-    if rule.window.pointwise and not rule.shifts:
+    if _stays(program, layer, rule):
         return Beyond.ANYTHING if rule.wild and taken else taken
     padded = rule.outside is not None
     if rule.wild or (isinf(rule.outside) if padded else taken is Beyond.ANYTHING):
         return Beyond.ANYTHING
     return Beyond.ORDINARY
+
+
+def _stays(program: Program, layer: Layer, rule: Rule) -> bool:
+    """Whether each position comes from itself alone, and the ends are those of the operands."""
+    ends = {program.graph[name].length for name in layer.inputs} <= {1, layer.length}
+    return rule.window.pointwise and not rule.shifts and ends
 
 
 def _inside(layer: Layer) -> Span:

@@ -202,6 +202,9 @@ def _stop(low: Lowering, layer: Layer, rule: Rule) -> None:
                 (spans.width, *low.program.graph[source].shape[1:]),
             )
             term = Apply("global_max_stop", (low.reference(source), s, starts), kwargs)
+        elif rule.stop.fn == "mean_stop" and source in low.program.wild:
+            s = low.slab(source, spans)
+            term = Apply("sum_stop", (low.reference(source), s, starts), kwargs)
         elif rule.stop.fn == "mean_stop":
             args = (low.reference(layer.name), low.difference(source))
             term = Apply("mean_stop", args, kwargs)
@@ -211,7 +214,9 @@ def _stop(low: Lowering, layer: Layer, rule: Rule) -> None:
             term = Apply("recurrent_stop", args, kwargs)
         else:
             term = _dense(low, layer, source, spans, starts)
-    low.step(layer.name, "f", term, ("N", *layer.shape), key)
+    f = low.step(layer.name, "f", term, ("N", *layer.shape), key)
+    if rule.stop is not None and rule.stop.fn == "dense_stop":
+        low.guard_of(layer.name, "cancelled_whole", Apply("per_mutant", (low.reference(layer.name), N)), f)
 
 
 def _dense(low: Lowering, layer: Layer, source: str, spans: Spans, starts: Term) -> Term:

@@ -21,7 +21,8 @@ import numpy as np
 
 from ismc.ir import Layer
 from ismc.passes.beyond import Beyond, beyond_the_ends, is_cleared, needs_reference
-from ismc.passes.program import Form, Program
+from ismc.passes.program import Form, Held, Program
+from ismc.passes.wild import told_apart_by_ratio
 from ismc.plan import Apply, Band, Name, Offset, Size, Step, Term, Weights
 from ismc.rules import Expr
 from ismc.rules.base import IDENTITY
@@ -43,6 +44,8 @@ class Lowering:
     references: set[str] = field(default_factory=set)
     made: dict[tuple[str, str, Any], Name] = field(default_factory=dict)
     kernels: list[Step] = field(default_factory=list)
+    guards: list[Term] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
 
     # --- forms of one value -------------------------------------------------------------------
@@ -61,7 +64,7 @@ class Lowering:
             spans = self.program.spans[name]
             slab = self.slab(name, spans)
             term = Apply("-", (slab, self._unchanged(name, spans)))
-            self._define(name, "d", term, spans, key)
+            self.guard_of(name, "not_finite", self._define(name, "d", term, spans, key))
         return self.made[key]
 
     def slab(self, name: str, extent: Spans) -> Term:
@@ -79,7 +82,8 @@ class Lowering:
         if key not in self.made:
             d, there = self.difference(name), self.program.spans[name]
             term = Apply("+", (self._base(name, extent), self.moved(d, there, extent)))
-            self._define(name, "s", term, extent, key)
+            s = self._define(name, "s", term, extent, key)
+            self.guard_of(name, "cancelled", self._windows(name, extent), s)
         return self.made[key]
 
     def full(self, name: str) -> Term:
@@ -90,7 +94,7 @@ class Lowering:
         reference = self.reference(name)
         if form is Form.REFERENCE:
             term = Apply("per_mutant", (reference, N))
-        elif self.program.graph[name].dtype != "float32":
+        elif form is Form.SLAB or self.program.graph[name].dtype != "float32":
             spans = self.program.spans[name]
             starts = self.offset(name, spans.starts)
             term = Apply("overwrite", (reference, self.slab(name, spans), starts))
@@ -98,7 +102,10 @@ class Lowering:
             starts = self.offset(name, self.program.spans[name].starts)
             term = Apply("expand", (reference, self.difference(name), starts))
         layer = self.program.graph[name]
-        return self.step(name, "f", term, ("N", *layer.shape), key)
+        f = self.step(name, "f", term, ("N", *layer.shape), key)
+        if form is Form.DIFFERENCE:
+            self.guard_of(name, "cancelled", Apply("per_mutant", (reference, N)), f)
+        return f
 
     def turned_kernel(self, layer: Layer, how: str, *known: int) -> Name:
         """The kernel of a convolution as products take it, made before the loop by ``how``."""
@@ -180,8 +187,35 @@ class Lowering:
             term = self.clean(name, term, spans)
         if isinstance(term, Name):
             self.made[key] = term
-            return term
-        return self.step(name, prefix, term, ("N", spans.width, *_tail(self.program, name)), key)
+        else:
+            shape = ("N", spans.width, *_tail(self.program, name))
+            term = self.step(name, prefix, term, shape, key)
+        form = Form.DIFFERENCE if prefix == "d" else Form.SLAB
+        self.held.append(Held(term.name, name, form, spans, self._state(name, prefix)))
+        return term
+
+    def _state(self, name: str, prefix: str) -> Beyond:
+        """What a value, or its difference, holds beyond the ends."""
+        found = self.beyond[name]
+        cleared = prefix == "d" and is_cleared(self.program, name, found)
+        return Beyond.REFERENCE if cleared else found
+
+    def guard_of(self, name: str, how: str, *operands: Term) -> None:
+        """Has each mutant tell whether a wild value lost too many digits in it."""
+        if name not in self.program.wild:
+            return
+        if how == "cancelled" and not told_apart_by_ratio(self.program, name):
+            usual = Step(f"t{self.index(name)}", Apply("typical", (self.reference(name),)), ("B",))
+            if usual not in self.kernels:
+                self.kernels.append(usual)
+            operands = (*operands, Name(usual.target))
+        self.guards.append(self.bind(name, "g", Apply(how, operands), ()))
+
+    def guard(self) -> str:
+        """The name of what tells which mutants the model itself must compute, if anything."""
+        if not self.guards:
+            return ""
+        return self.bind(self.program.request.sequence, "lost", Apply("either", tuple(self.guards)), ()).name
 
     def _fresh(self, name: str, prefix: str, term: Term, spans: Spans) -> Name:
         shape = ("N", spans.width, *_tail(self.program, name))
@@ -192,6 +226,8 @@ class Lowering:
         target = self._unique(f"{prefix}{self.program.live.index(name)}")
         self.steps.append(Step(target, term, shape, name))
         self.made[key] = Name(target)
+        if prefix == "f":
+            self.held.append(Held(target, name, Form.FULL))
         return self.made[key]
 
     def _base(self, name: str, extent: Spans) -> Term:

@@ -55,6 +55,25 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Held:
+    """A value of a layer in the program of a tile; see `ismc.intermediates`.
+
+    Attributes:
+        target: the name that it has in the source.
+        layer: whose value it is.
+        form: as a difference, a slab, or in full.
+        spans: where it is held, for each site; nothing if in full.
+        beyond: what it holds beyond the ends, as `ismc.passes.beyond.Beyond` counts.
+    """
+
+    target: str
+    layer: str
+    form: Form
+    spans: Spans | None = None
+    beyond: int = 0
+
+
+@dataclass(frozen=True)
 class Program:
     """A graph, a request, and the facts that the passes have found so far."""
 
@@ -62,11 +81,13 @@ class Program:
     request: Request
     live: tuple[str, ...] = ()
     rules: Mapping[str, Rule] = field(default_factory=dict)
+    wild: frozenset[str] = frozenset()
     forms: Mapping[str, Form] = field(default_factory=dict)
     need: Mapping[str, Span] = field(default_factory=dict)
     spans: Mapping[str, Spans] = field(default_factory=dict)
     extents: Mapping[str, Spans] = field(default_factory=dict)
     plan: Plan | None = None
+    held: tuple[Held, ...] = ()
 
     def knowing(self, **facts: object) -> Program:
         """The program with more facts."""

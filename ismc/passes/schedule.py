@@ -2,7 +2,7 @@
 
 Before: spans and forms of every value
 After:  ``Plan``: steps, offsets, tile size, and what each layer costs here and in the naive program
-Needs:  every fact. Sets: ``plan``.
+Needs:  every fact. Sets: ``plan``, ``held``.
 
 The tile is as large as the cache allows, for what a tile writes must still be there when it is
 read, unless weights are so large that reading them for few mutants costs more.
@@ -44,20 +44,23 @@ def schedule(program: Program) -> Program:
     for name in request.outputs:
         results.append(low.bind(name, "y", low.full(name), graph[name].shape).name)
         low.references.add(name)
+    guard = low.guard()
     reference = reference_steps(program, low.references)
     active = _active(program)
     rows = len(active) * graph[request.sequence].shape[-1] if active else 0
-    parts = divide(low.steps, results, low.bands, rows, request.memory * 3 // 4)
+    answers = [*results, guard] if guard else results
+    parts = divide(low.steps, answers, low.bands, rows, request.memory * 3 // 4)
     tile, handed, rest = parts or (tuple(low.steps), (), ())
     tile, rest, kernels = (
         rounding(steps, request.precision) for steps in (tile, rest, low.kernels)
     )
-    tile, written = enclose(tile, [step.target for step in handed] or results)
+    tile, written = enclose(tile, [step.target for step in handed] or answers)
     bands = [replace(band, by_position=parts is not None) for band in low.bands]
     lines = tuple(_line(program, name, *costs[name]) for name in program.live)
     spent = [found for _, found in costs.values()]
     inputs = tuple((name, graph[name].shape) for name in graph.inputs)
     return program.knowing(
+        held=tuple(low.held),
         plan=Plan(
             model=graph.name,
             sequence=request.sequence,
@@ -71,6 +74,7 @@ def schedule(program: Program) -> Program:
             rest=rest,
             written=written,
             results=tuple(results),
+            guard=guard,
             references=tuple(reference_name(program, name).name for name in request.outputs),
             offsets=dict(low.offsets),
             bands=tuple(bands),

@@ -75,6 +75,8 @@ class Rule:
         layout: ``"conv"`` when the schedule chooses the form of the product.
         wild: whether ordinary values may become huge, infinite or NaN: an exponential, a logarithm,
             a quotient, a constant such as ``-1e9``, or a function that is not known.
+        relative: whether it tells small values apart by their ratio: a logarithm, a root, a
+            quotient, or a function that is not known.
     """
 
     role: Role
@@ -93,6 +95,7 @@ class Rule:
     needs: Span | None = None
     layout: str = ""
     wild: bool = False
+    relative: bool = False
 
     def __post_init__(self) -> None:
         if self.linear and self.difference is None and self.role is not Role.STOP:
@@ -269,7 +272,7 @@ def checked(found: Rule, node: Node) -> Rule:
     out, length = node.layer.length, node.inputs[0].length
     if found.positional and found.on_slab.fn == "layer":
         return stop("its weights have a row for each position")
-    found = replace(found, wild=True)
+    found = replace(found, wild=True, relative=True)
     if found.role is Role.STOP or found.outside is not None:
         return found
     padded = unpadded(-inf, found.window, length, out)

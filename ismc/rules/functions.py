@@ -36,10 +36,10 @@ ALONG = (
     "Softmax", "Sort", "Sparsemax", "Std", "Take", "Var",
 )  # fmt: skip
 UNBOUNDED = ("Cumprod", "Normalize", "Prod")
-WILD = (
-    "Arccos", "Arccosh", "Arcsin", "Arctanh", "Cosh", "Erfinv", "Exp", "Exp2", "Expm1",
-    "FloorDivide", "Log", "Log10", "Log1p", "Log2", "Mod", "Power", "Reciprocal", "Rsqrt", "Sinh",
-    "Sqrt", "Tan",
+EXPONENTIAL = ("Cosh", "Exp", "Exp2", "Expm1", "Sinh")
+RELATIVE = (
+    "Arccos", "Arccosh", "Arcsin", "Arctanh", "Divide", "Erfinv", "FloorDivide", "Log", "Log10",
+    "Log1p", "Log2", "Mod", "Power", "Reciprocal", "Rsqrt", "Sqrt", "Tan", "TrueDivide",
 )  # fmt: skip
 LARGE = 1e4  # a constant beyond it is wild
 POWERS = (1, 2, 3, 4)
@@ -52,8 +52,9 @@ def is_wild(node: Node) -> bool:
         return True
     if node.layer.title == "Power":
         return not any(np.ndim(c) == 0 and c in POWERS for c in map(_number, constants))
-    divides = "Divide" in node.layer.title and isinstance(node.config["args"][-1], Operand)
-    return divides or node.layer.title in WILD
+    if "Divide" in node.layer.title:
+        return isinstance(node.config["args"][-1], Operand)
+    return node.layer.title in (*EXPONENTIAL, *RELATIVE)
 
 
 def _number(constant: Any) -> Any:
@@ -87,7 +88,8 @@ def _clash(node: Node) -> Rule | None:
 
 def _elementwise(node: Node) -> Rule:
     several = len(node.inputs) > 1
-    return Rule(Role.AGGREGATE if several else Role.SEE_THROUGH, wild=is_wild(node))
+    role, wild = Role.AGGREGATE if several else Role.SEE_THROUGH, is_wild(node)
+    return Rule(role, wild=wild, relative=wild and node.layer.title in RELATIVE)
 
 
 @describe(
@@ -170,7 +172,8 @@ def along(node: Node) -> Rule:
     """A function along some axes: see-through unless positions are among them."""
     axes = _axes(node)
     if axes and not {0, 1} & set(axes) and len(node.layer.shape) > 1:
-        return Rule(Role.SEE_THROUGH, wild=node.layer.title in UNBOUNDED)
+        unbounded = node.layer.title in UNBOUNDED
+        return Rule(Role.SEE_THROUGH, wild=unbounded, relative=unbounded)
     if node.layer.title == "Max" and axes == (1,) and node.rank == 3:
         kwargs = {"keepdims": bool(node.config["keepdims"])}
         if node.config.get("initial") is None:

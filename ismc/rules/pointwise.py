@@ -26,8 +26,10 @@ def activation(node: Node) -> Rule:
         return stop(f"{name} over the positions")
     if not node.config.get("pointwise", True):
         return stop("its activation function looks at other positions")
-    wild = name == "exponential" or "pointwise" in node.config  # then it is the user's
-    return Rule(Role.SEE_THROUGH, reference=Expr(name) if name in NAMES else THE_LAYER, wild=wild)
+    own = "pointwise" in node.config  # the function is the user's
+    reference = Expr(name) if name in NAMES else THE_LAYER
+    wild = own or name == "exponential"
+    return Rule(Role.SEE_THROUGH, reference=reference, wild=wild, relative=own)
 
 
 @describe(
@@ -107,7 +109,7 @@ def masking(_: Node) -> Rule:
 @describe("TimeDistributed", examples=[])
 def time_distributed(_: Node) -> Rule:
     """A layer that is applied to each position by itself."""
-    return Rule(Role.SEE_THROUGH, wild=True)
+    return Rule(Role.SEE_THROUGH, wild=True, relative=True)
 
 
 @describe("EinsumDense", examples=[Example({"equation": "blc,cd->bld", "output_shape": [12, 3]})])

@@ -26,8 +26,10 @@ from ismc.runtime.differences import (
     pick,
     repeat,
     spread,
+    sum_stop,
     taps,
 )
+from ismc.runtime.guards import cancelled, cancelled_whole, either, not_finite, typical
 from ismc.runtime.layers import (
     average,
     average_pool1d,
@@ -79,6 +81,12 @@ softsign, exponential, silu, elu = (
 selu, relu6, gelu, softmax = (ACTIVATIONS[n] for n in ("selu", "relu6", "gelu", "softmax"))
 
 __all__ = [
+    "sum_stop",
+    "typical",
+    "not_finite",
+    "either",
+    "cancelled_whole",
+    "cancelled",
     "average",
     "average_difference",
     "average_pool1d",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 
 import tensorflow as tf
@@ -215,8 +215,8 @@ def global_max_stop(r: Tensor, s: Tensor, starts: Tensor, *, keepdims: bool = Fa
     """
     length, width = r.shape[1], s.shape[1]
     edge = tf.fill([r.shape[0], 1, *r.shape[2:]], -inf)
-    before = tf.concat([edge, _running_max(r)], 1)
-    after = tf.concat([_running_max(r[:, ::-1])[:, ::-1], edge], 1)
+    before = tf.concat([edge, _running(tf.maximum, r)], 1)
+    after = tf.concat([_running(tf.maximum, r[:, ::-1])[:, ::-1], edge], 1)
     here = tf.reduce_max(inside(s, starts, length, -inf), 1, keepdims=True)
     left = windows(before, tf.maximum(starts, 0), 1)
     right = windows(after, tf.minimum(starts + width, length), 1)
@@ -224,10 +224,41 @@ def global_max_stop(r: Tensor, s: Tensor, starts: Tensor, *, keepdims: bool = Fa
     return most if keepdims else most[:, 0]
 
 
-def _running_max(x: Tensor) -> Tensor:
-    """Maximum of each position and all before it, in ``log2(L)`` steps."""
+def sum_stop(
+    r: Tensor,
+    s: Tensor,
+    starts: Tensor,
+    *,
+    length: int,
+    keepdims: bool = False,
+    axes: Sequence[int] = (1,),
+) -> Tensor:
+    """A mean over positions from values alone: nothing is taken away that was added before.
+
+    Args:
+        r: ``[B, L, ..., C]`` the reference of the layer's input.
+        s: ``[N, W, ..., C]`` mutated values.
+        starts: ``int32[M]`` their positions.
+        length: what the sum is divided by.
+        keepdims: whether the axes stay, with length one.
+        axes: those that are added up, 1 for the positions among them.
+    """
+    others, total, width = [axis for axis in axes if axis != 1], r.shape[1], s.shape[1]
+    r, s = (tf.reduce_sum(v, others, keepdims=True) for v in (r, s))
+    edge = tf.zeros([r.shape[0], 1, *r.shape[2:]], r.dtype)
+    before = tf.concat([edge, _running(tf.add, r)], 1)
+    after = tf.concat([_running(tf.add, r[:, ::-1])[:, ::-1], edge], 1)
+    here = tf.reduce_sum(inside(s, starts, total), 1, keepdims=True)
+    left = windows(before, tf.maximum(starts, 0), 1)
+    right = windows(after, tf.minimum(starts + width, total), 1)
+    y = (left + here + right) / length
+    return y if keepdims else tf.squeeze(y, list(axes))
+
+
+def _running(add: Callable[[Tensor, Tensor], Tensor], x: Tensor) -> Tensor:
+    """Maximum, or sum, of each position and all before it, in ``log2(L)`` steps."""
     step = 1
     while step < x.shape[1]:
-        x = tf.maximum(x, tf.concat([x[:, :step], x[:, :-step]], 1))
+        x = tf.concat([x[:, :step], add(x[:, step:], x[:, :-step])], 1)
         step *= 2
     return x
