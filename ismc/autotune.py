@@ -93,9 +93,7 @@ def autotune(
         choice, measured = found
         cache.remember("plan", key, asdict(choice) | {"measured": asdict(measured)})
     choice, measured = found
-    planned, compiled = (
-        predicted if choice == Choice() else assemble(chosen(program, choice))
-    )
+    planned, compiled = predicted if choice == Choice() else assemble(chosen(program, choice))
     return planned, replace(compiled, measured=measured)
 
 

@@ -176,8 +176,9 @@ class ISM(Results):
     def _all(self, inputs: Inputs, letters: Letters, sites: Sites = None) -> list[Any]:
         """Every mutant of every sequence, one ``[B, S, A or C, *output]`` per output.
 
-        Sequences with NaN or infinity go to the naive program: a difference cannot undo them; so do
-        single mutants that tell that they lost too many digits. Where ``sites`` are given, by number, the answers of others may be anything.
+        Sequences with NaN or infinity go to the naive program: a difference cannot undo them; so
+        do mutants that lost too many digits. Where ``sites`` are given, by number, the answers of
+        others may be anything.
         """
         count = len(inputs[self.plan.sequence])
         if not count:

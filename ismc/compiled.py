@@ -159,9 +159,7 @@ class CompiledISM(ISM):
         order, spans, *tiles = flat
         return x, given, turn, block, weights, at, order, spans[:, 0], *tiles
 
-    def program(
-        self, letters: Letters, batch: int, found: Arrangement, build: Any = None
-    ) -> Any:
+    def program(self, letters: Letters, batch: int, found: Arrangement, build: Any = None) -> Any:
         """The generated program for tiles of one size; ``build`` may be another form of it."""
         mutants = batch * found.sites * letters.count
         show("program.py", self.source)
@@ -183,9 +181,7 @@ class CompiledISM(ISM):
             return ys
         *_, spans, _, _ = flat
         count = len(self.plan.outputs)
-        done = finished(
-            self.score, ys[:count], flat[0], spans, self.plan.width, letters.turned
-        )
+        done = finished(self.score, ys[:count], flat[0], spans, self.plan.width, letters.turned)
         return [*done, *ys[count:]]
 
     def _flat_model(self, batch: int, *flat: Any) -> list[Any]:

@@ -1,8 +1,8 @@
 """Holds every value inside of a program against what the model has at the same positions.
 
-`ISMC_CHECK=1` has `ismc.compile` do so for the sequences and sites that `verify` takes. The generated
-program is run as it is, statement by statement instead of through XLA; what each statement makes is
-kept, and compared with the layers of the model on the mutated sequences, one layer at a time:
+`ISMC_CHECK=1` has `ismc.compile` do so for the sequences and sites that `verify` takes. The
+generated program is run as it is, statement by statement instead of through XLA. What each
+statement makes is compared with the layers of the model on the mutated sequences:
 
 * at the positions of the sequence that an output depends on, a slab is the value of the mutant, and
   a difference is that minus the value of the reference;
@@ -92,14 +92,14 @@ def first_fault(
     for part in range(len(found.parts)):
         there = _sites(found, part)
         for tile, values in enumerate(_tiles(compiled, program, inputs, letters, found, part)):
-            some = there[tile * found.sites : (tile + 1) * found.sites]
+            tiled: Array = there[tile * found.sites : (tile + 1) * found.sites]
             lost = values.get(program.plan.guard if program.plan else "")
             for rank, held in enumerate(program.held):
                 value = values.get(held.target)
                 if value is not None:
-                    here = len(value) == batch * len(some) * letters.count
-                    sites = some if here else there  # behind the loop there are all of them
-                    fault = truth.compared(held, value, sites, lost if here else None)
+                    here = len(value) == batch * len(tiled) * letters.count
+                    numbers = tiled if here else there  # behind the loop there are all of them
+                    fault = truth.compared(held, value, numbers, lost if here else None)
                     faults += [(rank, fault)] if fault else []
     return min(faults, key=lambda pair: pair[0])[1] if faults else None
 
@@ -146,7 +146,7 @@ def _watched(compiled: CompiledISM, seen: Any) -> Any:
 class _Watch(ast.NodeTransformer):
     """Shows each assigned value, and takes away what would trace a function."""
 
-    def visit_Assign(self, node: ast.Assign) -> Any:  # noqa: D102, N802
+    def visit_Assign(self, node: ast.Assign) -> Any:
         (target,) = node.targets
         if not isinstance(target, ast.Name):
             return node
@@ -156,7 +156,7 @@ class _Watch(ast.NodeTransformer):
         )  # fmt: skip
         return [node, ast.Expr(show)]
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:  # noqa: D102, N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
         node.decorator_list = []
         self.generic_visit(node)
         return node
@@ -204,9 +204,7 @@ class _Truth:
         self.reference = _evaluated(graph, wanted, inputs, variables)
         self.mutants = _evaluated(graph, wanted, every, variables)
 
-    def compared(
-        self, held: Held, value: Array, sites: Array, lost: Array | None
-    ) -> Fault | None:
+    def compared(self, held: Held, value: Array, sites: Array, lost: Array | None) -> Fault | None:
         """Where a value of a tile is furthest from the truth, if it is too far."""
         name = held.layer
         if name not in self.same or name not in self.mutants:
@@ -279,12 +277,12 @@ class _Truth:
             return None
         with np.errstate(invalid="ignore"):
             size = np.where(wrong, np.nan_to_num(np.abs(value - wanted), nan=np.inf), -1)
-        index = np.unravel_index(size.argmax(), size.shape)
-        place = int(index[1]) if len(index) > 1 else 0
-        reason = "differs"
-        if outer[index[0], place] if outer.ndim == 1 else outer[(*index[:2], *[0] * len(many))]:
-            reason = "must not matter beyond the ends"
-        return int(index[0]), place, float(value[index]), float(wanted[index]), reason
+        row, *rest = map(int, np.unravel_index(size.argmax(), size.shape))
+        place = rest[0] if rest else 0
+        outside = bool(rest) and inside[row, place] == 0
+        reason = "must not matter beyond the ends" if outside else "differs"
+        index = (row, *rest)
+        return row, place, float(value[index]), float(wanted[index]), reason
 
 
 def _evaluated(

@@ -38,11 +38,12 @@ LAYERS = [
     {"scores"},
     {"results"},
     {"oracle"},
-    {"parts", "weights"},
+    {"parts", "recompute", "weights"},
     {"calls"},
     {"artifacts"},
     {"compiled"},
     {"lengths", "calibration"},
+    {"intermediates"},
     {"verify", "profile", "keys"},
     {"trials"},
     {"autotune"},
@@ -54,6 +55,7 @@ LAYERS = [
 ]
 TENSORFLOW = {
     "frontend",
+    "intermediates.py",
     "runtime",
     "environment",
     "fingerprint",

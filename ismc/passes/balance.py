@@ -52,6 +52,8 @@ def recomputed(program: Program, layers: list[str]) -> Program:
         name: replace(
             stop("cheaper in full" if program.forms[name] is not Form.FULL else rule.reason),
             reference=rule.reference,
+            wild=rule.wild,
+            relative=rule.relative,
         )
         if name in cut
         else rule

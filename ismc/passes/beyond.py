@@ -97,10 +97,8 @@ def _of_slab(program: Program, layer: Layer, rule: Rule, found: dict[str, Beyond
     taken = max(found.get(source, Beyond.REFERENCE) for source in layer.inputs)
     if _stays(program, layer, rule):
         return Beyond.ANYTHING if rule.wild and taken else taken
-    padded = rule.outside is not None
-    if rule.wild or (isinf(rule.outside) if padded else taken is Beyond.ANYTHING):
-        return Beyond.ANYTHING
-    return Beyond.ORDINARY
+    met = taken is Beyond.ANYTHING if rule.outside is None else isinf(rule.outside)
+    return Beyond.ANYTHING if rule.wild or met else Beyond.ORDINARY
 
 
 def _stays(program: Program, layer: Layer, rule: Rule) -> bool:

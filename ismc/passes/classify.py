@@ -68,4 +68,6 @@ def _stopped(
 
 
 def _after(name: str, rule: Rule) -> Rule:
-    return replace(stop(f"after {name}"), reference=rule.reference)
+    return replace(
+        stop(f"after {name}"), reference=rule.reference, wild=rule.wild, relative=rule.relative
+    )

@@ -216,7 +216,9 @@ def _stop(low: Lowering, layer: Layer, rule: Rule) -> None:
             term = _dense(low, layer, source, spans, starts)
     f = low.step(layer.name, "f", term, ("N", *layer.shape), key)
     if rule.stop is not None and rule.stop.fn == "dense_stop":
-        low.guard_of(layer.name, "cancelled_whole", Apply("per_mutant", (low.reference(layer.name), N)), f)
+        low.guard_of(
+            layer.name, "cancelled_whole", Apply("per_mutant", (low.reference(layer.name), N)), f
+        )
 
 
 def _dense(low: Lowering, layer: Layer, source: str, spans: Spans, starts: Term) -> Term:

@@ -204,7 +204,9 @@ class Lowering:
         """Has each mutant tell whether a wild value lost too many digits in it."""
         if name not in self.program.wild:
             return
-        if how == "cancelled" and not told_apart_by_ratio(self.program, name):
+        by_ratio = told_apart_by_ratio(self.program, name)
+        how = "cancelled" if how == "cancelled_whole" and by_ratio else how
+        if how == "cancelled" and not by_ratio:
             usual = Step(f"t{self.index(name)}", Apply("typical", (self.reference(name),)), ("B",))
             if usual not in self.kernels:
                 self.kernels.append(usual)
@@ -215,7 +217,9 @@ class Lowering:
         """The name of what tells which mutants the model itself must compute, if anything."""
         if not self.guards:
             return ""
-        return self.bind(self.program.request.sequence, "lost", Apply("either", tuple(self.guards)), ()).name
+        return self.bind(
+            self.program.request.sequence, "lost", Apply("either", tuple(self.guards)), ()
+        ).name
 
     def _fresh(self, name: str, prefix: str, term: Term, spans: Spans) -> Name:
         shape = ("N", spans.width, *_tail(self.program, name))

@@ -86,7 +86,7 @@ def schedule(program: Program) -> Program:
                 sum(found.seconds for found in spent),
                 sum(naive(program, name).seconds for name in program.live),
             ),
-        )
+        ),
     )
 
 

@@ -4,12 +4,12 @@ Before: ``y = exp(conv)  {slab}``, ``z = Add(y, conv)``
 After:  ``{"y", "z"}``, and whatever is computed from them
 Needs:  ``rules``. Sets: nothing; `segment` and `Lowering` ask.
 
-In float32 a mutant is ``r + (f(r + d) - f(r))``: where the reference is very large beside it, what is
-left is rounding of the reference, and infinity minus infinity is no number. Convolutions, sums,
-pools and the usual activations turn ordinary numbers into ordinary ones, and models of nothing else
-pay nothing. Behind an exponential, a logarithm, a quotient, a constant such as -1e9, or a function
-that is not known, merges hold values in place of differences, sums over all positions add up what
-is there, and each mutant tells whether it lost too much; see `ismc.runtime.guards`.
+In float32 a mutant is ``r + (f(r + d) - f(r))``: where the reference is very large beside it, what
+is left is rounding of the reference, and infinity minus infinity is no number. Convolutions, sums,
+pools and the usual activations turn ordinary numbers into ordinary ones; models of nothing else pay
+nothing. Behind an exponential, a logarithm, a quotient, a constant such as -1e9, or a function that
+is not known, merges hold values in place of differences, sums over all positions add up what is
+there, and each mutant tells whether it lost too much; see `ismc.runtime.guards`.
 """
 
 from __future__ import annotations
@@ -46,5 +46,5 @@ def told_apart_by_ratio(program: Program, name: str) -> bool:
 
 
 def _hands_on(rule: Rule) -> bool:
-    product = rule.reference.fn.startswith("dense")
-    return rule.role in (Role.AGGREGATE, Role.POOLING, Role.SEE_THROUGH) and not product
+    """Whether small values stay small: functions, pools and merges, but no sums of products."""
+    return rule.role is not Role.LOCAL and not rule.reference.fn.startswith("dense")

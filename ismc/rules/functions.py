@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
-
-import numpy as np
 
 from ismc.ir import Operand
 from ismc.rules.base import IDENTITY, THE_LAYER, Example, Expr, Node, Role, Rule, describe, stop
 from ismc.rules.merge import apart, concatenated, merged
 from ismc.rules.shape import padded, regrouped, repeated
+from ismc.rules.wild import UNBOUNDED, constants_of, is_wild, told
 
 ELEMENTWISE = (
     "Abs", "Absolute", "Arccos", "Arccosh", "Arcsin", "Arcsinh", "Arctan", "Arctan2", "Arctanh",
@@ -35,41 +33,6 @@ ALONG = (
     "Logsumexp", "Max", "Median", "Min", "Norm", "Normalize", "Prod", "Quantile", "Roll",
     "Softmax", "Sort", "Sparsemax", "Std", "Take", "Var",
 )  # fmt: skip
-UNBOUNDED = ("Cumprod", "Normalize", "Prod")
-EXPONENTIAL = ("Cosh", "Exp", "Exp2", "Expm1", "Sinh")
-RELATIVE = (
-    "Arccos", "Arccosh", "Arcsin", "Arctanh", "Divide", "Erfinv", "FloorDivide", "Log", "Log10",
-    "Log1p", "Log2", "Mod", "Power", "Reciprocal", "Rsqrt", "Sqrt", "Tan", "TrueDivide",
-)  # fmt: skip
-LARGE = 1e4  # a constant beyond it is wild
-POWERS = (1, 2, 3, 4)
-
-
-def is_wild(node: Node) -> bool:
-    """Whether a function, or a constant of it, may make huge or infinite numbers."""
-    constants = _constants(node)
-    if any(np.size(c) and not np.abs(np.asarray(c)).max() <= LARGE for c in map(_number, constants)):
-        return True
-    if node.layer.title == "Power":
-        return not any(np.ndim(c) == 0 and c in POWERS for c in map(_number, constants))
-    if "Divide" in node.layer.title:
-        return isinstance(node.config["args"][-1], Operand)
-    return node.layer.title in (*EXPONENTIAL, *RELATIVE)
-
-
-def _number(constant: Any) -> Any:
-    """The numbers of a constant; nothing where it has none."""
-    try:
-        found = np.asarray(constant)
-    except (TypeError, ValueError):
-        return np.zeros(0)
-    return found if found.dtype.kind in "biuf" else np.zeros(0)
-
-
-def _constants(node: Node) -> list[Any]:
-    """The arguments that are no values of the graph."""
-    found = [*node.config["args"], *node.config["kwargs"].values()]
-    return [a for a in found if not isinstance(a, Operand) and a is not None]
 
 
 def _clash(node: Node) -> Rule | None:
@@ -77,7 +40,7 @@ def _clash(node: Node) -> Rule | None:
     if len(node.layer.shape) < 2:
         return stop("there are no positions any more")
     rank = len(node.layer.shape) + 1
-    for constant in _constants(node):
+    for constant in constants_of(node):
         shape = tuple(getattr(constant, "shape", ()))
         if len(shape) >= rank - 1 and shape[len(shape) - rank + 1] != 1:
             return stop("a constant has a row for each position")
@@ -88,8 +51,7 @@ def _clash(node: Node) -> Rule | None:
 
 def _elementwise(node: Node) -> Rule:
     several = len(node.inputs) > 1
-    role, wild = Role.AGGREGATE if several else Role.SEE_THROUGH, is_wild(node)
-    return Rule(role, wild=wild, relative=wild and node.layer.title in RELATIVE)
+    return told(node, Rule(Role.AGGREGATE if several else Role.SEE_THROUGH))
 
 
 @describe(
@@ -105,7 +67,7 @@ def _elementwise(node: Node) -> Rule:
 )
 def elementwise(node: Node) -> Rule:
     """Any function of single elements."""
-    return _clash(node) or _elementwise(node)
+    return told(node, _clash(node) or _elementwise(node))
 
 
 @describe(
@@ -127,7 +89,7 @@ def add(node: Node) -> Rule:
         sign = Expr("-" if minus else "+")
         return merged(node, sign, sign)
     if _clash(node) or node.layer.shape != node.shape:
-        return _clash(node) or _elementwise(node)
+        return told(node, _clash(node) or _elementwise(node))
     negative = minus and not isinstance(node.config["args"][0], Operand)
     change = Expr("negative") if negative else IDENTITY
     return Rule(Role.SEE_THROUGH, linear=True, difference=change, wild=is_wild(node))
@@ -151,7 +113,7 @@ def add(node: Node) -> Rule:
 def scale(node: Node) -> Rule:
     """A product with a constant is linear, one of two values is not."""
     if _clash(node) or len(node.inputs) > 1:
-        return _clash(node) or _elementwise(node)
+        return told(node, _clash(node) or _elementwise(node))
     below = "Divide" in node.layer.title and not isinstance(node.config["args"][0], Operand)
     if below:
         return _elementwise(node)

@@ -25,7 +25,7 @@ def typical(r: Tensor) -> Tensor:
     Of 1024 elements of ``[B, ...]``, zeros and infinities left out; 0 where nothing is left.
     """
     flat = tf.abs(tf.reshape(r, [r.shape[0], -1]))
-    count = flat.shape[1]
+    count = int(flat.shape[1] or 0)
     if count > SAMPLE:
         some = np.sort(np.random.default_rng(0).choice(count, SAMPLE, replace=False))
         flat = tf.gather(flat, some.astype(np.int32), axis=1)
