@@ -108,6 +108,21 @@ def _pool(draw: Draw, x: Any) -> Any:
     return y if y.shape[1] >= 2 else None
 
 
+def _padded_pool(draw: Draw, x: Any) -> Any:
+    """A maximum whose last window is padded, and a convolution of what it gives, at the ends too.
+
+    Either may reach beyond the sequence, where a maximum has nothing to hold.
+    """
+    size, kernel = draw.integer(2, 5), draw.integer(2, 12)
+    strides = draw.integer(1, size)
+    y = layers.MaxPooling1D(size, strides, padding="same")(x)
+    padding = draw.pick(("valid", "causal"), (3, 1))
+    if kernel >= y.shape[1]:
+        return None
+    activation = draw.pick(ACTIVATIONS)
+    return layers.Conv1D(_channels(draw), kernel, padding=padding, activation=activation)(y)
+
+
 def _few(draw: Draw, x: Any) -> Any:
     """Few filters with a long kernel, as profiles have, and wide again."""
     kernel = draw.integer(5, 25)
@@ -181,8 +196,8 @@ def _profile(draw: Draw, x: Any) -> Any:
 
 
 STEPS: tuple[tuple[float, Step], ...] = (
-    (7, _conv), (4, _pool), (1, _few), (2, _residual), (1.5, _dilated), (0.5, _depthwise),
-    (1, _alone), (0.7, _padded),
+    (7, _conv), (3, _pool), (3, _padded_pool), (1, _few), (2, _residual), (1.5, _dilated),
+    (0.5, _depthwise), (1, _alone), (0.7, _padded),
 )  # fmt: skip
 WIDE_HEADS = (*HEADS, (4, _profile))
 
