@@ -23,6 +23,7 @@ RACES, GROWTH = RESULTS / "races-cpu2.json", RESULTS / "growth-cpu2.json"
 CACHED, ELSEWHERE = RESULTS / "cached-cpu2.json", RESULTS / "elsewhere-cpu2.json"
 LATENCY, PRECISION = RESULTS / "latency-cpu2.json", RESULTS / "precision-cpu2.json"
 OVERHEAD, STREAM = RESULTS / "overhead-cpu2.json", RESULTS / "stream-cpu2.json"
+ACCURACY = RESULTS / "accuracy-cpu2.json"
 NAIVE = "naive"
 
 app = typer.Typer(
@@ -135,6 +136,28 @@ def precision(
 
 
 @app.command()
+def accuracy(
+    models: Models = None,
+    json: Annotated[Path, typer.Option("--json", help="The file to write.")] = ACCURACY,
+    readme: Annotated[bool, typer.Option(help="Replace the table of README.md.")] = False,
+) -> None:
+    """Errors of ismc and of the naive float32 program against the model in float64.
+
+    Rows of the file that are not measured stay; exits with 1 when one of ismc's is too large.
+    """
+    from benchmarks import accuracy as errors
+    from benchmarks import zoo_table
+
+    _each(errors, json, models)
+    results = records.read(json)
+    if readme:
+        zoo_table.into_readme(zoo_table.markdown(records.read(zoo_table.ZOO), results))
+    if problems := errors.too_large(results["rows"]):
+        print("\n".join(problems), file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command()
 def overhead(
     json: Annotated[Path, typer.Option("--json", help="The file to write.")] = OVERHEAD,
 ) -> None:
@@ -174,15 +197,18 @@ def elsewhere(
     _each(runtime, json)
 
 
-def _each(what: Any, file: Path) -> None:
-    """One record per model of a module, written and printed."""
-    rows = []
-    with _told(), reporting(len(what.MODELS), "models") as (say, step):
-        for model in what.MODELS:
+def _each(what: Any, file: Path, models: list[str] | None = None) -> None:
+    """One record per model of a module, written and printed; of some, the others stay."""
+    rows, chosen = [], models or what.MODELS
+    with _told(), reporting(len(chosen), "models") as (say, step):
+        _among(chosen, what.MODELS, "row")
+        for model in chosen:
             say(str(model))
             rows.append(what.measured(model))
             step()
-        records.write(file, {"machine": machine(), "rows": rows})
+        about = {"machine": machine()}
+        results = records.merged(file, about, rows) if models else {**about, "rows": rows}
+        records.write(file, results)
     print(what.markdown(rows))
 
 
@@ -229,12 +255,16 @@ def measured(models: list[str], against: Any, rounds: int, json: Path | None) ->
 
 
 def _known(models: list[str], against: Any) -> None:
-    for found, known, what in ((models, list(ROWS), "row"), (against, [NAIVE, *PEERS], "side")):
-        for name in found:
-            if name not in known:
-                raise BenchmarkError(f"There is no {what} {name!r}.", hint=", ".join(known))
+    _among(models, list(ROWS), "row")
+    _among(against, [NAIVE, *PEERS], "side")
     for side in against:
         python_of(side)
+
+
+def _among(found: Any, known: Any, what: str) -> None:
+    for name in found:
+        if name not in known:
+            raise BenchmarkError(f"There is no {what} {name!r}.", hint=", ".join(known))
 
 
 def sentence(row: records.Record) -> str:

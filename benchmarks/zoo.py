@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import os
 import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -33,6 +32,8 @@ import tensorflow as tf
 
 import ismc
 from benchmarks.naive import gemm_rate, naive_forms, timed
+from benchmarks.records import read, write
+from benchmarks.zoo_table import ACCURACY, into_readme, markdown
 from ismc.explain import verdict
 from tests.zoo import ARCHITECTURES, Entry, random_inputs
 
@@ -42,9 +43,6 @@ SLOWER = 2.5  # measured seconds of ours over those the plan predicts, so far
 ANSWER = 400e6  # bytes
 BATCHES = (8, 32, 128)
 CHECKED, WINDOWS, ROUNDS = 8, 8, 5
-
-BEGIN, END = "<!-- zoo table -->", "<!-- /zoo table -->"
-HEADER = ("model", "compiles", "largest error", "operations saved", "faster")
 
 Array = np.ndarray
 Record = dict[str, Any]
@@ -230,63 +228,6 @@ def machine() -> Record:
     }
 
 
-def markdown(about: Record, rows: Sequence[Record], whole: Record | None) -> str:
-    """The table, and a sentence on what it was measured on."""
-    lines = [HEADER, ("---",) * len(HEADER), *(cells(row) for row in rows)]
-    text = ["| " + " | ".join(line) + " |" for line in lines]
-    where = f"{len(about['gpus'])} GPU" if about["gpus"] else f"{about['cores']} cores"
-    text += [
-        "",
-        f"Measured {about['date']} on {where}, TensorFlow {about['tensorflow']}, Keras "
-        f"{about['keras']}; one sequence, three alternatives at each site, against the best naive "
-        "form at its best batch, which is timed on some mutants and scaled.",
-    ]
-    if whole and whole["compiles"]:
-        text += ["", sentence(whole)]
-    return "\n".join(text)
-
-
-def cells(row: Record) -> tuple[str, ...]:
-    """A row of the table."""
-    size = " + ".join(" x ".join(map(str, shape)) for shape in row["inputs"])
-    if width := row["arguments"].get("width"):
-        size += f", scaled down: length {row['inputs'][0][0]}, width {width}"
-    if not row["compiles"]:
-        return f"{row['model']}, {size}", f"no: {row['problem']}".replace("|", "/"), "", "", ""
-    if row["sites"] < row["of_sites"]:
-        size += f"; {row['sites']} of its sites"
-    gain = f"{row['speedup']:.1f} times"
-    return (
-        f"{row['model']}, {size}",
-        "yes",
-        f"{row['error']:.0e}",
-        f"{row['operations_saved']:.1f} times",
-        f"no gain expected: {row['reason']}".replace("|", "/") if "reason" in row else gain,
-    )
-
-
-def sentence(row: Record) -> str:
-    """What all sites of a model took, in words."""
-    return (
-        f"{row['model']}, all {row['sites']} sites, {row['mutants']} mutants: "
-        f"{row['ismc_seconds']:.0f} s against {row['naive_seconds']:.0f} s "
-        f"(`{row['naive_form']}`, batch {row['naive_batch']}, scaled from "
-        f"{row['naive_mutants_timed']} mutants), {row['speedup']:.1f} times faster."
-    )
-
-
-def replaced(readme: str, text: str) -> str:
-    """The README with ``text`` between its two comments.
-
-    Raises:
-        SystemExit: when the comments are not there.
-    """
-    if readme.count(BEGIN) != 1 or readme.count(END) != 1:
-        raise SystemExit(f"README.md has no single pair of {BEGIN} and {END}.")
-    before, after = readme.split(BEGIN)[0], readme.split(END)[1]
-    return f"{before}{BEGIN}\n{text}\n{END}{after}"
-
-
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -303,17 +244,15 @@ def main() -> None:
         say(f"  {time.perf_counter() - begin:.0f} s in all")
         keras.backend.clear_session()
     whole = measure("spliceai", seconds=float("inf")) if args.spliceai else None
-    text = markdown(about, rows, whole)
+    results = {**about, "rows": rows, "spliceai": whole}
+    text = markdown(results, read(ACCURACY))
     print(text)
     if args.json:
-        args.json.write_text(
-            json.dumps({**about, "rows": rows, "spliceai": whole}, indent=1) + "\n"
-        )
+        write(args.json, results)
     if args.markdown:
         args.markdown.write_text(text + "\n")
     if args.readme:
-        readme = Path("README.md")
-        readme.write_text(replaced(readme.read_text(), text))
+        into_readme(text)
 
 
 if __name__ == "__main__":

@@ -17,12 +17,14 @@ TESTS, EVERY = count(1), 16
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--dags N`` sets how many random models are compared with the oracle."""
+    """``--dags N`` and ``--wide N`` set how many random models are compared with the oracle."""
     parser.addoption("--dags", type=int, default=300, help="random models to compare")
     parser.addoption("--update", action="store_true", help="write the goldens anew")
     parser.addoption("--slow", action="store_true", help="tests that take half a minute, too")
     parser.addoption("--kills", type=int, default=1, help="races in which a process is killed")
     parser.addoption("--first-dag", type=int, default=0, help="seed of the first random model")
+    parser.addoption("--wide", type=int, default=8, help="wide random models to compare")
+    parser.addoption("--first-wide", type=int, default=0, help="seed of the first wide one")
 
 
 def pytest_configure(config: pytest.Config) -> None:

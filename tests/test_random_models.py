@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -11,43 +11,35 @@ import keras
 import numpy as np
 import pytest
 
-import ismc
 from tests.comparing import assert_same_outputs
+from tests.random_check import problem_of
 from tests.random_models import Case, kinds, random_case
+from tests.random_wide import FORMS, forms_of, random_wide_case
 
-GROUP = 10
+GROUP, WIDE_GROUP = 10, 2
+FORMED = 40  # wide models that are planned
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Spreads ``--dags`` seeds over tests of ten each."""
-    if "seeds" not in metafunc.fixturenames:
-        return
-    first = metafunc.config.getoption("--first-dag")
-    stop = first + metafunc.config.getoption("--dags")
-    groups = [range(i, min(i + GROUP, stop)) for i in range(first, stop, GROUP)]
-    ids = [f"{g.start}-{g.stop - 1}" for g in groups]
-    metafunc.parametrize("seeds", groups, ids=ids)
+    """Spreads ``--dags`` seeds over tests of ten each, and ``--wide`` seeds over tests of two."""
+    for name, count, option, group in (
+        ("seeds", "--dags", "--first-dag", GROUP),
+        ("wide_seeds", "--wide", "--first-wide", WIDE_GROUP),
+    ):
+        if name in metafunc.fixturenames:
+            first = metafunc.config.getoption(option)
+            stop = first + metafunc.config.getoption(count)
+            groups = [range(i, min(i + group, stop)) for i in range(first, stop, group)]
+            metafunc.parametrize(name, groups, ids=[f"{g.start}-{g.stop - 1}" for g in groups])
 
 
-def problem_of(case: Case) -> str:
-    """What is wrong with the compiled program of a case; empty when nothing is."""
-    try:
-        ism = ismc.compile(case.model, **case.options, verify=False)
-        expected = case.scan(ismc.NaiveISM(case.model, **case.options))
-        assert_same_outputs(case.scan(ism), expected, ism.sites)
-    except Exception as error:  # noqa: BLE001  (whatever goes wrong is the finding)
-        frames = (
-            [] if isinstance(error, AssertionError) else traceback.format_tb(error.__traceback__)
-        )
-        return f"{case}\n{type(error).__name__}: {str(error)[:2000]}\n{''.join(frames[-3:])}"
-    return ""
-
-
-def problems_of(seeds: range) -> tuple[list[list[object]], list[str]]:
+def problems_of(
+    seeds: range, draw: Callable[[int], Case] = random_case
+) -> tuple[list[list[object]], list[str]]:
     """The seeds and kinds of the models that were compared, and what is wrong with them."""
     drawn, problems = [], []
     for seed in seeds:
-        case = random_case(seed)
+        case = draw(seed)
         drawn.append([seed, *kinds(case.model)])
         problem = problem_of(case)
         if problem:
@@ -79,8 +71,38 @@ def test_random_models_agree_with_the_oracle(
     assert not problems, f"{len(problems)} of {len(seeds)} models:\n\n" + "\n\n".join(problems)
 
 
-def test_a_seed_always_draws_the_same_case() -> None:
-    first, second = random_case(3), random_case(3)
+def test_wide_random_models_agree_with_the_oracle(
+    wide_seeds: range, pool: ProcessPoolExecutor
+) -> None:
+    _, problems = pool.submit(problems_of, wide_seeds, random_wide_case).result()
+    assert not problems, f"{len(problems)} of {len(wide_seeds)} models:\n\n" + "\n\n".join(problems)
+
+
+def test_wide_random_models_have_every_form_of_a_convolution() -> None:
+    """By their plans: the first models of the generator leave no form untried."""
+    found: Counter[str] = Counter()
+    for seed in range(FORMED):
+        found.update(forms_of(random_wide_case(seed)))
+    assert set(found) == set(FORMS)
+
+
+def test_wide_random_models_are_wide() -> None:
+    """Channels, kernels, dilations and lengths reach what their text says."""
+    convolutions, lengths = [], []
+    for seed in range(FORMED):
+        model = random_wide_case(seed).model
+        lengths.append(model.inputs[0].shape[1])
+        convolutions += [one for one in model.layers if isinstance(one, keras.layers.Conv1D)]
+    assert max(lengths) > 500
+    assert max(one.filters for one in convolutions) > 128
+    assert max(one.kernel_size[0] for one in convolutions) > 20
+    assert max(one.dilation_rate[0] for one in convolutions) == 128
+    assert {one.padding for one in convolutions} == {"same", "valid", "causal"}
+
+
+@pytest.mark.parametrize("draw", [random_case, random_wide_case])
+def test_a_seed_always_draws_the_same_case(draw: Callable[[int], Case]) -> None:
+    first, second = draw(3), draw(3)
     weights = zip(first.model.get_weights(), second.model.get_weights(), strict=True)
     assert all(np.array_equal(a, b) for a, b in weights)
     assert (first.sites, first.sequence_input) == (second.sites, second.sequence_input)
