@@ -28,7 +28,8 @@ def mapped(function: Callable[[Any], Any], nest: Any) -> Any:
     if isinstance(nest, Mapping):
         return {key: mapped(function, item) for key, item in nest.items()}
     if isinstance(nest, list | tuple):
-        return type(nest)([mapped(function, item) for item in nest])
+        found = [mapped(function, item) for item in nest]
+        return type(nest)(*found) if hasattr(nest, "_fields") else type(nest)(found)
     return function(nest)
 
 
