@@ -227,3 +227,14 @@ def test_outputs_that_are_not_asked_for_may_be_random() -> None:
     assert_equal_to_oracle(ism, ismc.NaiveISM(model, outputs="plain"), SEQUENCES)
     with pytest.raises(UnsupportedModelError):
         ismc.compile(model)
+
+
+def test_what_no_layer_shows_is_found_by_calling_the_model_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = chain(keras.layers.ReLU())
+    noise = iter(range(10**6))
+    monkeypatch.setattr(keras.layers.ReLU, "call", lambda _, x: x + float(next(noise)))
+    with pytest.raises(UnsupportedModelError, match="Two calls of the model") as caught:
+        ismc.compile(model)
+    assert "stop_at" not in str(caught.value)

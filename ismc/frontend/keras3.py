@@ -41,6 +41,8 @@ def read(model: keras.Model) -> Model:
     reader = _Reader()
     graph = reader.graph(model_, model_.name)
     inputs = keras.tree.map_structure(lambda t: reader.names[id(t)], _input_nest(model_))
+    if isinstance(outputs, list | tuple) and len(outputs) == 1:
+        (outputs,) = outputs  # as a call of the model returns it
     structure = keras.tree.map_structure(lambda t: reader.names[id(t)], outputs)
     folded = tuple(zip(graph.inputs, shapes, strict=False))
     return Model(graph, inputs, structure, reader.variables, model, folded)
