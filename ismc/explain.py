@@ -6,6 +6,8 @@ from ismc.plan import Line, Measured, Plan
 
 HEADER = ("layer", "kind", "role", "form", "strategy", "width", "operations", "naive", "note")
 
+LARGE = 1.5  # a gain worth speaking of
+
 
 def table(plan: Plan) -> str:
     """Role, form, strategy, width of length, operations per mutant against naive."""
@@ -20,13 +22,12 @@ def table(plan: Plan) -> str:
         lines.append("  ".join(cells).rstrip())
     lines.insert(1, "  ".join("-" * width for width in widths))
     ours, naive = plan.operations
-    gain = naive / ours if ours else float("inf")
     length, channels = plan.sequence_shape
     lines += [
         "",
         f"model {plan.model}, plan {plan.digest}: {len(plan.sites)} sites of a sequence "
         f"[{length}, {channels}], {len(plan.active)} of them reach an output",
-        f"operations per mutant: {count(ours)}, naive {count(naive)}: {gain:.1f} times fewer",
+        f"operations per mutant: {count(ours)}, naive {count(naive)}: {fewer(plan)}",
         *needed(plan),
         f"about {plan.mutants} mutants a tile",
         predicted(plan),
@@ -35,26 +36,51 @@ def table(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def verdict(plan: Plan) -> str:
-    """One sentence on the gain to expect, with the reason when there is none."""
+def fewer(plan: Plan) -> str:
+    """How many times fewer the operations of a mutant are than in the naive program, or more."""
+    ours, naive = plan.operations
+    if not ours:
+        return "none are left" if naive else "none in either"
+    return f"{naive / ours:.1f} times fewer" if ours <= naive else f"{ours / naive:.1f} times more"
+
+
+def totals(plan: Plan) -> tuple[float, float]:
+    """Predicted seconds of one mutant at every site: of the plan and of the naive program."""
     ours, naive = plan.seconds
+    return ours * len(plan.active), naive * len(plan.sites)
+
+
+def gain(plan: Plan) -> float:
+    """How many times faster a sequence is predicted to be scored than by the naive program."""
+    ours, naive = totals(plan)
+    return naive / ours if ours else float("inf")
+
+
+def verdict(plan: Plan) -> str:
+    """One sentence on the gain to expect, with the reason when it is small.
+
+    It is a gain of time. Where many fewer operations take about as long, the sentence says so.
+    """
+    if not plan.active:
+        return "no site reaches an output: nothing is computed for mutants"
     stops = [
         line
         for line in plan.lines
         if line.form == "full" and line.reason and line.strategy == "whole"
     ]
     first = next((s for s in stops if not s.reason.startswith("after")), None)
-    gain = naive / ours if ours else float("inf")
-    if gain >= 1.5:
-        return f"predicted gain: {gain:.1f} times"
+    if gain(plan) >= LARGE:
+        return f"predicted gain: {gain(plan):.1f} times"
     reason = f": {first.name} ({first.title}): {first.reason}" if first else ""
-    return f"no large gain is expected{reason}"
+    ours, naive = plan.operations
+    if naive < LARGE * ours:
+        return f"no large gain is expected{reason}"
+    return f"predicted gain: {gain(plan):.1f} times, for the operations left take longer{reason}"
 
 
 def predicted(plan: Plan) -> str:
     """What one saturation of one sequence takes, by the cost model."""
-    ours, naive = plan.seconds
-    here, there = ours * len(plan.active), naive * len(plan.sites)
+    here, there = totals(plan)
     letters = plan.letters
     return f"predicted: {duration(letters * here)} a sequence, naive {duration(letters * there)}"
 

@@ -14,9 +14,9 @@ from ismc.io.content import Content
 from ismc.io.digests import model_digest
 from ismc.io.facts import Facts, Output, Part, block_size, same
 from ismc.io.making import alone, appended, created, in_memory, removed, without_last
-from ismc.io.regions import distinct
 from ismc.io.store import Store, opened
 from ismc.io.variant_arrays import behind, digest, slots, table
+from ismc.nest import distinct
 from ismc.scan import Moved, Scorer, scan
 
 if TYPE_CHECKING:

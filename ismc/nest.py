@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 
@@ -26,9 +27,11 @@ def mapped(function: Callable[[Any], Any], nest: Any) -> Any:
     {'b': '1', 'a': ['2', ('3',)]}
     """
     if isinstance(nest, Mapping):
-        return {key: mapped(function, item) for key, item in nest.items()}
+        values = {key: mapped(function, item) for key, item in nest.items()}
+        return OrderedDict(values) if isinstance(nest, OrderedDict) else values
     if isinstance(nest, list | tuple):
-        return type(nest)([mapped(function, item) for item in nest])
+        found = [mapped(function, item) for item in nest]
+        return type(nest)(*found) if hasattr(nest, "_fields") else type(nest)(found)
     return function(nest)
 
 
@@ -54,3 +57,19 @@ def decoded(data: Any) -> Any:
     if kind == "dict":
         return {str(key): decoded(item) for key, item in items}
     return {"tuple": tuple, "list": list}[kind](decoded(item) for item in items)
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """The names, with a number after those that stand before.
+
+    >>> distinct(["a", "a", "a_2", "b"])
+    ['a', 'a_2', 'a_2_2', 'b']
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        label, count = name, 1
+        while label in found:
+            count += 1
+            label = f"{name}_{count}"
+        found[label] = None
+    return list(found)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from ismc.errors import InputError, UnsupportedModelError
 from ismc.frontend import Model
 from ismc.ir import Graph, Layer
+from ismc.nest import distinct
 from ismc.rules import Rule, kind_of
 from ismc.threads import cores
 
@@ -51,15 +52,20 @@ def _channels_first(layer: Layer) -> bool:
 
 
 def output_labels(model: Model) -> list[str]:
-    """What a user calls each output: its key in a dict, or its layer."""
+    """What a user calls each output: its keys, if it is in a dict, or its layer.
+
+    Different values have different labels.
+    """
     paths = keras.tree.flatten_with_path(model.structure)
     names = getattr(model.model, "output_names", None) or []
     labels = []
     for i, (path, name) in enumerate(paths):
         keyed = isinstance(model.structure, dict) and path
         fallback = names[i] if len(names) == len(paths) else name
-        labels.append(str(path[-1]) if keyed else fallback)
-    return labels
+        labels.append((".".join(map(str, path)) if keyed else fallback, name))
+    values = dict.fromkeys(labels)
+    named = dict(zip(values, distinct(label for label, _ in values), strict=True))
+    return [named[label] for label in labels]
 
 
 def choose_outputs(model: Model, chosen: Any) -> tuple[tuple[str, ...], Any]:

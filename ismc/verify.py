@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ismc.dump import is_checked
-from ismc.errors import VerificationError
+from ismc.errors import UnsupportedModelError, VerificationError
 from ismc.inputs import random_inputs
 from ismc.intermediates import first_fault
 from ismc.letters import every_letter
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 SEQUENCES, EDGES, RANDOM = 2, 2, 4
 ROUNDING = 1e-6  # of an output, about: what float32 leaves of sums in another order
+STEADY = (
+    "Find the layer that draws random numbers, or keeps something from call to call, and build the "
+    "model without it."
+)
 BATCH = 8  # of the naive program; TensorFlow keeps the memory of large ones
 
 Array = np.ndarray
@@ -38,6 +42,7 @@ def verify(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
 
     Raises:
         VerificationError: names the output, the worst site and the first layer that differs.
+        UnsupportedModelError: when the model differs from itself.
     """
     plan = compiled.plan
     chosen, inputs, nest, oracle = _trial(compiled, seed)
@@ -53,6 +58,12 @@ def verify(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
             worst = exceeds(_towards(true, ours, _magnified(compiled, seed)[i]), true, scale)
         if worst is None:
             continue
+        if exceeds(compiled.flat(oracle.reference(nest))[i].numpy(), raw[i].numpy()) is not None:
+            raise UnsupportedModelError(
+                f"Two calls of the model {plan.model!r} on the same sequences give different "
+                f"values for output {name!r}, so it has no one answer for a sequence.",
+                hint=STEADY,
+            )
         _, s, a = worst[:3]
         fault = first_fault(compiled, program, inputs, letters, chosen)
         layer = fault.layer if fault else compiled.chosen[i]

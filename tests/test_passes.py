@@ -9,6 +9,7 @@ import ast
 import inspect
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -17,6 +18,7 @@ import pytest
 from keras import layers
 
 import ismc
+from ismc.explain import verdict
 from ismc.frontend import read
 from ismc.passes import PIPELINE, Program, Request
 from ismc.window import Span
@@ -136,3 +138,32 @@ def test_naive_where_nothing_is_gained() -> None:
     assert "each position attends to all others" in ism.explain()
     assert "no large gain is expected: attention" in ism.explain()
     assert ism.plan.operations[0] <= 1.05 * ism.plan.operations[1]
+
+
+def test_what_explain_says_of_time_and_of_operations_agrees() -> None:
+    plan = ismc.compile(_chain(), verify=False).plan
+    ours, naive = plan.operations
+    assert naive > 2 * ours
+    assert f"{naive / ours:.1f} times fewer\n" in str(plan)
+    said = verdict(replace(plan, seconds=(1.0, 3.0)))
+    assert said == "predicted gain: 3.0 times"
+    said = verdict(replace(plan, seconds=(1.0, 1.2)))  # fewer operations in the same time
+    assert said.startswith("predicted gain: 1.2 times, for the operations left take longer")
+    lines = tuple(replace(line, operations=2 * line.naive) for line in plan.lines)
+    more = replace(plan, seconds=(1.0, 1.2), lines=lines)
+    assert verdict(more).startswith("no large gain is expected")
+    assert "2.0 times more\n" in str(more)
+
+
+def test_the_gain_is_that_of_all_sites() -> None:
+    plan = ismc.compile(_chain(), verify=False).plan
+    few = replace(plan, active=plan.active[:3], seconds=(1.0, 1.0))
+    assert verdict(few) == f"predicted gain: {len(plan.sites) / 3:.1f} times"
+    none = replace(plan, active=())
+    assert verdict(none) == "no site reaches an output: nothing is computed for mutants"
+
+
+def _chain() -> keras.Model:
+    x = keras.Input((60, 4))
+    y = layers.Conv1D(8, 5, activation="relu")(x)
+    return keras.Model(x, layers.Conv1D(8, 3, activation="relu")(y))

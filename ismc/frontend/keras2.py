@@ -314,7 +314,6 @@ def _caller(call: _Call, tensors: Sequence[Any], weights: Mapping[str, Any]) -> 
         given: Any = keras.tree.map_structure(
             lambda x: values[places[id(x)]] if id(x) in places else x, (call.args, kwargs)
         )
-        results = keras.tree.flatten(call.layer(*given[0], **given[1]))
-        return results[0] if len(results) == 1 else results
+        return keras3._leaves(call.layer(*given[0], **given[1]))  # noqa: SLF001
 
     return run

@@ -41,6 +41,8 @@ def read(model: keras.Model) -> Model:
     reader = _Reader()
     graph = reader.graph(model_, model_.name)
     inputs = keras.tree.map_structure(lambda t: reader.names[id(t)], _input_nest(model_))
+    if isinstance(outputs, list | tuple) and len(outputs) == 1:
+        (outputs,) = outputs  # as a call of the model returns it
     structure = keras.tree.map_structure(lambda t: reader.names[id(t)], outputs)
     folded = tuple(zip(graph.inputs, shapes, strict=False))
     return Model(graph, inputs, structure, reader.variables, model, folded)
@@ -266,20 +268,29 @@ def _caller(operation: Any, node: Any, tensors: list[Any], weights: Mapping[str,
     places = {id(t): i for i, t in enumerate(tensors)}
     args, kwargs = node.arguments.args, node.arguments.kwargs
     order = {id(v): name for name, v in weights.items()}
+    default: dict[str, Any] = {}
+    if getattr(operation, "_call_has_training_arg", False) and kwargs.get("training") is None:
+        default["training"] = False
 
     def call(values: Sequence[Any], w: Mapping[str, Any]) -> Any:
         def fill(x: Any) -> Any:
             return values[places[id(x)]] if id(x) in places else x
 
         filled: Any = keras.tree.map_structure(fill, tuple(args))
-        named: Any = keras.tree.map_structure(fill, dict(kwargs))
+        named: Any = keras.tree.map_structure(fill, {**kwargs, **default})
         if not isinstance(operation, keras.Layer):
-            return operation(*filled, **named)
+            return _leaves(operation(*filled, **named))
         pairs = [(v, w[order[id(v)]]) for v in operation.variables]
         with keras.StatelessScope(state_mapping=pairs):
-            return operation(*filled, **named)
+            return _leaves(operation(*filled, **named))
 
     return call
+
+
+def _leaves(results: Any) -> Any:
+    """The one result of a call, or a list of them, in the order that a call's node has them."""
+    flat = keras.tree.flatten(results)
+    return flat[0] if len(flat) == 1 else flat
 
 
 def _without_activation(operation: Any, call: Any, linear: Any) -> Any:

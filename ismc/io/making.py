@@ -17,9 +17,9 @@ from ismc.errors import ArtifactError, InputError
 from ismc.io.content import COORDINATES, GENOME, Content, begin, extend, shorten
 from ismc.io.extras import extras
 from ismc.io.facts import Facts
-from ismc.io.regions import distinct
 from ismc.io.store import Store, opened
 from ismc.io.targets import reported
+from ismc.nest import distinct
 
 WAIT = 600.0  # seconds, for another process to add its records
 KINDS = (*GENOME, *COORDINATES, "at")

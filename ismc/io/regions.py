@@ -7,7 +7,7 @@ middle, ``(start + end) // 2``. The window has ``L`` letters and begins ``L // 2
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -28,6 +28,7 @@ from ismc.io.sources import (
     record_digest,
     whole_digest,
 )
+from ismc.nest import distinct
 
 if TYPE_CHECKING:
     import pandas
@@ -190,22 +191,6 @@ def window_name(chrom: str, start: int, end: int) -> str:
     'chr1:-5-95'
     """
     return f"{chrom}:{start}-{end}"
-
-
-def distinct(names: Iterable[str]) -> list[str]:
-    """The names, with a number after those that stand before.
-
-    >>> distinct(["a", "a", "a_2", "b"])
-    ['a', 'a_2', 'a_2_2', 'b']
-    """
-    found: dict[str, None] = {}
-    for name in names:
-        label, count = name, 1
-        while label in found:
-            count += 1
-            label = f"{name}_{count}"
-        found[label] = None
-    return list(found)
 
 
 def _is_narrow(path: Path, frame: pandas.DataFrame) -> bool:

@@ -41,7 +41,7 @@ def chosen_output(facts: Facts, output: str | None) -> Output:
     if output is None and len(found) > 1:
         raise InputError(
             f"The store has the outputs {', '.join(found)}, expected one of them to be chosen.",
-            hint="Choose with --head NAME, or output= in Python.",
+            hint="Choose with --outputs NAME, or output= in Python.",
         )
     if output is not None and output not in found:
         raise InputError(
@@ -70,7 +70,7 @@ def chosen(facts: Facts, output: str | None, task: Task) -> Choice:
             raise InputError(
                 f"The output {found.name!r} has {_tasks(shape)}, expected one of them to be "
                 "chosen.",
-                hint=f"Choose with --task I; they are {_range(shape)}.",
+                hint=f"Choose with --task I, or task= in Python; they are {_range(shape)}.",
             )
         return Choice(found, (0,) * len(shape))
     index = _index(task, shape)
