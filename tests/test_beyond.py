@@ -106,3 +106,16 @@ def test_infinity_beyond_an_end_is_found_where_it_begins(monkeypatch: pytest.Mon
     model = MODELS["mean"]()
     with pytest.raises(ismc.VerificationError, match=r"differs is '(conv1d|global)"):
         ismc.compile(model, cache=False)
+
+
+def test_a_dilation_longer_than_the_sequence() -> None:
+    """Every tap but the middle one lands outside."""
+    keras.utils.set_random_seed(0)
+    i = keras.Input((14, 4))
+    x = layers.Conv1D(14, 3, dilation_rate=64, padding="same", activation="relu")(i)
+    x = layers.Conv1D(8, 2, dilation_rate=64, padding="same")(x)
+    model = keras.Model(i, layers.Dense(2)(layers.Flatten()(x)))
+    x = np.eye(4, dtype="float32")[np.random.default_rng(0).integers(0, 4, 14)]
+    got = ismc.compile(model, verify=False, cache=False).saturate(x[None]).numpy()
+    want = np.asarray(model(mutants(x).reshape(-1, 14, 4))).reshape(1, 14, 4, 2)
+    assert_same_outputs(got, want)

@@ -58,7 +58,10 @@ def conv1d_gemm(
         return tf.concat(list(each), 2)
     if not crop:
         return overlap_add(with_taps(d, w["columns"], (size, filters)), dilation)
-    return add_pieces(cropped(d, kernel, dilation, *crop), crop[1])
+    pieces = cropped(d, kernel, dilation, *crop)
+    if not pieces:  # every tap lands beyond the outputs that are wanted
+        return tf.zeros([d.shape[0], crop[1], filters], d.dtype)
+    return add_pieces(pieces, crop[1])
 
 
 def cropped(

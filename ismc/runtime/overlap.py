@@ -31,10 +31,10 @@ def add_pieces(pieces: Sequence[tuple[int, Tensor]], width: int) -> Tensor:
     Few pieces are added between the positions where they begin and end, which leaves no
     condition in the loop over elements; many are padded to the whole width.
     """
+    count, _, filters = pieces[0][1].shape
     pieces = [(at, v) for at, v in pieces if at < width and at + v.shape[1] > 0]
     spans = [(max(0, at), min(width, at + v.shape[1])) for at, v in pieces]
     cuts = sorted({0, width, *(edge for span in spans for edge in span)})
-    count, _, filters = pieces[0][1].shape
     if len(cuts) > SEGMENTS:
         padded = (
             tf.pad(v[:, begin - at : end - at], [[0, 0], [begin, width - end], [0, 0]])
