@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 
 from ismc.arrange import Arrangement, arrange, batch_of, batches, filled, tables_of
+from ismc.checked import Mode
+from ismc.checking import Checks, mode_of
+from ismc.checking.block import Block, letters_at, spans_of
 from ismc.errors import InputError
 from ismc.explain import timing
 from ismc.inputs import named_inputs, replacement
@@ -45,6 +48,7 @@ class ISM(Results):
         devices: names of the devices that sequences are spread over, if there are several.
         tile: sites of one tile, or 0 for the plan's choice.
         threads: how many parts of the sites are computed side by side, at most.
+        checks: whether and how `predict` and runs check answers, and what `predict` has found.
     """
 
     source: str
@@ -54,6 +58,7 @@ class ISM(Results):
     devices: tuple[str, ...] = ()
     tile: int = 0
     threads: int = 1
+    checks: Checks = field(default_factory=Checks)
     programs: dict[Any, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -105,18 +110,22 @@ class ISM(Results):
         replace_with: Any = None,
         batch_size: int | None = None,
         verbose: int | str = "auto",
+        check: Mode = None,
     ) -> Any:
-        """The same in NumPy, batch by batch, with a progress bar.
+        """The same in NumPy, batch by batch, with a progress bar, a few mutants of it checked.
 
         Args:
             x: as for a call.
             replace_with: as for a call; ``None`` for saturation.
             batch_size: sequences of one call; by default at most 32, and 64 MiB of answers.
             verbose: 0 for no bar, 1 for a bar, ``"auto"`` for a bar on a terminal.
+            check: as for `ismc.compile`; by default what it was compiled with.
 
         Raises:
             InputError: as a call.
+            VerificationError: when a mutant that is checked has another answer of the model.
         """
+        mode = mode_of(check, self.checks.mode)
         inputs = self.inputs(x)
         count = len(inputs[self.plan.sequence])
         block = None if replace_with is None else self._written(replace_with)
@@ -128,7 +137,7 @@ class ISM(Results):
             for i in range(0, max(count, 1), size):
                 batch = {name: v[i : i + size] for name, v in inputs.items()}
                 ys = self.saturated(batch) if block is None else self._all(batch, block)
-                ys = [np.asarray(y) for y in ys]
+                ys = self._after_check([np.asarray(y) for y in ys], batch, block, mode, i)
                 if not results:
                     results = [np.empty((count, *y.shape[1:]), np.float32) for y in ys]
                 for result, y in zip(results, ys, strict=True):
@@ -137,6 +146,21 @@ class ISM(Results):
         if replace_with is not None:
             results = [y[:, :, 0] for y in results]
         return self.nested_results(results)
+
+    def _after_check(
+        self,
+        ys: list[Array],
+        inputs: Inputs,
+        letters: Letters | None,
+        mode: bool | str,
+        begin: int,
+    ) -> list[Array]:
+        """The answers of a batch, of all letters or of some, after the check."""
+        name = self.plan.sequence
+        blocks = letters.block if letters else letters_at(self.sites, self.input_shape[1])
+        spans = spans_of(self.sites, len(inputs[name]))
+        block = Block(inputs, name, spans, blocks, ys, letters is None)
+        return self.checks.predicted(self, block, mode, begin)
 
     def inputs(self, x: Any) -> dict[str, Array]:
         """The inputs of a call by name, checked, in float32; see `ismc.inputs.named_inputs`."""

@@ -29,6 +29,7 @@ from ismc.artifacts.record import (
 from ismc.artifacts.rows import by_rows
 from ismc.artifacts.weights import replaced
 from ismc.calls import ISM
+from ismc.checking import Checks
 from ismc.errors import ArtifactError, InputError
 from ismc.letters import Letters, kinds
 from ismc.modules import Loaded, Module, Run, Runtime, module
@@ -91,7 +92,8 @@ class LoadedISM(ISM):
         """
         found = replaced(self.record.weights, self.own, weights, self.path)
         kept = {key: value for key, value in self.programs.items() if key != "weights"}
-        return replace(self, arrays=found, programs=kept)
+        checks = Checks(self.checks.mode)
+        return replace(self, arrays=found, programs=kept, checks=checks)
 
     def export_saved_model(self, path: str | Path) -> None:
         """Writes a SavedModel; see `CompiledISM.export_saved_model`."""

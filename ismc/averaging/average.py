@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,9 @@ from ismc.arrange import batch_of
 from ismc.averaging.member import Member
 from ismc.averaging.views import View
 from ismc.calls import FLIGHT, ISM
+from ismc.checked import Mode
+from ismc.checking import Checks, mode_of
+from ismc.checking.block import Block, letters_at, spans_of
 from ismc.errors import InputError
 from ismc.progress import progress
 
@@ -29,10 +32,12 @@ class Ensemble:
     Attributes:
         members: in the order in which they are added up: model, orientation, shift.
         views: orientations and shifts, the same for each model.
+        checks: as for a compiled program.
     """
 
     members: tuple[Member, ...]
     views: tuple[View, ...] = (View(),)
+    checks: Checks = field(default_factory=Checks, compare=False)
 
     def __repr__(self) -> str:
         length, channels = self.input_shape
@@ -52,25 +57,34 @@ class Ensemble:
 
     def saturated(self, inputs: Inputs, sites: Sequence[int] | None = None) -> list[Any]:
         """The same of inputs by name, flat; with ``sites``, by number, only at those."""
-        return averaged(m.saturated(self._named(m, inputs), sites) for m in self.members)
+        return averaged(m.saturated(self.named_for(m, inputs), sites) for m in self.members)
 
     def reference(self, x: Any) -> Any:
         """The models' own answer: ``[B, *output]``, the members' average; raises as `saturate`."""
         inputs = self.inputs(x)
-        found = averaged(m.reference(self._named(m, inputs)) for m in self.members)
+        found = averaged(m.reference(self.named_for(m, inputs)) for m in self.members)
         return self.first.nested_results(found)
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto") -> Any:
-        """Saturation in NumPy, batch by batch, with a progress bar.
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        check: Mode = None,
+    ) -> Any:
+        """Saturation in NumPy, batch by batch, with a progress bar, a few mutants of it checked.
 
         Args:
             x: as for `saturate`.
             batch_size: sequences of one call; by default at most 32, and 64 MiB of answers.
             verbose: 0 for no bar, 1 for a bar, ``"auto"`` for a bar on a terminal.
+            check: as for `ismc.compile`; by default what it was compiled with.
 
         Raises:
             InputError: when an input does not fit, or the batch size is not positive.
+            VerificationError: when a mutant that is checked has another answer of the models.
         """
+        mode = mode_of(check, self.checks.mode)
         inputs = self.inputs(x)
         if batch_size is not None and batch_size < 1:
             raise InputError(f"batch_size is {batch_size}, expected at least 1.")
@@ -80,16 +94,25 @@ class Ensemble:
         with progress(count, verbose) as advance:
             for i in range(0, max(count, 1), size):
                 batch = {name: v[i : i + size] for name, v in inputs.items()}
-                parts.append([np.asarray(y) for y in self.saturated(batch)])
+                parts.append(self._after_check(batch, mode, i))
                 advance(len(batch[self.first.plan.sequence]))
         found = [np.concatenate(ys) for ys in zip(*parts, strict=True)]
         return self.first.nested_results(found)
+
+    def _after_check(self, inputs: Inputs, mode: bool | str, begin: int) -> list[Array]:
+        """The answers for a batch, after the check."""
+        plan = self.first.plan
+        spans = spans_of(self.sites, len(inputs[plan.sequence]))
+        blocks = letters_at(self.sites, plan.sequence_shape[1])
+        ys = [np.asarray(y) for y in self.saturated(inputs)]
+        block = Block(inputs, plan.sequence, spans, blocks, ys)
+        return self.checks.predicted(self, block, mode, begin)
 
     def inputs(self, x: Any) -> dict[str, Array]:
         """The inputs of a call by name, checked, in float32."""
         return self.first.inputs(x)
 
-    def _named(self, member: Member, inputs: Inputs) -> dict[str, Array]:
+    def named_for(self, member: Member, inputs: Inputs) -> dict[str, Array]:
         """The inputs as a member's model names them; where names differ, those of one place."""
         names, own = ([name for name, _ in m.plan.inputs] for m in (self.first, member))
         if set(names) == set(own):
