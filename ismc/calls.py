@@ -10,11 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ismc.arrange import Arrangement, arrange, batch_of, batches, filled, tables_of
+from ismc.arrange import Arrangement, arrange, batches, filled, tables_of
 from ismc.checked import Mode
-from ismc.checking import Checks, mode_of
-from ismc.checking.block import Block, letters_at, spans_of
-from ismc.errors import InputError
+from ismc.checking import Checks, predicted
 from ismc.explain import timing
 from ismc.inputs import named_inputs, replacement
 from ismc.letters import Letters, every_block, every_letter, written
@@ -22,14 +20,12 @@ from ismc.modules import Loaded, Run, Runtime
 from ismc.mutants import scanned
 from ismc.parts import answered
 from ismc.plan import UNMEASURED, Measured, Signature
-from ismc.progress import progress
 from ismc.results import Results
 from ismc.scores.letters import needs_every_letter, present
 
 Array = np.ndarray
 Inputs = Mapping[str, Array]
 
-FLIGHT = 64 << 20
 BATCHES = (1, 16)  # sequences of one call of the model itself
 Sites = Sequence[int] | None
 
@@ -125,42 +121,18 @@ class ISM(Results):
             InputError: as a call.
             VerificationError: when a mutant that is checked has another answer of the model.
         """
-        mode = mode_of(check, self.checks.mode)
-        inputs = self.inputs(x)
-        count = len(inputs[self.plan.sequence])
-        block = None if replace_with is None else self._written(replace_with)
-        results: list[Array] = []
-        if batch_size is not None and batch_size < 1:
-            raise InputError(f"batch_size is {batch_size}, expected at least 1.")
-        size = batch_size or batch_of(self.plan, self.shapes(), FLIGHT)
-        with progress(count, verbose) as advance:
-            for i in range(0, max(count, 1), size):
-                batch = {name: v[i : i + size] for name, v in inputs.items()}
-                ys = self.saturated(batch) if block is None else self._all(batch, block)
-                ys = self._after_check([np.asarray(y) for y in ys], batch, block, mode, i)
-                if not results:
-                    results = [np.empty((count, *y.shape[1:]), np.float32) for y in ys]
-                for result, y in zip(results, ys, strict=True):
-                    result[i : i + size] = y
-                advance(len(batch[self.plan.sequence]))
+        inputs, block = self.inputs(x), None
         if replace_with is not None:
+            block = self._written(replace_with)
+        results = predicted(
+            self, self.plan, inputs,
+            self.saturated if block is None else lambda batch: self._all(batch, block),
+            None if block is None else block.block,
+            batch_size=batch_size, verbose=verbose, check=check,
+        )  # fmt: skip
+        if block is not None:
             results = [y[:, :, 0] for y in results]
         return self.nested_results(results)
-
-    def _after_check(
-        self,
-        ys: list[Array],
-        inputs: Inputs,
-        letters: Letters | None,
-        mode: bool | str,
-        begin: int,
-    ) -> list[Array]:
-        """The answers of a batch, of all letters or of some, after the check."""
-        name = self.plan.sequence
-        blocks = letters.block if letters else letters_at(self.sites, self.input_shape[1])
-        spans = spans_of(self.sites, len(inputs[name]))
-        block = Block(inputs, name, spans, blocks, ys, letters is None)
-        return self.checks.predicted(self, block, mode, begin)
 
     def inputs(self, x: Any) -> dict[str, Array]:
         """The inputs of a call by name, checked, in float32; see `ismc.inputs.named_inputs`."""

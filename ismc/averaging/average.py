@@ -8,15 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ismc.arrange import batch_of
 from ismc.averaging.member import Member
 from ismc.averaging.views import View
-from ismc.calls import FLIGHT, ISM
+from ismc.calls import ISM
 from ismc.checked import Mode
-from ismc.checking import Checks, mode_of
-from ismc.checking.block import Block, letters_at, spans_of
-from ismc.errors import InputError
-from ismc.progress import progress
+from ismc.checking import Checks, predicted
 
 Array = np.ndarray
 Inputs = Mapping[str, Array]
@@ -84,29 +80,9 @@ class Ensemble:
             InputError: when an input does not fit, or the batch size is not positive.
             VerificationError: when a mutant that is checked has another answer of the models.
         """
-        mode = mode_of(check, self.checks.mode)
-        inputs = self.inputs(x)
-        if batch_size is not None and batch_size < 1:
-            raise InputError(f"batch_size is {batch_size}, expected at least 1.")
-        count = len(inputs[self.first.plan.sequence])
-        size = batch_size or batch_of(self.first.plan, self.shapes(), FLIGHT)
-        parts = []
-        with progress(count, verbose) as advance:
-            for i in range(0, max(count, 1), size):
-                batch = {name: v[i : i + size] for name, v in inputs.items()}
-                parts.append(self._after_check(batch, mode, i))
-                advance(len(batch[self.first.plan.sequence]))
-        found = [np.concatenate(ys) for ys in zip(*parts, strict=True)]
+        options = {"batch_size": batch_size, "verbose": verbose, "check": check}
+        found = predicted(self, self.first.plan, self.inputs(x), self.saturated, **options)
         return self.first.nested_results(found)
-
-    def _after_check(self, inputs: Inputs, mode: bool | str, begin: int) -> list[Array]:
-        """The answers for a batch, after the check."""
-        plan = self.first.plan
-        spans = spans_of(self.sites, len(inputs[plan.sequence]))
-        blocks = letters_at(self.sites, plan.sequence_shape[1])
-        ys = [np.asarray(y) for y in self.saturated(inputs)]
-        block = Block(inputs, plan.sequence, spans, blocks, ys)
-        return self.checks.predicted(self, block, mode, begin)
 
     def inputs(self, x: Any) -> dict[str, Array]:
         """The inputs of a call by name, checked, in float32."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ismc.checking.block import Block, letters_at, spans_of
 from ismc.checking.check import checked
-from ismc.io.store import Store
+
+if TYPE_CHECKING:
+    from ismc.io.store import Store
 
 Array = np.ndarray
 
