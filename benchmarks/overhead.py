@@ -1,8 +1,9 @@
 """What the tool costs beside the program: regions to a store, against the bare calls.
 
-Both sides score the same records with the same compiled program. The bare side has them in memory
+All sides score the same records with the same compiled program. The bare side has them in memory
 and calls the program block by block. The tool's side begins at a BED and a FASTA, and ends at a
-Zarr store: it parses, encodes, writes and marks. Loading and compiling are in neither.
+Zarr store: it parses, encodes, checks some mutants by the model itself, writes and marks. A third
+side does the same without the check. Loading and compiling are in none.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 
 import ismc
 from benchmarks.architectures import build
+from ismc.checked import Checked
 from ismc.io.genome import Genome
 from ismc.io.regions import open_regions
 from ismc.jobs import job
@@ -36,21 +38,25 @@ MARGIN = 10_000
 
 
 def measured(model: str) -> Record:
-    """Both sides in turn, after a call of each; medians of seconds."""
+    """All sides in turn, after a call of each; medians of seconds, and what was checked."""
     ism = ismc.compile(build(model, {}), score="difference")
     count, length = COUNTS[model], ism.input_shape[0]
-    seconds: dict[str, list[float]] = {"bare": [], "tool": []}
+    seconds: dict[str, list[float]] = {"bare": [], "tool": [], "unchecked": []}
+    checked = Checked()
     with TemporaryDirectory() as name:
         folder = Path(name)
         _inputs(folder, count, length)
         for turn in range(ROUNDS + 1):
-            spent = {"tool": _tool(ism, folder, length)}
-            spent["bare"] = _bare(ism, folder, length)
+            spent = {"bare": _bare(ism, folder, length)}
+            spent["unchecked"], _ = _tool(ism, folder, length, check=False)
+            spent["tool"], checked = _tool(ism, folder, length, check=True)
             if turn:
                 for side, value in spent.items():
                     seconds[side].append(value)
     medians = {side: statistics.median(found) for side, found in seconds.items()}
-    return {"model": model, "records": count, "length": length, "seconds": medians}
+    found = {"mutants": checked.mutants, "error": checked.error}
+    about = {"model": model, "records": count, "length": length}
+    return {**about, "seconds": medians, "checked": found}
 
 
 def _inputs(folder: Path, count: int, length: int) -> None:
@@ -65,16 +71,16 @@ def _inputs(folder: Path, count: int, length: int) -> None:
     (folder / "regions.bed").write_text("\n".join(rows) + "\n")
 
 
-def _tool(ism: Any, folder: Path, length: int) -> float:
-    """Seconds from the files to the store."""
+def _tool(ism: Any, folder: Path, length: int, check: bool) -> tuple[float, Checked]:
+    """Seconds from the files to the store, and what was checked."""
     begin = perf_counter()
     source = open_regions(folder / "regions.bed", folder / "genome.fa", length)
     chromosomes = dict(Genome(folder / "genome.fa").lengths)
     store = job(ism, source, "model", chromosomes=chromosomes).store(folder / "out.zarr")
-    scan(Scorer(ism), store, store.left(), lambda _: None)
-    spent = perf_counter() - begin
+    scan(Scorer(ism), store, store.left(), lambda _: None, check)
+    spent, checked = perf_counter() - begin, store.checked
     shutil.rmtree(folder / "out.zarr")
-    return spent
+    return spent, checked
 
 
 def _bare(ism: Any, folder: Path, length: int) -> float:
@@ -90,15 +96,18 @@ def _bare(ism: Any, folder: Path, length: int) -> float:
 
 
 def markdown(rows: list[Record]) -> str:
-    """A table of both sides."""
+    """A table of all sides; the share of the check is that of the run without it."""
     lines = [
-        "| model | regions | program alone, s | BED and FASTA to Zarr, s | overhead |",
-        "|---|---|---|---|---|",
+        "| model | regions | program alone, s | BED and FASTA to Zarr, s | overhead | without the "
+        "check, s | share of the check | mutants checked | largest error |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        bare, tool = row["seconds"]["bare"], row["seconds"]["tool"]
+        bare, tool, without = (row["seconds"][side] for side in ("bare", "tool", "unchecked"))
+        checked = row["checked"]
         lines.append(
             f"| {row['model']}, {row['length']} | {row['records']} | {bare:.2f} | {tool:.2f} | "
-            f"{100 * (tool / bare - 1):.1f}% |"
+            f"{100 * (tool / bare - 1):.1f}% | {without:.2f} | {100 * (tool / without - 1):.1f}% | "
+            f"{checked['mutants']} | {checked['error']:.0e} |"
         )
     return "\n".join(lines)

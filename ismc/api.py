@@ -11,6 +11,7 @@ from typing import Any
 from ismc.artifacts.kept import opened
 from ismc.autotune import autotune as tune
 from ismc.calibration import calibrate
+from ismc.checking import Checks, mode_of
 from ismc.codegen.load import load
 from ismc.codegen.render import render
 from ismc.compiled import CompiledISM
@@ -59,6 +60,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     rules: Mapping[str | type, Rule] | None = None,
     infer_rules: bool = False,
     verify: bool = True,
+    check: bool | str = True,
     autotune: bool = False,
     autotune_seconds: float = 60.0,
     devices: Sequence[str] | None = None,
@@ -90,6 +92,12 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
             that holds on every trial, if any; `explain` prints it.
         verify: compare with the naive program on a few random sequences, at the edges and at
             random sites.
+        check: compare on the user's own data, too. Of the sequences of a run, which is `predict`,
+            `ismc.score` or ``ismc run``, a few mutants are also computed by the model itself: those
+            with the largest changes, and others at the edges, at positions without a letter and at
+            random. That takes some 2 % of the time, and one call of 16 mutants at least. ``True``
+            stops at a wrong answer; ``"recompute"`` takes the model's own answers for all of its
+            batch and goes on; ``False`` checks nothing. Single calls and `saturate` check nothing.
         autotune: time what the cost model decides, and its alternatives, on this machine, and
             keep the fastest, which may be the naive program. What is found is remembered in the
             user's cache directory, or in that of ``ISMC_CACHE_DIR``. Without it, a plan does not
@@ -112,6 +120,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         InputError: when an argument names what the model does not have.
         VerificationError: when the program disagrees with the naive one.
     """
+    checks = Checks(mode_of(check))
     if precision not in PRECISIONS:
         raise InputError(f"precision is {precision!r}, expected one of {', '.join(PRECISIONS)}.")
     score = resolved(score)
@@ -122,7 +131,8 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
             "sites": sites, "outputs": outputs, "score": score, "sequence_input": sequence_input,
             "stop_at": stop_at, "precision": precision, "memory": memory, "rules": rules,
             "infer_rules": infer_rules,
-            "verify": verify, "autotune": autotune, "autotune_seconds": autotune_seconds,
+            "verify": verify, "check": check,
+            "autotune": autotune, "autotune_seconds": autotune_seconds,
             "devices": devices, "threads": threads, "cache": cache,
         }  # fmt: skip
         return OpenISM(model, partial(compile, **settings))
@@ -157,7 +167,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     store = opened(cache)
     asked = replace(program.request, outputs=request.outputs)
     key = program_key(lowered, asked, compiled.plan, score) if store else ""
-    compiled = replace(compiled, devices=spread, store=store, key=key)
+    compiled = replace(compiled, devices=spread, store=store, key=key, checks=checks)
     if not verify or compiled.measured.naive_is_faster:
         return compiled
     found = recalled(store, key)

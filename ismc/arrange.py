@@ -15,6 +15,7 @@ from ismc.plan import Band, Plan
 
 Array = np.ndarray
 ROWS = 128
+FLIGHT = 64 << 20  # bytes of answers of one call, about
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from ismc.arrange import Arrangement, arrange, batch_of, batches, filled, tables_of
-from ismc.errors import InputError
+from ismc.arrange import Arrangement, arrange, batches, filled, tables_of
+from ismc.checked import Mode
+from ismc.checking import Checks, predicted
 from ismc.explain import timing
 from ismc.inputs import named_inputs, replacement
 from ismc.letters import Letters, every_block, every_letter, written
 from ismc.modules import Loaded, Run, Runtime
-from ismc.mutants import at_places, scanned
+from ismc.mutants import scanned
 from ismc.parts import answered
 from ismc.plan import UNMEASURED, Measured, Signature
-from ismc.progress import progress
 from ismc.recompute import recomputed
 from ismc.results import Results
 from ismc.scores.letters import needs_every_letter, present
@@ -28,7 +28,6 @@ from ismc.scores.letters import needs_every_letter, present
 Array = np.ndarray
 Inputs = Mapping[str, Array]
 
-FLIGHT = 64 << 20
 BATCHES = (1, 16)  # sequences of one call of the model itself
 Sites = Sequence[int] | None
 
@@ -47,6 +46,7 @@ class ISM(Results):
         devices: names of the devices that sequences are spread over, if there are several.
         tile: sites of one tile, or 0 for the plan's choice.
         threads: how many parts of the sites are computed side by side, at most.
+        checks: whether and how `predict` and runs check answers, and what `predict` has found.
         tally: how many mutants the model itself computed so far, as differences lost their digits.
     """
 
@@ -57,6 +57,7 @@ class ISM(Results):
     devices: tuple[str, ...] = ()
     tile: int = 0
     threads: int = 1
+    checks: Checks = field(default_factory=Checks)
     programs: dict[Any, Any] = field(default_factory=dict)
     tally: Counter[str] = field(default_factory=Counter)
 
@@ -109,36 +110,31 @@ class ISM(Results):
         replace_with: Any = None,
         batch_size: int | None = None,
         verbose: int | str = "auto",
+        check: Mode = None,
     ) -> Any:
-        """The same in NumPy, batch by batch, with a progress bar.
+        """The same in NumPy, batch by batch, with a progress bar, a few mutants of it checked.
 
         Args:
             x: as for a call.
             replace_with: as for a call; ``None`` for saturation.
             batch_size: sequences of one call; by default at most 32, and 64 MiB of answers.
             verbose: 0 for no bar, 1 for a bar, ``"auto"`` for a bar on a terminal.
+            check: as for `ismc.compile`; by default what it was compiled with.
 
         Raises:
             InputError: as a call.
+            VerificationError: when a mutant that is checked has another answer of the model.
         """
-        inputs = self.inputs(x)
-        count = len(inputs[self.plan.sequence])
-        block = None if replace_with is None else self._written(replace_with)
-        results: list[Array] = []
-        if batch_size is not None and batch_size < 1:
-            raise InputError(f"batch_size is {batch_size}, expected at least 1.")
-        size = batch_size or batch_of(self.plan, self.shapes(), FLIGHT)
-        with progress(count, verbose) as advance:
-            for i in range(0, max(count, 1), size):
-                batch = {name: v[i : i + size] for name, v in inputs.items()}
-                ys = self.saturated(batch) if block is None else self._all(batch, block)
-                ys = [np.asarray(y) for y in ys]
-                if not results:
-                    results = [np.empty((count, *y.shape[1:]), np.float32) for y in ys]
-                for result, y in zip(results, ys, strict=True):
-                    result[i : i + size] = y
-                advance(len(batch[self.plan.sequence]))
+        inputs, block = self.inputs(x), None
         if replace_with is not None:
+            block = self._written(replace_with)
+        results = predicted(
+            self, self.plan, inputs,
+            self.saturated if block is None else lambda batch: self._all(batch, block),
+            None if block is None else block.block,
+            batch_size=batch_size, verbose=verbose, check=check,
+        )  # fmt: skip
+        if block is not None:
             results = [y[:, :, 0] for y in results]
         return self.nested_results(results)
 
@@ -185,9 +181,8 @@ class ISM(Results):
             return self._empty(letters)
         if self.measured.naive_is_faster:
             return self._naive(inputs, letters)
-        finite = np.ones(count, bool)
-        for value in inputs.values():
-            finite &= np.isfinite(value).reshape(count, -1).all(1)
+        each = [np.isfinite(value).reshape(count, -1).all(1) for value in inputs.values()]
+        finite = np.all(each, 0)
         if finite.all():
             return self._chunks(inputs, letters, sites)
         order = np.argsort(np.concatenate([np.flatnonzero(finite), np.flatnonzero(~finite)]))
@@ -200,12 +195,9 @@ class ISM(Results):
         return [self.runtime.take(y, order) for y in found]
 
     def _chunks(self, inputs: Inputs, letters: Letters, sites: Sites = None) -> list[Any]:
-        """Calls of the program, and of the model for mutants that lost too many digits."""
+        """Calls of the program, and of the model for mutants that lost digits."""
         ys = self._answered(inputs, letters, sites)
-        if not self.plan.guard:
-            return ys
-        *ys, lost = ys
-        return recomputed(self, ys, np.asarray(lost) > 0, inputs, letters, sites)
+        return recomputed(self, ys, inputs, letters, sites) if self.plan.guard else ys
 
     def _answered(self, inputs: Inputs, letters: Letters, sites: Sites = None) -> list[Any]:
         """Calls of the program for as many sequences as it is compiled for."""
@@ -267,15 +259,6 @@ class ISM(Results):
             for i in range(0, count, BATCHES[-1])
         ]
         return [self.runtime.concat(ys) for ys in zip(*parts, strict=True)]
-
-    def at_places(
-        self, inputs: Inputs, mutants: Sequence[tuple[int, int, int, Array]]
-    ) -> list[Array]:
-        """Some mutants, computed by the model and scored; see `ismc.mutants.at_places`."""
-        return at_places(
-            inputs, self.plan.sequence, mutants, BATCHES[-1],
-            lambda batch: [np.array(y) for y in self._answers(batch)], self.scored,
-        )  # fmt: skip
 
     def _answers(self, inputs: Inputs) -> list[Any]:
         """The model's outputs for at most as many sequences as one call of it takes."""

@@ -22,6 +22,8 @@ from shutil import copyfile
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ismc.checked import Mode
+from ismc.checking import mode_of
 from ismc.errors import ArtifactError, InputError, IsmcError
 from ismc.io.extras import extras
 from ismc.io.store import Store, opened
@@ -33,15 +35,16 @@ ATTEMPTS = 8  # of the same records, on whatever workers
 class Actor:
     """Scores blocks of one store; lives on one device."""
 
-    def __init__(self, packed: Any, folder: str, path: str) -> None:
+    def __init__(self, packed: Any, folder: str, path: str, check: Mode = None) -> None:
         """Loads the program.
 
         Args:
             packed: what `pack` returned.
             folder: where it left the artifacts.
             path: of the store.
+            check: as for `ismc.scan.scan`.
         """
-        self.folder = Path(folder)
+        self.folder, self.check = Path(folder), check
         self.scorer = Scorer(unpack(packed, self.folder))
         self.store = opened(Path(path), write=True)
 
@@ -52,7 +55,7 @@ class Actor:
         wanted = [slice(*pair) for pair in bounds]
         for rows in wanted:
             self.attempt(rows)
-        scan(self.scorer, self.store, wanted, found.append)
+        scan(self.scorer, self.store, wanted, found.append, self.check)
         rows = [asdict(moved) for moved in found]
         return {key: [row[key] for row in rows] for key in rows[0]}
 
@@ -80,6 +83,7 @@ def scan_on_ray(
     wanted: Sequence[slice],
     moved: Callable[[Moved], object],
     address: str = "",
+    check: Mode = None,
 ) -> None:
     """Scores records of a store on a cluster of Ray.
 
@@ -89,11 +93,13 @@ def scan_on_ray(
         wanted: records, each slice of one block; see `ismc.io.store.Store.left`.
         moved: is told of each slice that was written.
         address: of the cluster; ``""`` for one that is there, or a new one on this machine.
+        check: as for `ismc.compile`; by default what the program was compiled with.
 
     Raises:
         InputError: when the store is in memory, or the cluster cannot be reached.
         IsmcError: when Ray is not installed.
     """
+    mode = mode_of(check, ism.checks.mode)  # artifacts do not say
     if store.path is None:
         raise InputError(
             "The store is in memory, expected a folder that all nodes see.",
@@ -105,7 +111,7 @@ def scan_on_ray(
             TemporaryDirectory(prefix=f".{path.name}.", suffix=".part", dir=path.parent) as name,
             _connected(address) as ray,
         ):
-            arguments = pack(ism, Path(name)), name, str(path)
+            arguments = pack(ism, Path(name)), name, str(path), mode
             _scan(ray, arguments, wanted, moved)
 
 

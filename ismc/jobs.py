@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ismc import __version__
+from ismc.checked import Mode
 from ismc.errors import InputError
 from ismc.io.content import Content
 from ismc.io.digests import model_digest
@@ -143,6 +144,7 @@ class Job:
         wanted: Sequence[slice],
         moved: Callable[[Moved], object],
         ray: str | None = None,
+        check: Mode = None,
     ) -> int:
         """Scores records of the store, here or on a cluster of Ray.
 
@@ -151,6 +153,7 @@ class Job:
             wanted: records, each slice of one block; see `ismc.io.store.Store.left`.
             moved: is told of each slice that was written.
             ray: the address of the cluster, ``""`` for one on this machine; ``None`` for here.
+            check: as for `ismc.compile`; by default what the program was compiled with.
 
         Returns:
             How often tiles were halved, for memory ran out.
@@ -162,10 +165,10 @@ class Job:
         if ray is not None:
             from ismc.distributed import scan_on_ray
 
-            scan_on_ray(self.ism, store, wanted, moved, ray)
+            scan_on_ray(self.ism, store, wanted, moved, ray, check)
         else:
             scorer = Scorer(self.ism)
-            scan(scorer, store, wanted, moved)
+            scan(scorer, store, wanted, moved, check)
             times = scorer.halved
         store.tidy()
         return times

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain, groupby
+from itertools import chain
 
 import numpy as np
 
@@ -56,40 +56,6 @@ def scanned(
             for result, y in zip(results, found, strict=False):
                 result[b, there[:, 0], there[:, 1]] = y
     return results
-
-
-def at_places(
-    inputs: Inputs,
-    sequence: str,
-    mutants: Sequence[tuple[int, int, int, Array]],
-    batch_size: int,
-    answers: Answers,
-    scored: Scored,
-) -> list[Array]:
-    """Some mutants of some sequences: one ``[len(mutants), *output]`` per output.
-
-    Args:
-        inputs: all inputs of one or more sequences, ``[B, ...]`` each.
-        sequence: the one that is mutated.
-        mutants: number of the sequence, first position, the one after the last, and the block
-            ``[width, C]`` that is written there; those of a sequence side by side.
-        batch_size: sequences of one batch.
-        answers: the outputs of a batch, ``[n, *output]`` each.
-        scored: reference and mutant outputs to what is returned.
-    """
-    found: list[list[Array]] = []
-    for b, group in groupby(mutants, key=lambda mutant: mutant[0]):
-        one = {name: value[b : b + 1] for name, value in inputs.items()}
-        own = answers(one)
-        rows = [mutant[1:] for mutant in group]
-        for batch in _batches(one, sequence, rows, batch_size):
-            values = answers(batch)
-            same = (batch[sequence] == one[sequence]).all((1, 2))
-            for y, unchanged in zip(values, own, strict=True):
-                y[same] = unchanged
-            repeated = [np.repeat(y, len(values[0]), 0) for y in own]
-            found.append(scored(repeated, values))
-    return [np.concatenate(ys) for ys in zip(*found, strict=True)]
 
 
 def _batches(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ismc.checked import Mode
 from ismc.errors import InputError
 from ismc.progress import progress
 
@@ -43,6 +44,7 @@ def score(
     resume: bool = False,
     append: bool = False,
     ray: str | None = None,
+    check: Mode = None,
     verbose: int | str = "auto",
     **settings: Any,
 ) -> Store:
@@ -71,6 +73,8 @@ def score(
         append: whether the records go behind those that ``output`` has of another run; the model
             and all that is computed must be the same.
         ray: the address of a cluster of Ray to run on, or ``""`` for one on this machine.
+        check: as for `ismc.compile`; by default what a program that is ready was compiled with.
+            ``store.checked`` says what was found.
         verbose: 0 for no bar, 1 for a bar, ``"auto"`` for a bar on a terminal.
         **settings: more for `ismc.compile`; a program that is ready takes none.
 
@@ -83,6 +87,8 @@ def score(
     Raises:
         InputError: when something does not fit; says what, and in which line.
         ArtifactError: when a file cannot be read or written.
+        VerificationError: when a mutant that is checked has another score by the model itself;
+            records before it keep their scores in ``output``.
     """
     from ismc.assembly import assembled
     from ismc.io.problems import counted, shown
@@ -106,7 +112,7 @@ def score(
         store.problems, store.notes = tuple(told.problems), (*told.notes, *store.notes)
         left = store.left()
         with progress(sum(rows.stop - rows.start for rows in left), verbose) as advance:
-            found.score(store, left, lambda moved: advance(moved.records), ray)
+            found.score(store, left, lambda moved: advance(moved.records), ray, check)
     return store
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ismc.checking.block import Block, spans_of
+from ismc.checking.model import model_scores
 from ismc.letters import Letters, every_block
-from ismc.scores.letters import present
 
 if TYPE_CHECKING:
     from ismc.calls import ISM
@@ -18,8 +19,7 @@ Array = np.ndarray
 
 def recomputed(
     ism: ISM,
-    ys: Sequence[Any],
-    lost: Array,
+    answers: Sequence[Any],
     inputs: Mapping[str, Array],
     letters: Letters,
     sites: Sequence[int] | None = None,
@@ -28,42 +28,30 @@ def recomputed(
 
     Args:
         ism: what is called; it counts them in its ``tally``.
-        ys: ``[B, S, A or C, *output]`` per output.
-        lost: ``bool[B, S, A or C]``.
+        answers: ``[B, S, A or C, *output]`` per output, and at last which mutants lost digits.
         inputs: of the call, by name.
         letters: what is written.
         sites: by number, those whose answers count; all by default.
     """
+    *ys, flags = answers
+    lost = np.asarray(flags) > 0
     if sites is not None:
         counted = np.zeros(lost.shape[1], bool)
         counted[list(sites)] = True
         lost = lost & counted[None, :, None]
     if not lost.any():
-        return list(ys)
+        return ys
     if letters.saturates and ism.compares_letters:
         lost = np.broadcast_to(lost.any(2, keepdims=True), lost.shape)
+    name, places = ism.plan.sequence, np.argwhere(lost)
     blocks = every_block(ism.plan) if letters.saturates else letters.block
-    places = np.argwhere(lost)
-    mutants = [(int(b), *ism.plan.sites[s], blocks[a]) for b, s, a in places]
-    found = ism.at_places(inputs, mutants)
-    ism.tally["recomputed"] += len(mutants)
-    if letters.saturates and ism.compares_letters:
-        found = _across(ism, found, places, inputs)
+    spans = spans_of(ism.sites, len(inputs[name]))
+    block = Block(inputs, name, spans, blocks, ys, letters.saturates)
+    found, _ = model_scores(ism, block, places)
+    ism.tally["recomputed"] += len(places)
     results = []
     for y, values in zip(ys, found, strict=True):
         result = np.array(y)
         result[tuple(places.T)] = values
         results.append(ism.runtime.put(result))
     return results
-
-
-def _across(
-    ism: ISM, found: Sequence[Array], places: Array, inputs: Mapping[str, Array]
-) -> list[Array]:
-    """What the score makes across the letters of each site, of scores of all of its letters."""
-    channels = ism.plan.sequence_shape[1]
-    there = present(inputs[ism.plan.sequence], ism.plan.sites)
-    b, s = places[::channels, :2].T
-    each = [y.reshape(-1, 1, channels, *y.shape[1:]) for y in found]
-    made = ism.compared(each, there[b, s][:, None])
-    return [y.reshape(-1, *y.shape[3:]) for y in made]

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ismc.checked import Checked, Mode, of
+from ismc.checking import checked_rows, mode_of
 from ismc.errors import InputError
 from ismc.io.store import Store
 
@@ -28,6 +30,7 @@ class Moved:
         mutants: sequences that differ from their reference: three per known letter, four per N.
         answering: seconds that the program took.
         waiting: seconds that the program stood still, for reading and for writing.
+        checked, error, recomputed: what checks found, see `ismc.checked.Checked`.
     """
 
     start: int
@@ -36,6 +39,9 @@ class Moved:
     mutants: int
     answering: float
     waiting: float
+    checked: int = 0
+    error: float = 0.0
+    recomputed: int = 0
 
 
 class Scorer:
@@ -139,6 +145,7 @@ def scan(
     store: Store,
     wanted: Iterable[slice],
     moved: Callable[[Moved], object],
+    check: Mode = None,
 ) -> None:
     """Scores records and writes them, some while the next are scored.
 
@@ -147,11 +154,14 @@ def scan(
         store: where records are read and scores are written.
         wanted: records, each slice of one block; see `ismc.io.store.Store.left`.
         moved: is told of each slice that was written.
+        check: as for `ismc.compile`; by default what the program was compiled with.
 
     Raises:
         ArtifactError: when the disk is full; what was written stays.
         InputError: when memory runs out for the smallest program.
+        VerificationError: when a score is wrong; no score of its slice is written.
     """
+    mode = mode_of(check, scorer.ism.checks.mode)
     writing: Future[None] | None = None
     last: Moved | None = None
     with ThreadPoolExecutor(1) as pool:
@@ -161,10 +171,12 @@ def scan(
             at = np.asarray(store.group["at"][rows]) if store.facts.slots else None
             read = perf_counter()
             scores, references = scorer(one_hot, at)
+            given = scorer.ism, store, rows, one_hot, at, scores, references
+            scores, found = checked_rows(*given, mode)
             answered = perf_counter()
             _finished(writing, last, moved)
-            writing = pool.submit(store.write, rows, scores, references)
-            last = _moved(rows.start, one_hot, store, at)
+            writing = pool.submit(store.write, rows, scores, references, found)
+            last = _moved(rows.start, one_hot, store, at, of(found))
             waiting = perf_counter() - answered + read - began
             last = replace(last, answering=answered - read, waiting=waiting)
         began = perf_counter()
@@ -182,7 +194,7 @@ def _finished(
         moved(last)
 
 
-def _moved(start: int, one_hot: Array, store: Store, at: Array | None) -> Moved:
+def _moved(start: int, one_hot: Array, store: Store, at: Array | None, found: Checked) -> Moved:
     if at is None:
         starts = np.asarray([begin for begin, _ in store.facts.sites])
         known = int(one_hot[:, starts].sum())
@@ -192,7 +204,8 @@ def _moved(start: int, one_hot: Array, store: Store, at: Array | None) -> Moved:
         known = int(np.take_along_axis(one_hot.sum(2), np.maximum(at, 0), 1)[held].sum())
         sites = int(held.sum())
     mutants = len(store.facts.letters) * sites - known
-    return Moved(start, len(one_hot), sites, mutants, 0.0, 0.0)
+    more = found.mutants, found.error, found.recomputed
+    return Moved(start, len(one_hot), sites, mutants, 0.0, 0.0, *more)
 
 
 def _is_full(error: Exception) -> bool:

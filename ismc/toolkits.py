@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ismc.arrange import batch_of
-from ismc.calls import FLIGHT
+from ismc.arrange import FLIGHT, batch_of
 from ismc.errors import InputError
 from ismc.io.letters import foreign, one_hot_of
 from ismc.scores import Score, named

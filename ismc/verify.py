@@ -9,17 +9,17 @@ import tensorflow as tf
 
 from ismc.dump import is_checked
 from ismc.errors import UnsupportedModelError, VerificationError
-from ismc.inputs import random_inputs
 from ismc.intermediates import first_fault
-from ismc.letters import every_letter
+from ismc.letters import kinds
 from ismc.oracle import NaiveISM
+from ismc.probes import probes
 from ismc.tolerance import exceeds
 
 if TYPE_CHECKING:
     from ismc.compiled import CompiledISM
     from ismc.passes import Program
 
-SEQUENCES, EDGES, RANDOM = 2, 2, 4
+EDGES, RANDOM = 2, 4
 ROUNDING = 1e-6  # of an output, about: what float32 leaves of sums in another order
 STEADY = (
     "Find the layer that draws random numbers, or keeps something from call to call, and build the "
@@ -31,7 +31,10 @@ Array = np.ndarray
 
 
 def verify(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
-    """Compares saturation at the first, the last and a few random sites of random sequences.
+    """Compares saturation at the first, the last and a few random sites of two sequences.
+
+    They hold what `ismc.probes` says; at the sites there are letters, and the program is the one
+    that answers for one-hot sequences.
 
     The tolerance is ``1e-4`` relative, and absolute ``1e-5`` of the output's own range: that of
     the model's output where a score is a small difference of large numbers. A score may magnify
@@ -46,7 +49,7 @@ def verify(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
     """
     plan = compiled.plan
     chosen, inputs, nest, oracle = _trial(compiled, seed)
-    letters = every_letter(inputs, plan)
+    letters = kinds(plan)[0]
     got = compiled.at_sites(inputs, letters, chosen)
     want = compiled.flat(oracle.saturate(nest))
     raw = compiled.flat(oracle.reference(nest))
@@ -88,7 +91,7 @@ def rounding_error(compiled: CompiledISM, seed: int = 0) -> float:
     At the sequences and sites that `verify` takes.
     """
     chosen, inputs, nest, oracle = _trial(compiled, seed)
-    got = compiled.at_sites(inputs, every_letter(inputs, compiled.plan), chosen)
+    got = compiled.at_sites(inputs, kinds(compiled.plan)[0], chosen)
     want = compiled.flat(oracle.saturate(nest))
     errors = [0.0]
     for ours, theirs in zip(got, want, strict=True):
@@ -130,7 +133,7 @@ def _trial(
     chosen = sorted(
         {*range(count)[:EDGES], *range(count)[-EDGES:], *rng.integers(0, count, RANDOM)}
     )
-    inputs = random_inputs(plan.signature, SEQUENCES, rng)
+    inputs = probes(plan, compiled.model, compiled.graph, chosen, rng)
     nest = tf.nest.map_structure(lambda name: inputs[name], compiled.model.inputs)
     oracle = NaiveISM(
         compiled.model.model,

@@ -29,6 +29,7 @@ from ismc.artifacts.record import (
 from ismc.artifacts.rows import by_rows
 from ismc.artifacts.weights import replaced
 from ismc.calls import ISM
+from ismc.checking import Checks
 from ismc.errors import ArtifactError, InputError
 from ismc.letters import Letters, kinds
 from ismc.modules import Loaded, Module, Run, Runtime, module
@@ -91,7 +92,8 @@ class LoadedISM(ISM):
         """
         found = replaced(self.record.weights, self.own, weights, self.path)
         kept = {key: value for key, value in self.programs.items() if key != "weights"}
-        return replace(self, arrays=found, programs=kept)
+        checks = Checks(self.checks.mode)
+        return replace(self, arrays=found, programs=kept, checks=checks)
 
     def export_saved_model(self, path: str | Path) -> None:
         """Writes a SavedModel; see `CompiledISM.export_saved_model`."""
@@ -166,10 +168,9 @@ class LoadedISM(ISM):
             letters = Letters(np.zeros_like(letters.turn), np.zeros_like(letters.block))
         given = [*self._given(self._checked(batch), letters), *self._own()]
         ys = [np.asarray(y)[0, sites] for y in answered(self.runtime, found, given, sites=sites)]
-        lost = ys.pop() > 0 if self.plan.guard else None
-        for i, y in enumerate(ys):
-            if lost is not None:  # they are computed by the model, which is compared by itself
-                y[lost] = self.check[f"{kind}.{i}"][lost]
+        lost = ys.pop() > 0 if self.plan.guard else False
+        for i, y in enumerate(ys):  # the model computes lost ones, and is compared by itself
+            y[lost] = self.check[f"{kind}.{i}"][lost]
             self._compare(f"{kind}.{i}", y, program_name(letters, batch))
 
     def _checked(self, batch: int) -> dict[str, Array]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from ismc.arrange import batch_of
 from ismc.averaging.member import Member
 from ismc.averaging.views import View
-from ismc.calls import FLIGHT, ISM
-from ismc.errors import InputError
-from ismc.progress import progress
+from ismc.calls import ISM
+from ismc.checked import Mode
+from ismc.checking import Checks, predicted
 
 Array = np.ndarray
 Inputs = Mapping[str, Array]
@@ -29,10 +28,12 @@ class Ensemble:
     Attributes:
         members: in the order in which they are added up: model, orientation, shift.
         views: orientations and shifts, the same for each model.
+        checks: as for a compiled program.
     """
 
     members: tuple[Member, ...]
     views: tuple[View, ...] = (View(),)
+    checks: Checks = field(default_factory=Checks, compare=False)
 
     def __repr__(self) -> str:
         length, channels = self.input_shape
@@ -52,44 +53,42 @@ class Ensemble:
 
     def saturated(self, inputs: Inputs, sites: Sequence[int] | None = None) -> list[Any]:
         """The same of inputs by name, flat; with ``sites``, by number, only at those."""
-        return averaged(m.saturated(self._named(m, inputs), sites) for m in self.members)
+        return averaged(m.saturated(self.named_for(m, inputs), sites) for m in self.members)
 
     def reference(self, x: Any) -> Any:
         """The models' own answer: ``[B, *output]``, the members' average; raises as `saturate`."""
         inputs = self.inputs(x)
-        found = averaged(m.reference(self._named(m, inputs)) for m in self.members)
+        found = averaged(m.reference(self.named_for(m, inputs)) for m in self.members)
         return self.first.nested_results(found)
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto") -> Any:
-        """Saturation in NumPy, batch by batch, with a progress bar.
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        check: Mode = None,
+    ) -> Any:
+        """Saturation in NumPy, batch by batch, with a progress bar, a few mutants of it checked.
 
         Args:
             x: as for `saturate`.
             batch_size: sequences of one call; by default at most 32, and 64 MiB of answers.
             verbose: 0 for no bar, 1 for a bar, ``"auto"`` for a bar on a terminal.
+            check: as for `ismc.compile`; by default what it was compiled with.
 
         Raises:
             InputError: when an input does not fit, or the batch size is not positive.
+            VerificationError: when a mutant that is checked has another answer of the models.
         """
-        inputs = self.inputs(x)
-        if batch_size is not None and batch_size < 1:
-            raise InputError(f"batch_size is {batch_size}, expected at least 1.")
-        count = len(inputs[self.first.plan.sequence])
-        size = batch_size or batch_of(self.first.plan, self.shapes(), FLIGHT)
-        parts = []
-        with progress(count, verbose) as advance:
-            for i in range(0, max(count, 1), size):
-                batch = {name: v[i : i + size] for name, v in inputs.items()}
-                parts.append([np.asarray(y) for y in self.saturated(batch)])
-                advance(len(batch[self.first.plan.sequence]))
-        found = [np.concatenate(ys) for ys in zip(*parts, strict=True)]
+        options = {"batch_size": batch_size, "verbose": verbose, "check": check}
+        found = predicted(self, self.first.plan, self.inputs(x), self.saturated, **options)
         return self.first.nested_results(found)
 
     def inputs(self, x: Any) -> dict[str, Array]:
         """The inputs of a call by name, checked, in float32."""
         return self.first.inputs(x)
 
-    def _named(self, member: Member, inputs: Inputs) -> dict[str, Array]:
+    def named_for(self, member: Member, inputs: Inputs) -> dict[str, Array]:
         """The inputs as a member's model names them; where names differ, those of one place."""
         names, own = ([name for name, _ in m.plan.inputs] for m in (self.first, member))
         if set(names) == set(own):

@@ -9,6 +9,7 @@ from ismc.averaging.average import Ensemble
 from ismc.averaging.member import Member
 from ismc.averaging.views import Site, View, views
 from ismc.calls import ISM
+from ismc.checking import Checks
 from ismc.errors import InputError
 
 LETTERS = 4
@@ -66,7 +67,8 @@ def ensemble(
                 hint="Pass the Keras models themselves.",
             )
         check_programs(given)
-        return Ensemble(tuple(Member(program, View(), program.sites) for program in given))
+        members = tuple(Member(program, View(), program.sites) for program in given)
+        return Ensemble(members, checks=Checks(given[0].checks.mode))
     return _compiled(given, reverse_complement, shifts, mirror_outputs, settings)
 
 
@@ -156,7 +158,7 @@ def _compiled(
             if own not in made:
                 made[own] = compiled(model, **{**settings, "sites": own})
             members.append(Member(made[own], view, sites, _mirrored(made[own], names)))
-    return Ensemble(tuple(members), tuple(every))
+    return Ensemble(tuple(members), tuple(every), Checks(members[0].program.checks.mode))
 
 
 def _wanted(

@@ -129,9 +129,9 @@ class Member:
             y = tf.gather(y, rows, axis=1)
         if not self.view.reverse:
             return y
-        return tf.reverse(y, [2, 3] if self._keeps_positions(output) else [2])
+        return tf.reverse(y, [2, 3] if self.keeps_positions(output) else [2])
 
-    def _keeps_positions(self, output: int) -> bool:
+    def keeps_positions(self, output: int) -> bool:
         """Whether the score of an output has its mirrored axis still."""
         own, scored = self.program.reference_shapes()[output], self.program.shapes()[output]
         return output in self.mirrored and len(own) == len(scored) and own[0] == scored[0]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
+from ismc.checked import Checked
 from ismc.io.extras import extras
 from ismc.scan import Moved
 
@@ -24,6 +25,7 @@ class Tally:
     mutants: int = 0
     answering: float = 0.0
     waiting: float = 0.0
+    checked: Checked = field(default_factory=Checked)
     began: float = field(default_factory=monotonic)
 
     def add(self, moved: Moved) -> None:
@@ -33,6 +35,7 @@ class Tally:
         self.mutants += moved.mutants
         self.answering += moved.answering
         self.waiting += moved.waiting
+        self.checked += Checked(moved.checked, moved.error, moved.recomputed)
 
     @property
     def speed(self) -> str:

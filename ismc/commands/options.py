@@ -80,6 +80,7 @@ class Places:
     resume: bool = False
     append: bool = False
     overwrite: bool = False
+    check: bool | str = True
 
 
 def shard_of(text: str) -> Callable[[int], bool]:

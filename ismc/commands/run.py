@@ -42,6 +42,7 @@ class Summary:
         notes: what else is worth saying.
         paths: files that were written.
         kinds: how many variants there are of each kind.
+        checking: whether some mutants were also computed by the model itself.
     """
 
     store: Store
@@ -54,6 +55,7 @@ class Summary:
     notes: Sequence[str]
     paths: Sequence[Path]
     kinds: str = ""
+    checking: bool = True
 
     def __str__(self) -> str:
         tally = self.tally
@@ -64,9 +66,11 @@ class Summary:
             "seconds": f"{self.seconds:.2f} (and {self.preparing:.2f} to load and compile)",
             "mutants/s": f"{tally.mutants / max(self.seconds, 1e-9):,.0f}",
             "files": f"{self.reading + tally.waiting:.2f} s to read and write",
+            "checked": str(tally.checked) if self.checking else "nothing, as --check off says",
         }
         if tally.records < len(self.store):
             rows["sequences"] += f" now, of {len(self.store):,}"
+            rows["checked"] += f" (in all {self.store.checked})"
         if self.kinds:
             rows["variants"] = self.kinds
         if self.halved:
@@ -112,8 +116,9 @@ def run(wanted: Wanted, inputs: Inputs, places: Places, target: Path) -> Summary
     times = compiled - began, ended - ready, ready - compiled
     notes = [*source.notes, *store.notes]
     return Summary(
-        store, shown.tally, *times, halved, source.problems, notes, paths, _kinds(source)
-    )
+        store, shown.tally, *times, halved, source.problems, notes, paths, _kinds(source),
+        places.check is not False,
+    )  # fmt: skip
 
 
 def check_run(wanted: Wanted, inputs: Inputs, places: Places, target: Path) -> None:
@@ -200,7 +205,7 @@ def _scored(found: Job, store: Store, places: Places, shown: Bar) -> int:
     blocks = [i for i in range(store.facts.blocks) if mine(i)]
     sizes, written = store.facts.sizes(), store.written
     shown.begins(sum(int(written[i]) for i in blocks), sum(sizes[i] for i in blocks))
-    return found.score(store, store.left(blocks), shown.moved, places.ray)
+    return found.score(store, store.left(blocks), shown.moved, places.ray, places.check)
 
 
 def _kinds(source: Any) -> str:

@@ -13,6 +13,7 @@ from ismc.commands.run import run as run_scan
 from ismc.errors import InputError
 from ismc.programs import Wanted
 
+CHECKS = {"stop": True, "off": False}
 FROM, WHAT, WHERE = "Sequences", "What is computed", "Long runs"
 
 
@@ -130,6 +131,15 @@ def run(
     overwrite: Annotated[
         bool, _option(WHERE, "--overwrite", help="Replace what is there.")
     ] = False,
+    check: Annotated[
+        Literal["stop", "recompute", "off"],
+        _option(
+            WHERE,
+            "--check",
+            help="A few mutants are also computed by the model itself: stop at wrong scores, or "
+            "take the model's own for their block.",
+        ),
+    ] = "stop",
 ) -> None:
     """Score every letter at every site of every sequence, or the variants of a file."""
     with reporting():
@@ -144,7 +154,7 @@ def run(
         places = Places(
             start=start, end=end, sites=sites, batch_size=batch_size, shard=shard,
             ray=ray_address if ray or ray_address else None, resume=resume,
-            append=append, overwrite=overwrite,
+            append=append, overwrite=overwrite, check=CHECKS.get(check, check),
         )  # fmt: skip
         print(run_scan(wanted, inputs, places, output))
 

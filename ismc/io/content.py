@@ -17,6 +17,7 @@ GENOME = ("genome_chroms", "genome_sizes")
 FIXED = ("sites", *GENOME)
 COORDINATES = ("chrom", "start", "end", "summit", "strand")
 VARIANTS = "variants/"
+CHECK = "check"
 ROWS = 1 << 12  # of one chunk, where a row is a name or a number
 Array = np.ndarray
 
@@ -92,7 +93,7 @@ def extend(group: Any, facts: Facts, content: Content) -> None:
         first = before.count + number * facts.block
         one_hot[first : first + len(rows)] = rows
     for key in _blocked(facts):
-        if key != "one_hot":
+        if key != "one_hot" and (key != CHECK or key in group):  # stores of before have none
             _resized(group[key], before.count, facts.parts[-1].records)
     written = _resized(group["written"], before.blocks, facts.blocks - before.blocks)
     if partial := before.count % facts.block:  # an undone append may have marked more of it
@@ -113,6 +114,7 @@ def _blocked(facts: Facts) -> dict[str, tuple[tuple[int, ...], Any]]:
     """The shape of a record, and the type, of arrays in blocks of records."""
     channels = len(facts.letters)
     found: dict[str, tuple[tuple[int, ...], Any]] = {"one_hot": ((facts.length, channels), np.int8)}
+    found[CHECK] = (3,), np.float32
     for output in facts.outputs:
         scored = (facts.width, channels, *output.score)
         found[facts.key("scores", output.name)] = scored, np.float32

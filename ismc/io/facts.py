@@ -120,6 +120,15 @@ class Facts:
         """The records of a block."""
         return slice(block * self.block, min((block + 1) * self.block, self.count))
 
+    def first_with(self, record: int) -> int:
+        """The first of the records that came together with one."""
+        first = 0
+        for part in self.parts:
+            if record < first + part.records:
+                break
+            first += part.records
+        return first
+
     @property
     def before(self) -> Facts:
         """What it held before its last records came."""

@@ -8,6 +8,9 @@ Arrays, for ``N`` records of length ``L``, ``S`` sites and the letters ACGT:
 * ``chrom``, ``strand``, ``start``, ``end``, ``summit`` ``[N]``, where records are regions of a
   genome
 * ``genome_chroms``, ``genome_sizes`` ``[K]``: the chromosomes of the genome and their lengths
+* ``check`` float32 ``[N, 3]``: how many mutants of each record were also computed by the model
+  itself, the largest error of them as a share of the largest score that was checked with them, and
+  whether the record's scores are the model's own; see `Store.checked`
 * ``written`` int32 ``[blocks]``: how many records of each block have their scores
 
 A store of variants has windows for records, with sites of their own: ``at`` int64 ``[N, S]`` in the
@@ -30,14 +33,16 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from glob import escape
+from itertools import product
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ismc.checked import Checked, of
 from ismc.errors import ArtifactError, InputError
-from ismc.io.content import COORDINATES, FIXED, VARIANTS
+from ismc.io.content import CHECK, COORDINATES, FIXED, VARIANTS
 from ismc.io.extras import extras
 from ismc.io.facts import Facts, Output, facts_of
 from ismc.io.targets import reported
@@ -183,13 +188,25 @@ class Store:
             found.append(slice(rows.start + int(written[block]), rows.stop))
         return [rows for rows in found if rows.start < rows.stop]
 
-    def write(self, rows: slice, scores: Sequence[Array], references: Sequence[Array]) -> None:
+    @property
+    def checked(self) -> Checked:
+        """What was checked of the records that have their scores, by whatever processes."""
+        return of(self.column(CHECK)) if CHECK in self.group else Checked()
+
+    def write(
+        self,
+        rows: slice,
+        scores: Sequence[Array],
+        references: Sequence[Array],
+        checked: Array | None = None,
+    ) -> None:
         """Writes the scores of records of one block, and marks them.
 
         Args:
             rows: the records, up to the last of the block; those before them are written.
             scores: ``[n, S, 4, *score]`` of each output.
             references: ``[n, *output]`` of each output.
+            checked: ``[n, 3]``, what checks found, if there were any.
 
         Raises:
             ArtifactError: when the disk is full; blocks that are marked stay whole.
@@ -200,19 +217,21 @@ class Store:
             for output, score, reference in zip(facts.outputs, scores, references, strict=True):
                 self.group[facts.key("reference", output.name)][rows] = reference
                 self.group[facts.key("scores", output.name)][rows] = score
+            if checked is not None and CHECK in self.group:
+                self.group[CHECK][rows] = checked
             if self.path is not None:
                 self._settled(block)
             self.group["written"][block] = rows.stop - block * facts.block
 
     def _settled(self, block: int) -> None:
         """Waits until the chunks of a block are on the disk, so that its mark comes last."""
-        for kind in ("reference", "scores"):
-            for output in self.facts.outputs:
-                folder = Path(str(self.path)) / self.facts.key(kind, output.name) / "c" / str(block)
-                files = [folder] if folder.is_file() else folder.rglob("*")
-                for file in (path for path in files if path.is_file()):
-                    with file.open("rb+") as chunk:
-                        os.fsync(chunk.fileno())
+        kinds = product(("reference", "scores"), self.facts.outputs)
+        for key in (CHECK, *(self.facts.key(kind, output.name) for kind, output in kinds)):
+            folder = Path(str(self.path)) / key / "c" / str(block)
+            files = [folder] if folder.is_file() else folder.rglob("*")
+            for file in (path for path in files if path.is_file()):
+                with file.open("rb+") as chunk:
+                    os.fsync(chunk.fileno())
 
     def check_complete(self) -> None:
         """Checks that there are scores, and all of them.

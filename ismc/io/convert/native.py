@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from ismc.errors import InputError
+from ismc.io.content import CHECK
 from ismc.io.convert.contributions import read
 from ismc.io.convert.format import Format, Request
 from ismc.io.convert.hdf5_file import hdf5_file
@@ -104,8 +105,8 @@ def _blocks(store: Store, array: Any) -> Iterator[Array]:
 
 
 def _whole(store: Store) -> dict[str, Array]:
-    """The other arrays, text as ``str``; not what is written, as all is."""
-    found, blocked = {}, {*_blocked(store), "written"}
+    """The other arrays, text as ``str``; not what is written, as all is, nor what was checked."""
+    found, blocked = {}, {*_blocked(store), "written", CHECK}
     for key, array in sorted(store.group.members(max_depth=None)):
         if key not in blocked and hasattr(array, "shape"):
             values = read(store, array, store.held(key))
