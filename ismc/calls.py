@@ -125,9 +125,8 @@ class ISM(Results):
             InputError: as a call.
             VerificationError: when a mutant that is checked has another answer of the model.
         """
-        inputs, block = self.inputs(x), None
-        if replace_with is not None:
-            block = self._written(replace_with)
+        inputs = self.inputs(x)
+        block = None if replace_with is None else self._written(replace_with)
         results = predicted(
             self, self.plan, inputs,
             self.saturated if block is None else lambda batch: self._all(batch, block),
@@ -172,9 +171,8 @@ class ISM(Results):
     def _all(self, inputs: Inputs, letters: Letters, sites: Sites = None) -> list[Any]:
         """Every mutant of every sequence, one ``[B, S, A or C, *output]`` per output.
 
-        Sequences with NaN or infinity go to the naive program: a difference cannot undo them; so
-        do mutants that lost too many digits. Where ``sites`` are given, by number, the answers of
-        others may be anything.
+        Sequences with NaN or infinity, and mutants that lost too many digits, go to the model
+        itself. Where ``sites`` are given, by number, the answers of others may be anything.
         """
         count = len(inputs[self.plan.sequence])
         if not count:

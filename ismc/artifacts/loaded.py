@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -40,7 +41,6 @@ from ismc.tolerance import exceeds
 Array = np.ndarray
 
 RUNTIMES = ("tensorflow", "jax")
-
 
 @dataclass(repr=False, kw_only=True)
 class LoadedISM(ISM):
@@ -140,10 +140,8 @@ class LoadedISM(ISM):
     @property
     def score(self) -> Score | None:
         """The score, if it is known here by its name."""
-        try:
+        with suppress(InputError):
             return parsed(self.score_name) if self.score_name else None
-        except InputError:
-            return None
 
     @property
     def compares_letters(self) -> bool:
@@ -178,9 +176,7 @@ class LoadedISM(ISM):
         return filled({name: self.check[name] for name, _ in self.plan.inputs}, batch)
 
     def _own(self) -> Sequence[Any]:
-        if self.arrays is self.own:
-            return self.weights()
-        return [self.runtime.put(array) for array in self.own]
+        return self.weights() if self.arrays is self.own else [*map(self.runtime.put, self.own)]
 
     def _compare(self, key: str, got: Array, program: str) -> None:
         want = self.check[key]
@@ -318,5 +314,5 @@ def _decoded(found: Container, path: str) -> LoadedISM:
 
 def _constants(found: Container, program: str) -> list[Array]:
     """The constants of one program, ``NAME.0`` and so on."""
-    names = [name for name in found.arrays if name.startswith(f"{program}.")]
-    return [found.arrays[f"{program}.{i}"] for i in range(len(names))]
+    count = sum(name.startswith(f"{program}.") for name in found.arrays)
+    return [found.arrays[f"{program}.{i}"] for i in range(count)]
