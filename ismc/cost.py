@@ -6,7 +6,7 @@ plan does not depend on where it is made; `using_rates` puts measured ones in th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ismc.ir import Layer, Shape  # artifacts are run without networkx
+    from ismc.rules import Products
 
 WORTH = 5e-3  # predicted seconds of sites that are worth a core of their own
 BLOCK, FEW = 8, 4  # positions of a block, and filters that are few; see `ismc.runtime.blocks`
 POINTS = 8  # at most, of a product of polynomials; see `ismc.runtime.toom`
 LONG = 16  # least positions of a pair of blocks; see `ismc.runtime.pairs`
 MANY = 32  # channels that pairs need at least, and groups of positions exceed
-GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 
 
 @dataclass(frozen=True)
@@ -106,31 +106,41 @@ def kernel(layer: Layer, shape: Shape) -> tuple[int, int, int, int]:
     return size, shape[-1] // groups, layer.shape[-1], groups
 
 
-def whole(layer: Layer, inputs: tuple[Layer, ...]) -> Cost:
-    """The layer on whole sequences, as the naive program computes it."""
-    count = prod(layer.shape)
-    if layer.title == "Conv1D" and len(layer.shape) == 2:
-        size, channels, _, _ = kernel(layer, inputs[0].shape)
-        operations = 2 * count * size * channels
-        return Cost(operations, operations / rates().whole, 4 * count, _bytes(layer, inputs))
-    if layer.title == "Dense":
-        operations = 2 * count * inputs[0].shape[-1]
-        return Cost(operations, operations / rates().gemm, 4 * count, _bytes(layer, inputs))
-    if layer.title == "States":
-        return Cost(0, 0.0)
-    if layer.title in ("Recurrent", "LSTM", "GRU", "Bidirectional", "SimpleRNN"):
-        width, gates = (
-            (layer.shape or (1,))[-1],
-            GATES.get(layer.config.get("cell", layer.title), 4),
-        )
-        operations = 2 * gates * inputs[0].length * width * (width + inputs[0].shape[-1])
-        return Cost(operations, operations / rates().gemm * 4, 4 * count)
-    if layer.title == "MultiHeadAttention" and inputs:
-        length, channels = inputs[0].length, inputs[0].shape[-1]
-        operations = 8 * length * channels**2 + 4 * length**2 * channels
-        weights = layer.config.get("num_heads", 1) * length**2
-        return Cost(operations, operations / rates().gemm * 2, 4 * (3 * count + weights))
-    return elements(max(count, *(prod(i.shape) for i in inputs)) if inputs else count)
+def speed(name: str) -> float:
+    """Operations per second of products that run in one of these ways.
+
+    Those by channel are no matrix products. Measured beside `conv1d` and `dense`, on a CPU.
+    """
+    found = rates()
+    return {
+        "gemm": found.gemm,
+        "convolution": found.convolution,
+        "whole": found.whole,
+        "overlap": found.gemm / 2,  # products that are added where they land
+        "by channel": found.elements * 4,  # multiply-adds that are fused
+        "library by channel": found.elements / 4,  # the library's grouped convolution
+        "recurrent": found.gemm / 4,
+        "attention": found.gemm / 2,
+    }[name]
+
+
+def whole(found: Products, shape: Shape, inputs: Sequence[Shape]) -> Cost:
+    """A layer of these products, from values of these shapes to one, without the batch axis."""
+    count = prod(shape)
+    if not found.whole:
+        return elements(max([count, *map(prod, inputs)]))
+    operations = 2 * found.whole
+    seconds = operations / speed(found.speed)
+    return Cost(operations, seconds, 4 * (count + found.between), 4 * found.weights)
+
+
+def local(found: Products, pairs: int, tail: int, beside: bool) -> Cost:
+    """So many pairs of a changed position and an answer that reads it, ``tail`` numbers each.
+
+    ``beside`` says that padding beside the positions is computed as well.
+    """
+    operations = 2 * pairs * (found.tap if beside else found.pair)
+    return Cost(operations, operations / speed(found.local), 4 * pairs * tail, 4 * found.weights)
 
 
 def dense(width: int, layer: Layer, inputs: tuple[Layer, ...]) -> Cost:
@@ -269,8 +279,3 @@ def _blocks(width: int, size: int, channels: int, filters: int, weights: int, wr
 
 def _product(operations: int, rate: float, written: int, weights: int) -> Cost:
     return Cost(operations, operations / rate + 2 * written / rates().bytes / 4, written, weights)
-
-
-def _bytes(layer: Layer, inputs: tuple[Layer, ...]) -> int:
-    size, channels, filters, _ = kernel(layer, inputs[0].shape)
-    return 4 * size * channels * filters

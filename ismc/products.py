@@ -1,69 +1,28 @@
-"""How many multiply-adds a layer's products are, by pairs of positions. Nothing else is counted."""
+"""A layer's products: how many multiply-adds, by pairs of positions, and what they cost in full."""
 
 from __future__ import annotations
-
-from math import prod
 
 import numpy as np
 
 from ismc import cost
-from ismc.ir import Layer, Shape
-from ismc.rules.conv import along, padding_before
+from ismc.ir import Layer
+from ismc.rules import Node, Products, products_of
 from ismc.window import Window
 
 Array = np.ndarray
 
-RECURRENT = ("Recurrent", "LSTM", "GRU", "SimpleRNN", "Bidirectional")
-ATTENTION = ("MultiHeadAttention", "GroupQueryAttention")
-CONVOLUTIONS = ("Conv1D", "Conv2D", "Conv3D")
-DEPTHWISE = ("DepthwiseConv1D", "DepthwiseConv2D")
-TRANSPOSED = ("Conv1DTranspose", "Conv2DTranspose")
+
+def of(layer: Layer, inputs: tuple[Layer, ...]) -> Products:
+    """What the rules' families count of a call."""
+    return products_of(Node(layer, inputs, (True,) * len(inputs)))
 
 
-def of_pair(layer: Layer, shape: Shape) -> int:
-    """Multiply-adds between one input position and one output position that reads it.
-
-    ``shape`` is that of the first input. Flattened positions are single elements.
-    """
-    config = layer.config
-    filters, groups = (layer.shape or (1,))[-1], config.get("groups") or 1
-    if layer.title in ("Dense", "Matmul"):
-        return prod(shape[1:]) * filters
-    if layer.title in ("Conv1D", *TRANSPOSED):
-        return shape[-1] // groups * filters
-    if layer.title == "DepthwiseConv1D":
-        return filters
-    if layer.title == "Conv2D" and len(shape) == 3:
-        return _columns(layer, shape) * (shape[-1] // groups) * filters
-    if layer.title == "EinsumDense":
-        return _summed(config["equation"], shape, layer.shape)
-    return 0
-
-
-def in_full(layer: Layer, inputs: tuple[Layer, ...]) -> int:
-    """Multiply-adds of the layer on whole sequences, padding included as in `cost.whole`."""
-    if not inputs:
-        return 0
-    config, shape = layer.config, inputs[0].shape
-    if layer.title in (*RECURRENT, *ATTENTION):
-        return cost.whole(layer, inputs).operations // 2
-    if layer.title not in (*CONVOLUTIONS, *DEPTHWISE, *TRANSPOSED):
-        return inputs[0].length * of_pair(layer, shape)
-    axis = 0 if config.get("data_format") == "channels_first" else -1
-    size = config["kernel_size"]
-    taps = size if isinstance(size, int) else prod(size)
-    if layer.title in TRANSPOSED:
-        return prod(shape) * taps * layer.shape[axis]
-    if layer.title in DEPTHWISE:
-        return prod(layer.shape) * taps
-    return prod(layer.shape) * taps * (shape[axis] // (config.get("groups") or 1))
-
-
-def of_step(layer: Layer, shape: Shape) -> tuple[int, int]:
-    """Multiply-adds of a recurrence: of one step on the state, and of one position it reads."""
-    width = (layer.shape or (1,))[-1]
-    gates = cost.GATES.get(layer.config.get("cell", layer.title), 4)
-    return gates * width * width, gates * width * shape[-1]
+def in_full(layer: Layer, inputs: tuple[Layer, ...]) -> cost.Cost:
+    """The layer on whole sequences, as the naive program computes it."""
+    if layer.title == "States":  # counted by the layer that takes them
+        return cost.Cost(0, 0.0)
+    found = of(layer, inputs)
+    return cost.whole(found, layer.shape, [value.shape for value in inputs])
 
 
 def pairs(window: Window, changed: tuple[Array, Array], wanted: tuple[Array, Array]) -> Array:
@@ -90,25 +49,3 @@ def pairs(window: Window, changed: tuple[Array, Array], wanted: tuple[Array, Arr
             first, last = -(-(low + shift) // window.up), (high - 1 + shift) // window.up + 1
             total += np.maximum(0, np.minimum(stop, last) - np.maximum(start, first))
     return total
-
-
-def _columns(layer: Layer, shape: Shape) -> int:
-    """Pairs of an input and an output column, beside the positions."""
-    config = layer.config
-    size, stride, dilation = (
-        along(config[key], 1) for key in ("kernel_size", "strides", "dilation_rate")
-    )
-    count, out = shape[1], layer.shape[1]
-    pad = padding_before(config["padding"], count, out, size, stride, dilation)
-    reads = [o * stride - pad + j * dilation for o in range(out) for j in range(size)]
-    return sum(0 <= column < count for column in reads)
-
-
-def _summed(equation: str, shape: Shape, out: Shape) -> int:
-    """The product of the sizes of all axes but the batch and the positions."""
-    given, result = equation.replace("...", "").split("->")
-    value, kernel = given.split(",")
-    sizes = dict(zip(result[:0:-1], out[::-1], strict=False))
-    sizes |= dict(zip(value[:0:-1], shape[::-1], strict=False))
-    axes = {*value[2:], *kernel, *result[2:]} - {*value[:2]}
-    return prod(sizes.get(axis, 1) for axis in axes)

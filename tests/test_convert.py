@@ -190,7 +190,7 @@ def test_tasks(shape: tuple[int, ...], task: str | int | None, index: tuple[int,
 @pytest.mark.parametrize(
     ("shape", "task", "text"),
     [
-        ((5,), None, r"'a' has 5 tasks, expected one .*\n.*--task I, or task= in Python.* 0 to 4"),
+        ((5,), None, r"5 tasks, expected one .*\n.*--task I, or task= in Python; they are 0 to 4"),
         ((5, 3), None, r"15 tasks \[5, 3\].*\n.* 0 to 14, or 0,0 to 4,2"),
         ((5,), 5, "no task 5, expected 0 to 4"),
         ((5,), -1, "no task -1"),

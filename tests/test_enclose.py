@@ -12,15 +12,24 @@ import ismc
 from ismc.codegen.load import load
 from ismc.codegen.render import render
 from ismc.passes.enclose import enclose
-from ismc.plan import Apply, Name, Plan, Step, names_in
+from ismc.plan import Apply, Name, Plan, Step, Weights, names_in
+from ismc.rules import Products
 from tests.comparing import assert_equal_to_oracle, assert_same_outputs
 
 WIDE, NARROW = ("N", 50, 64), ("N", 5, 64)
 
 
 def step(target: str, fn: str, *args: str, shape: tuple = WIDE) -> Step:
-    """A statement that calls ``fn`` on values."""
-    return Step(target, Apply(fn, tuple(map(Name, args))), shape)
+    """A statement that calls ``fn`` on values; with weights, it is a layer's."""
+    weights = (Weights(fn),) if fn in PRODUCTS else ()
+    return Step(target, Apply(fn, (*map(Name, args), *weights)), shape, fn)
+
+
+PRODUCTS = {
+    "conv1d_gemm": Products(1, 1, local="convolution"),
+    "depthwise_overlap": Products(1, 1, local="by channel"),
+    "dense_difference": Products(1, 1),
+}
 
 
 def residual(channels: int = 64, length: int = 200) -> keras.Model:
@@ -59,7 +68,7 @@ def test_a_value_that_a_product_and_a_sum_read_is_written() -> None:
         step("d2", "conv1d_gemm", "s1"),
         step("d3", "+", "s1", "d2"),
     ]
-    found, groups = enclose(steps, ["d3"])
+    found, groups = enclose(steps, ["d3"], PRODUCTS)
     assert groups == (("d1", "s1"),)
     assert found == tuple(steps)
 
@@ -72,9 +81,31 @@ def test_the_steps_of_a_group_are_brought_together() -> None:
         step("d2", "conv1d_gemm", "s1"),
         step("d3", "+", "s1", "d2", "e1"),
     ]
-    found, groups = enclose(steps, ["d3"])
+    found, groups = enclose(steps, ["d3"], PRODUCTS)
     assert groups == (("d1", "s1"),)
     assert [step.target for step in found] == ["e1", "d1", "s1", "d2", "d3"]
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_what_reads_a_value_is_a_product_by_its_layer(product: str) -> None:
+    steps = [
+        step("d1", "conv1d_gemm", "x"),
+        step("s1", "relu", "d1"),
+        step("d2", product, "s1"),
+        step("e2", product, "s1"),
+        step("d3", "+", "d2", "e2"),
+    ]
+    assert enclose(steps, ["d3"], PRODUCTS)[1] == (("d1", "s1"),)
+    assert enclose(steps, ["d3"], {"conv1d_gemm": PRODUCTS["conv1d_gemm"], product: Products()}
+                   )[1] == ()  # fmt: skip
+
+
+def test_a_kernel_that_is_turned_before_the_loop_makes_a_product() -> None:
+    turned = replace(step("d2", "conv1d_toom", "s1", "k2"), layer="conv1d_gemm")
+    steps = [step("d1", "conv1d_gemm", "x"), step("s1", "relu", "d1"), turned,
+             step("d3", "+", "s1", "d2")]  # fmt: skip
+    assert enclose(steps, ["d3"], PRODUCTS, ["k2"])[1] == (("d1", "s1"),)
+    assert enclose(steps, ["d3"], PRODUCTS)[1] == ()
 
 
 @pytest.mark.parametrize(
@@ -106,7 +137,7 @@ def test_the_steps_of_a_group_are_brought_together() -> None:
     ids=["small", "fused", "looked-up", "answer"],
 )
 def test_what_is_not_written(steps: list[Step]) -> None:
-    assert enclose(steps, ["d3"]) == (tuple(steps), ())
+    assert enclose(steps, ["d3"], PRODUCTS) == (tuple(steps), ())
 
 
 def test_a_trunk_is_written_once_and_answers_stay() -> None:
@@ -134,3 +165,27 @@ def test_programs_of_one_tile_have_no_branches(sites: list[int]) -> None:
 def one_hot(count: int) -> np.ndarray:
     """Random sequences of `residual`."""
     return np.eye(4, dtype=np.float32)[np.random.default_rng(0).integers(0, 4, (count, 200))]
+
+
+def branches(kind: str) -> keras.Model:
+    """A value that two products of one kind read."""
+    x = keras.Input((200, 4))
+    y = keras.layers.Conv1D(128, 9, padding="same", activation="relu")(x)
+    layers = {
+        "depthwise": lambda: keras.layers.DepthwiseConv1D(5, padding="same", activation="relu"),
+        "einsum": lambda: keras.layers.EinsumDense("blc,cd->bld", (200, 128), activation="relu"),
+        "matmul": lambda: keras.layers.TimeDistributed(keras.layers.Dense(128, activation="relu")),
+    }
+    y = keras.layers.Conv1D(128, 3, padding="same", activation="relu")(y)
+    both = [layers[kind]()(y) for _ in range(2)]
+    return keras.Model(x, keras.layers.GlobalAveragePooling1D()(keras.layers.Multiply()(both)))
+
+
+@pytest.mark.parametrize("kind", ["depthwise", "einsum", "matmul"])
+def test_a_value_that_two_products_of_any_kind_read_is_written(kind: str) -> None:
+    model = branches(kind)
+    ism = ismc.compile(model, verify=False)
+    made = {step.layer for step in ism.plan.tile if step.target in values(ism.plan)}
+    assert any(name.startswith("conv1d") for name in made), made
+    assert_enclosed(ism.plan)
+    assert_equal_to_oracle(ism, ismc.NaiveISM(model), one_hot(1))

@@ -42,6 +42,7 @@ Array = np.ndarray
 
 RUNTIMES = ("tensorflow", "jax")
 
+
 @dataclass(repr=False, kw_only=True)
 class LoadedISM(ISM):
     """In-silico mutagenesis of a model that is not there: its programs and weights alone.

@@ -44,6 +44,7 @@ class Lowering:
     references: set[str] = field(default_factory=set)
     made: dict[tuple[str, str, Any], Name] = field(default_factory=dict)
     kernels: list[Step] = field(default_factory=list)
+    usual: list[Step] = field(default_factory=list)
     guards: list[Term] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
@@ -208,8 +209,8 @@ class Lowering:
         how = "cancelled" if how == "cancelled_whole" and by_ratio else how
         if how == "cancelled" and not by_ratio:
             usual = Step(f"t{self.index(name)}", Apply("typical", (self.reference(name),)), ("B",))
-            if usual not in self.kernels:
-                self.kernels.append(usual)
+            if usual not in self.usual:
+                self.usual.append(usual)
             operands = (*operands, Name(usual.target))
         self.guards.append(self.bind(name, "g", Apply(how, operands), ()))
 

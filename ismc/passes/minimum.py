@@ -22,7 +22,7 @@ from ismc.passes.classify import classify
 from ismc.passes.program import Form, Program
 from ismc.passes.propagate import needed
 from ismc.passes.segment import segment
-from ismc.products import in_full, of_pair, of_step, pairs
+from ismc.products import of, pairs
 from ismc.rules import Role, Rule
 from ismc.window import Span
 
@@ -126,14 +126,13 @@ def _through(reach: Reach, rule: Rule, shift: int) -> Reach:
 def _work(program: Program, layer: Layer, rule: Rule, source: Reach, found: Reach) -> Array:
     """Multiply-adds of the layer, ``[sites]``."""
     inputs = tuple(program.graph[name] for name in layer.inputs)
-    shape = inputs[0].shape
+    products = of(layer, inputs)
     if rule.role is Role.STOP and rule.stop is None:
-        return np.where(found.width > 0, in_full(layer, inputs), 0)
+        return np.where(found.width > 0, products.whole, 0)
     if rule.stop is not None and rule.stop.fn == "recurrent_stop":
-        state, read = of_step(layer, shape)
         steps = source.stop if layer.config["backwards"] else inputs[0].length - source.start
-        return np.where(source.width > 0, steps * state + source.width * read, 0)
-    pair = of_pair(layer, shape)
+        return np.where(source.width > 0, steps * products.step + source.width * products.pair, 0)
+    pair = products.pair
     if not pair:
         return np.zeros(len(found.start), np.int64)
     if rule.role is Role.STOP or rule.window.pointwise:

@@ -24,6 +24,8 @@ from ismc.passes.program import Form, Program
 from ismc.passes.reference import reference_steps
 from ismc.passes.rounding import rounding
 from ismc.plan import Line, Plan
+from ismc.products import in_full, of
+from ismc.rules import Products
 from ismc.window import Span
 
 STEP, TILE = 1e-5, 5e-4  # seconds of a step of a recurrence and of a tile, however small
@@ -54,7 +56,12 @@ def schedule(program: Program) -> Program:
     tile, rest, kernels = (
         rounding(steps, request.precision) for steps in (tile, rest, low.kernels)
     )
-    tile, written = enclose(tile, [step.target for step in handed] or answers)
+    tile, written = enclose(
+        tile,
+        [step.target for step in handed] or answers,
+        {name: _products(program, name) for name in program.live},
+        {step.target for step in low.kernels},
+    )
     bands = [replace(band, by_position=parts is not None) for band in low.bands]
     lines = tuple(_line(program, name, *costs[name]) for name in program.live)
     spent = [found for _, found in costs.values()]
@@ -68,7 +75,7 @@ def schedule(program: Program) -> Program:
             sites=tuple((site.start, site.stop) for site in request.sites),
             outputs=tuple((name, graph[name].shape) for name in request.outputs),
             lines=lines,
-            reference=(*reference, *kernels),
+            reference=(*reference, *kernels, *low.usual),
             tile=tile,
             handed=handed,
             rest=rest,
@@ -126,9 +133,9 @@ def here(program: Program, name: str) -> tuple[str, cost.Cost]:
         return "looked up", cost.Cost(0, 0.0)
     if form is Form.FULL:
         if rule.stop is not None and rule.stop.fn == "recurrent_stop":
-            return "from the change", cost.whole(layer, inputs).half
+            return "from the change", in_full(layer, inputs).half
         if rule.stop is None:
-            return "whole", cost.whole(layer, inputs)
+            return "whole", in_full(layer, inputs)
         width = program.spans[layer.inputs[0]].width
         if rule.stop.fn == "dense_stop":
             return "rows", cost.dense(width, layer, inputs)
@@ -140,9 +147,24 @@ def here(program: Program, name: str) -> tuple[str, cost.Cost]:
         if best not in forms:
             best = min(forms, key=lambda key: forms[key].seconds)
         return best, forms[best]
-    if layer.title == "Dense":
+    if layer.title == "Dense" and len(layer.shape) == 2:
         return "gemm", cost.dense(width, layer, inputs)
+    products = _products(program, name)
+    if products.pair:
+        return "gemm" if layer.title == "Dense" else "", _local(program, layer, products)
     return "", cost.Cost(0, 0.0) if rule.identity else cost.elements(width * prod(layer.shape[1:]))
+
+
+def _local(program: Program, layer: Layer, products: Products) -> cost.Cost:
+    """Products of what changes: of each position held, or of each position that is answered."""
+    rule, width = program.rules[layer.name], _width(program, layer.name)
+    beside = rule.layout == "flanks"
+    if beside:
+        products = replace(products, local="convolution")
+    held = program.forms[layer.name] is Form.DIFFERENCE and rule.window.stride == 1 and not beside
+    if held or rule.window.up > 1:
+        width = program.spans[layer.inputs[0]].width
+    return cost.local(products, width * rule.window.size, prod(layer.shape[1:]), beside)
 
 
 def strategies(program: Program, name: str) -> dict[str, cost.Cost]:
@@ -168,10 +190,15 @@ def naive(program: Program, name: str) -> cost.Cost:
     return layer.config.get("naive") or whole(program, name)
 
 
+def _products(program: Program, name: str) -> Products:
+    layer = program.graph[name]
+    return of(layer, tuple(program.graph[i] for i in layer.inputs))
+
+
 def whole(program: Program, name: str) -> cost.Cost:
     """What the layer costs when it is recomputed in full."""
     layer = program.graph[name]
-    return cost.whole(layer, tuple(program.graph[i] for i in layer.inputs))
+    return in_full(layer, tuple(program.graph[i] for i in layer.inputs))
 
 
 def _line(program: Program, name: str, strategy: str, found: cost.Cost) -> Line:

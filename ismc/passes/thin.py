@@ -22,6 +22,7 @@ from ismc import cost
 from ismc.ir import Graph, Layer
 from ismc.passes.classify import classify
 from ismc.passes.program import Program
+from ismc.products import in_full
 from ismc.rules import Role, Rule
 from ismc.window import Window
 
@@ -132,7 +133,7 @@ def _rewritten(program: Program, needed: Mapping[str, Lattice]) -> Graph:
             reads = _read(layer, rule, lattice, graph[name])
             inputs.append(_taken(layers, needed[name], reads, graph[name]))
         sources = tuple(graph[name] for name in layer.inputs)
-        config = dict(layer.config) | {"naive": cost.whole(layer, sources)}
+        config = dict(layer.config) | {"naive": in_full(layer, sources)}
         shape = (lattice.count(layer.length), *layer.shape[1:])
         layer = replace(layer, inputs=tuple(inputs), shape=shape, config=config)
         if not rule.window.pointwise:

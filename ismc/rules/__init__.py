@@ -4,6 +4,7 @@ from ismc.rules import (
     conv,
     functions,
     heads,
+    matrices,
     merge,
     noop,
     normalise,
@@ -13,12 +14,24 @@ from ismc.rules import (
     shape,
     stops,
 )
-from ismc.rules.base import Example, Expr, Node, Role, Rule, examples, kind_of, rule, rule_of
+from ismc.rules.base import (
+    Example,
+    Expr,
+    Node,
+    Role,
+    Rule,
+    examples,
+    kind_of,
+    rule,
+    rule_of,
+)
+from ismc.rules.products import Products, products_of
 
 __all__ = [
     "Example",
     "Expr",
     "Node",
+    "Products",
     "Role",
     "Rule",
     "conv",
@@ -26,11 +39,13 @@ __all__ = [
     "functions",
     "heads",
     "kind_of",
+    "matrices",
     "merge",
     "noop",
     "normalise",
     "pointwise",
     "pooling",
+    "products_of",
     "recurrent",
     "rule",
     "rule_of",

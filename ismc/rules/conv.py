@@ -1,9 +1,21 @@
 """Convolutions: linear; the schedule chooses how the product of a Conv1D is laid out."""
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
-from ismc.rules.base import Example, Expr, Node, Role, Rule, describe, stop, unpadded
+from ismc.rules.base import (
+    CHANNELS_FIRST,
+    Example,
+    Expr,
+    Node,
+    Role,
+    Rule,
+    describe,
+    stop,
+    unpadded,
+)
+from ismc.rules.products import Products, counts
 from ismc.window import Window
 
 
@@ -163,6 +175,66 @@ def conv_transpose(node: Node) -> Rule:
         difference=Expr("transposed_overlap", kwargs=kwargs, weights=True),
         outside=unpadded(0.0, window, node.shape[0], node.layer.length),
     )
+
+
+@counts("Conv1D", "Conv2D", "Conv3D")
+def convolved(node: Node) -> Products:
+    """Every output meets as many inputs as the kernel has weights of its filter."""
+    axis, shape, out = _channels(node), node.shape, node.layer.shape
+    read = shape[axis] // (node.config.get("groups") or 1)
+    whole = prod(out) * _taps(node) * read
+    pair = read * out[-1] * (_columns(node) if len(node.config["kernel_size"]) == 2 else 1)
+    tap = whole // (out[0] * along(node.config["kernel_size"], 0)) if axis == -1 else 0
+    weights = _taps(node) * read * out[axis]
+    return Products(whole, pair, tap, weights=weights, speed="whole", local="convolution")
+
+
+@counts("DepthwiseConv1D", "DepthwiseConv2D")
+def by_channel(node: Node) -> Products:
+    """Every output meets a kernel's weights of its channel."""
+    out, taps = node.layer.shape, _taps(node)
+    local = "by channel" if along(node.config["strides"], 0) == 1 else "library by channel"
+    return Products(
+        prod(out) * taps, out[-1], weights=taps * out[_channels(node)],
+        speed="library by channel", local=local,
+    )  # fmt: skip
+
+
+@counts("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose")
+def transposed(node: Node) -> Products:
+    """Every input meets all weights of its channel."""
+    axis, shape, out = _channels(node), node.shape, node.layer.shape
+    weights = _taps(node) * shape[axis] * out[axis]
+    whole = prod(shape) * _taps(node) * out[axis]
+    return Products(whole, shape[-1] * out[-1], weights=weights, speed="overlap", local="overlap")
+
+
+@counts("SeparableConv1D", "SeparableConv2D")
+def separable(node: Node) -> Products:
+    """One kernel for each channel, and a Dense over them."""
+    axis, out = _channels(node), node.layer.shape
+    channels = node.shape[axis] * node.config["depth_multiplier"]
+    each = channels * (_taps(node) + out[axis])
+    return Products(prod(out) // out[axis] * each, weights=each, speed="library by channel")
+
+
+def _channels(node: Node) -> int:
+    """The axis of the channels."""
+    return 0 if node.config.get("data_format") == CHANNELS_FIRST else -1
+
+
+def _taps(node: Node) -> int:
+    size = node.config["kernel_size"]
+    return size if isinstance(size, int) else prod(size)
+
+
+def _columns(node: Node) -> int:
+    """Pairs of an input and an output column, beside the positions."""
+    size, stride, dilation = _sizes(node.config, 1)
+    count, out = node.shape[1], node.layer.shape[1]
+    pad = padding_before(node.config["padding"], count, out, size, stride, dilation)
+    reads = [o * stride - pad + j * dilation for o in range(out) for j in range(size)]
+    return sum(0 <= column < count for column in reads)
 
 
 def _transposed(node: Node, before: int) -> Expr:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ismc.ir import Layer
 from ismc.rules.base import Expr, Node, Rule, describe, stop
+from ismc.rules.products import Products, counts, products_of
+
+GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 
 
 def _options(node: Node) -> dict[str, Any]:
@@ -34,3 +38,27 @@ def recurrent(node: Node) -> Rule:
         reference=Expr("recurrent_output", kwargs=kwargs),
         exact=Expr("recurrent_stop", kwargs=_options(node) | {"sequences": sequences}),
     )
+
+
+@counts("ismc.Recurrent", *GATES)
+def stepped(node: Node) -> Products:
+    """At every position all gates meet the state and what is read."""
+    gates = GATES[node.config.get("cell", node.layer.title)]
+    units, channels = node.config["units"], node.shape[-1]
+    pair, step = gates * units * channels, gates * units**2
+    return Products(node.shape[0] * (pair + step), pair, step=step, speed="recurrent")
+
+
+@counts("Bidirectional")
+def both_ways(node: Node) -> Products:
+    """Two recurrences."""
+    inner = node.config["layer"]
+    if inner["class_name"] not in GATES:
+        return Products()
+    other = (node.config.get("backward_layer") or inner)["config"]
+    layers = [
+        Layer(node.layer.name, f"keras.{inner['class_name']}", (), (), config=config)
+        for config in (inner["config"], other)
+    ]
+    each = [products_of(Node(layer, node.inputs, node.varies)) for layer in layers]
+    return Products(sum(found.whole for found in each), speed="recurrent")
