@@ -61,6 +61,7 @@ class Program:
     graph: Graph
     request: Request
     live: tuple[str, ...] = ()
+    judged: frozenset[str] = frozenset()
     rules: Mapping[str, Rule] = field(default_factory=dict)
     forms: Mapping[str, Form] = field(default_factory=dict)
     need: Mapping[str, Span] = field(default_factory=dict)
