@@ -126,17 +126,18 @@ def separable(k: Any, x: Any) -> Any:
 
 
 def chain(k: Any, x: Any) -> Any:
-    names = "Activation BatchNormalization LayerNormalization Dropout SpatialDropout1D ReLU".split()
+    names = [
+        "Activation",
+        "BatchNormalization",
+        "LayerNormalization",
+        "Dropout",
+        "SpatialDropout1D",
+    ]
     makers = {"Activation": "tanh", "Dropout": 0.5, "SpatialDropout1D": 0.5}
     y = k.layers.Masking()(x)
     for name in names:
         y = getattr(k.layers, name)(*([makers[name]] if name in makers else []))(y)
-    return pooled(k, k.layers.PReLU()(k.layers.GaussianNoise(0.1)(y)))
-
-
-def along_the_channels(k: Any, x: Any) -> Any:
-    y = k.layers.Dense(LENGTH, "relu")(k.layers.Masking()(x))
-    return k.layers.Softmax()(y)
+    return pooled(k, k.layers.ReLU()(k.layers.PReLU()(k.layers.GaussianNoise(0.1)(y))))
 
 
 def dropped(k: Any, x: Any) -> Any:
@@ -160,7 +161,7 @@ def concatenated(k: Any, x: Any) -> Any:
 def merged(k: Any, x: Any) -> Any:
     y = k.layers.Masking()(x)
     z = k.layers.Masking()(k.layers.Dense(4, "relu")(k.layers.Masking(1.0)(x)))
-    names = "Add Subtract Multiply Average Maximum Minimum".split()
+    names = ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"]
     parts = [getattr(k.layers, name)()([y, z]) for name in names]
     return k.layers.Concatenate()([pooled(k, part) for part in [*parts, z]])
 
@@ -245,7 +246,7 @@ BOTH: tuple[Build, ...] = (
     gate, gated_lstm, maximum, minimum_of_one_mask, attention, dot_attention, additive_attention,
     after_attention, before_attention, attention_in_a_model, twice_recurrent, states,
     own_mask_in_the_middle, own_mask_of_relu, masks_of_other_values, time_distributed, separable,
-    chain, along_the_channels, dropped, concatenated, merged, shared, in_a_model, into_a_model,
+    chain, dropped, concatenated, merged, shared, in_a_model, into_a_model,
     out_of_a_model, sequential, several_inputs, several_outputs, as_an_argument,
     model_with_a_mask, lambdas,
 )  # fmt: skip
@@ -255,3 +256,123 @@ BOTH: tuple[Build, ...] = (
 @pytest.mark.parametrize("build", BOTH, ids=lambda build: build.__name__)
 def test_masks_are_those_of_keras(build: Build, family: str) -> None:
     assert_exact(model_of(FAMILIES[family], build))
+
+
+def _doubled(x: Any) -> Any:
+    return x * 2.0
+
+
+def _pooled(x: Any) -> Any:
+    return pooled(keras, x)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda _, x: _pooled(Unknown()(x)),
+        lambda _, x: _pooled(layers.Dense(3, "relu")(Unknown()(layers.Masking()(x)))),
+        lambda _, x: _pooled(Counting(True)(layers.Masking()(x))),
+        lambda _, x: _pooled(Counting(False)(layers.Masking()(x))),
+        lambda _, x: _pooled(layers.Dense(3, "relu")(Inner()(x))),
+        lambda _, x: Branching()(layers.Masking()(x)),
+        lambda _, x: _pooled(ops.cast(layers.Masking()(x), "float32")),  # the same tensor
+        lambda _, x: _pooled(ops.relu(layers.Masking()(x))),
+        lambda _, x: _pooled(layers.Masking()(x) * 2.0),
+        lambda _, x: _pooled(layers.Dense(3, layers.LeakyReLU())(layers.Masking()(x))),
+        lambda _, x: _pooled(layers.Dense(3, layers.Masking())(x)),
+        lambda _, x: _pooled(layers.Dense(3, _doubled)(layers.Masking()(x))),
+        lambda _, x: _pooled(layers.Dense(3, Counting(True))(layers.Masking()(x))),
+        lambda _, x: _pooled(
+            layers.Embedding(4, 3, mask_zero=True)(ops.argmax(layers.Conv1D(4, 1)(x), axis=-1))
+        ),
+        lambda _, x: _pooled(layers.Embedding(5, 3, mask_zero=True)(_tokens(x))),
+        lambda _, x: _pooled(
+            layers.Dense(3, "relu", dtype="float16")(layers.Masking(dtype="float16")(x))
+        ),
+        lambda _, x: _pooled(layers.GroupNormalization(2)(layers.Masking()(x))),
+        lambda _, x: _pooled(layers.UnitNormalization()(layers.Masking()(x) + 1.0)),
+        lambda _, x: layers.GroupQueryAttention(3, 2, 1)(*[layers.Masking()(x)] * 2),
+        lambda _, x: layers.RNN(layers.GRUCell(3), go_backwards=True)(layers.Masking()(x)),
+        lambda _, x: layers.Dot(1)([layers.Masking()(x), layers.Dense(2, "relu")(x)]),
+        lambda _, x: layers.Flatten()(layers.Dense(2, "relu")(layers.Masking()(x))),
+        lambda _, x: _pooled(
+            layers.LSTM(3, return_sequences=True, zero_output_for_mask=True)(layers.Masking()(x))
+        ),
+        lambda _, x: layers.Conv1D(2, 3)(_pooled(layers.Masking()(x))[:, None] + x),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_masks_of_layers_of_keras_3_and_of_users(build: Build) -> None:
+    assert_exact(model_of(keras, build))
+
+
+def _tokens(x: Any) -> Any:
+    """1 to 4 for the letters, 0 for none."""
+    return ops.cast(ops.sum(x * np.arange(1.0, 5.0, dtype="float32"), -1), "int32")
+
+
+def test_a_dict_of_operands_whose_masks_keras_mixes_up() -> None:
+    """Keras 3 flattens masks in another order than the operands of a model of a list of inputs."""
+    first, second = keras.Input((LENGTH, 4), name="z"), keras.Input((LENGTH, 4), name="a")
+    inner = keras.Model([first, second], [_pooled(first), _pooled(second)])
+
+    def build(_: Any, x: Any) -> Any:
+        y = layers.Masking()(x)
+        return layers.Concatenate()(inner({"z": y, "a": layers.Dense(4, "relu")(x)}))
+
+    assert_exact(model_of(keras, build))
+
+
+@pytest.mark.parametrize("sites", [[(0, 1), (4, 8), (13, 14), (2, 5)], [(6, 7)]])
+def test_sites_of_any_width(sites: list[tuple[int, int]]) -> None:
+    assert_exact(model_of(keras, gated_lstm), sites=sites)
+
+
+def test_real_numbers_that_become_the_masked_value() -> None:
+    """The written number is 0.25 to the last bit, whatever was there before."""
+    x = np.random.default_rng(0).standard_normal((2, LENGTH, 4)).astype("float32")
+    x[0, 3:6] = 0.25
+    assert_exact(model_of(keras, masks_of_other_values), x)
+    assert_exact(model_of(keras, lambda k, t: pooled(k, layers.Masking(1.0)(t[..., :1]))), x)
+
+
+def test_a_model_whose_input_is_of_another_dtype() -> None:
+    x = keras.Input((LENGTH, 4), dtype="int8")
+    y = layers.Dense(3, "relu")(layers.Masking()(ops.cast(x, "float32")))
+    model = keras.Model(x, layers.LSTM(2)(y))
+    ism = ismc.compile(model, cache=False, verify=False)
+    found, expected = (f.saturate(sequences()) for f in (ism, ismc.NaiveISM(model)))
+    assert np.allclose(found, expected, atol=1e-5)
+
+
+def test_softmax_that_no_mask_fits_is_refused() -> None:
+    inner = nested_softmax()
+    x = keras.Input((LENGTH, 4))
+    model = keras.Model(x, inner(layers.Masking()(x)))
+    with pytest.raises(ismc.errors.UnsupportedModelError, match=r"fails when it is called on 7"):
+        ismc.compile(model, cache=False)
+
+
+def nested_softmax() -> Any:
+    start = keras.Input((LENGTH, 4))
+    return keras.Model(start, layers.Softmax(name="softmax")(start))
+
+
+def test_layers_that_look_at_no_mask_keep_their_speed() -> None:
+    def build(k: Any, x: Any) -> Any:
+        y = layers.Masking()(x)
+        y = layers.Dense(4, "relu")(layers.BatchNormalization()(y))
+        z = layers.Conv1D(4, 3, activation="relu")(y)
+        return layers.Concatenate()([pooled(k, z), layers.GlobalMaxPooling1D()(y), pooled(k, y)])
+
+    ism = assert_exact(model_of(keras, build))
+    stops = {line.name for line in ism.plan.lines if line.role == "stop"}
+    assert not any(name.startswith(("masking", "batch", "dense", "conv")) for name in stops), stops
+
+
+def test_reference_and_verification_see_masks() -> None:
+    for family in (keras, tf_keras):
+        model = model_of(family, gated_lstm)
+        ism = ismc.compile(model, cache=False)
+        expected = np.asarray(model(sequences(), training=False))
+        assert np.allclose(ism.reference(sequences()), expected, atol=1e-5)

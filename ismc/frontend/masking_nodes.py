@@ -43,23 +43,31 @@ def mask_layer(
         values = [0]
     inputs = (*(layer.inputs[i] for i in values), *(named[i] for i in carried))
     assert layer.call is not None  # noqa: S101  (it was called)
+    call = filled(layer.call, values, carried, operands, masks)
     return Layer(
         name, "ismc.Mask", inputs, kind.shape, kind.dtype, weights=layer.weights,
-        owner=layer.owner, call=_mask_alone(layer.call, index, values, carried, operands, masks),
+        owner=layer.owner, call=_mask_alone(call, index),
     )  # fmt: skip
 
 
-def _mask_alone(
+def filled(
     call: OpaqueCall,
-    index: int,
     values: Sequence[int],
     carried: Sequence[int],
     operands: Sequence[Kind],
     masks: Sequence[Kind | None],
 ) -> OpaqueCall:
-    """``call`` on the values and masks of some operands, zeros in place of the others."""
+    """``call`` on some of its operands and of their masks, with zeros in place of the others.
 
-    def mask(given: Sequence[Any], weights: Mapping[str, Any]) -> Any:
+    Args:
+        call: a layer's.
+        values: the places of the operands that are given.
+        carried: those of the masks that are given, behind the operands.
+        operands: the kinds of all operands.
+        masks: the kinds of all masks.
+    """
+
+    def some(given: Sequence[Any], weights: Mapping[str, Any]) -> Any:
         count = given[0].shape[0] or tf.shape(given[0])[0]
         known = dict(zip(values, given[: len(values)], strict=True))
         shown = dict(zip(carried, given[len(values) :], strict=True))
@@ -68,7 +76,17 @@ def _mask_alone(
             value = known[i] if i in known else _zeros(count, operand)
             own = shown[i] if i in shown else kind and _zeros(count, kind)
             taken.append(with_mask(value, own))
-        found = mask_of(keras.tree.flatten(call(taken, weights))[index])
+        return call(taken, weights)
+
+    return some
+
+
+def _mask_alone(call: OpaqueCall, index: int) -> OpaqueCall:
+    """The mask of one of the results of ``call``."""
+
+    def mask(given: Sequence[Any], weights: Mapping[str, Any]) -> Any:
+        found = mask_of(keras.tree.flatten(call(given, weights))[index])
+        count = given[0].shape[0] or tf.shape(given[0])[0]
         return tf.broadcast_to(found, [count, *found.shape[1:]])
 
     return mask

@@ -19,7 +19,7 @@ import keras
 
 from ismc.errors import UnsupportedModelError
 from ismc.frontend.masking import carrying, mask_of
-from ismc.frontend.masking_nodes import mask_layer
+from ismc.frontend.masking_nodes import filled, mask_layer
 from ismc.frontend.traced import BATCH, Kind, called, symbolic, traced, tracing
 from ismc.ir import WITH_A_MASK, Graph, Layer
 from ismc.rules.base import known_kinds
@@ -35,7 +35,7 @@ def told(graph: Graph, outputs: Sequence[str]) -> Graph:
         outputs: the values that are asked for.
 
     Raises:
-        UnsupportedModelError: when a mask comes from nowhere in the graph.
+        UnsupportedModelError: when a mask comes from nowhere in the graph, or a layer fails.
     """
     if not any(_may_make(layer) for layer in graph):
         return graph
@@ -51,7 +51,9 @@ def told(graph: Graph, outputs: Sequence[str]) -> Graph:
     made = found.wanted({mask for masks in takes.values() for mask in masks if mask})
     layers = []
     for layer in graph:
-        layers.append(_told(layer, takes.get(layer.name, ())) if layer.name in found.ran else layer)
+        if layer.name in found.ran:
+            layer = found.without_unread(_told(layer, takes.get(layer.name, ())))
+        layers.append(layer)
         layers += made.get(layer.name, [])
     return replace(graph, layers=tuple(layers), run=())
 
@@ -118,10 +120,13 @@ class _Found:
             return
         try:
             value = called(layer, operands)
-        except Exception:
-            if layer.name in self.live:
-                raise
-            return  # it is run neither here nor later
+        except Exception as error:
+            if layer.name not in self.live:
+                return  # nobody asks for it
+            raise UnsupportedModelError(
+                f"Layer {layer.name!r} fails when it is called on {BATCH} sequences: {error}",
+                hint=f"Call the model itself on {BATCH} sequences; it fails there too.",
+            ) from error
         self._values[layer.name] = value
         self.ran.add(layer.name)
         if any(masks):
@@ -189,6 +194,26 @@ class _Found:
         except Exception:  # noqa: BLE001  (a layer of the user's may need its mask)
             return True
         return traced(layer, operands, masks).computes != without
+
+    def without_unread(self, layer: Layer) -> Layer:
+        """The layer without the masks that it is given and does not read, if it is Keras's own."""
+        kind = layer.kind.removesuffix(WITH_A_MASK)
+        if kind == layer.kind or kind not in known_kinds() or not kind.startswith("keras."):
+            return layer
+        kinds = [self._kind(name) for name in layer.inputs]
+        masks: list[Kind | None] = [None] * len(kinds)
+        reads = traced(layer, kinds, masks).reads
+        there = [
+            i
+            for i, name in enumerate(layer.inputs)
+            if f"value_{i}" in reads or self._kind(name).dtype != "bool"
+        ]
+        assert layer.call is not None  # noqa: S101  (it was called)
+        if any(kinds[i].dtype == "bool" for i in there) or len(there) == len(kinds):
+            return layer
+        call = filled(layer.call, there, (), kinds, masks)
+        inputs = tuple(layer.inputs[i] for i in there)
+        return replace(layer, kind=kind, inputs=inputs, call=call)
 
     def wanted(self, names: set[str]) -> dict[str, list[Layer]]:
         """The layers that give these masks, and all that those need, by whom they come from."""

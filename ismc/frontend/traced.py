@@ -54,10 +54,12 @@ class Traced:
 
     Attributes:
         computes: what its results are computed by, comparable.
+        reads: the names of the operands that any result depends on.
         masks: for each result, the names of the operands that its mask depends on.
     """
 
     computes: list[Any]
+    reads: frozenset[str]
     masks: list[frozenset[str]]
 
 
@@ -71,6 +73,7 @@ def traced(layer: Layer, operands: Sequence[Kind], masks: Sequence[Kind | None])
         results = keras.tree.flatten(called(layer, values))
         return Traced(
             [_computed(result, graph) for result in results],
+            frozenset().union(*map(_named, results)),
             [_named(mask_of(result)) for result in results],
         )
 
@@ -95,8 +98,8 @@ def _computed(tensor: Any, graph: Any) -> Any:
     return steps, place[tensor.op.name], tensor.value_index
 
 
-def _named(mask: Any) -> frozenset[str]:
-    names = {op.name for op in _behind(mask) if op.type == "Placeholder"}
+def _named(tensor: Any) -> frozenset[str]:
+    names = {op.name for op in _behind(tensor) if op.type == "Placeholder"}
     return frozenset(name for name in names if name.startswith(("value_", "mask_")))
 
 

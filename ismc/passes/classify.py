@@ -19,6 +19,8 @@ from ismc.passes.program import Program
 from ismc.rules import Node, Role, Rule, rule_of
 from ismc.rules.base import THE_LAYER, checked, stop
 
+OF_A_SHAPE = ("OnesLike", "ZerosLike")  # functions whose operand's numbers do not matter
+
 
 def classify(program: Program) -> Program:
     """The program with the rule of every live call."""
@@ -57,13 +59,18 @@ def _judged(graph: Graph, live: frozenset[str]) -> frozenset[str]:
 
     A position is masked that equals a number. What is added to a reference is not exact.
     """
-    read = [
-        name
-        for layer in graph
-        if layer.name in live and (layer.kind == "ismc.Mask" or _compares(layer))
-        for name in layer.inputs
-    ]
-    return graph.ancestors(read)
+    found: set[str] = set()
+    waiting = [layer.name for layer in graph if layer.name in live and _compares(layer)]
+    for layer in graph:
+        if layer.name in live and layer.kind.endswith(WITH_A_MASK):
+            taken = (graph[name] for name in layer.inputs)
+            waiting += [n.name for n in taken if n.dtype == "bool" or n.kind == "ismc.Mask"]
+    while waiting:
+        name = waiting.pop()
+        if name not in found and graph[name].title not in OF_A_SHAPE:
+            found.add(name)
+            waiting += graph[name].inputs
+    return frozenset(found)
 
 
 def _compares(layer: Layer) -> bool:
