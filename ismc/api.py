@@ -21,6 +21,7 @@ from ismc.errors import InputError
 from ismc.frontend import Model, read
 from ismc.frontend.infer import inferred
 from ismc.frontend.lengths import is_open
+from ismc.frontend.masks import told
 from ismc.frontend.steady import refuse_unsteady
 from ismc.inputs import Sites, site_spans
 from ismc.keys import program_key, recalled, remembered
@@ -150,6 +151,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     )  # fmt: skip
     program = flatten(Program(lowered.graph, request))
     refuse_unsteady(lowered, program.graph, program.request.outputs, sequence)
+    program = program.knowing(graph=told(program.graph, program.request.outputs))
     stops = choose_stops(program.graph, stop_at)
     chosen_rules = choose_rules(program.graph, rules or {})
     if infer_rules:

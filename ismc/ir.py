@@ -11,6 +11,7 @@ import networkx as nx
 
 Shape = tuple[int, ...]
 OpaqueCall = Callable[[Sequence[Any], Mapping[str, Any]], Any]
+WITH_A_MASK = " with a mask"  # at the end of the kind of a layer that looks at one
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,21 @@ class Layer:
 
 @dataclass(frozen=True)
 class Graph:
-    """An immutable view on a networkx graph whose ordered ``inputs`` are the truth."""
+    """An immutable view on a networkx graph whose ordered ``inputs`` are the truth.
+
+    Attributes:
+        name: the model's.
+        layers: its calls.
+        inputs: the names of its inputs, in order.
+        outputs: the names of what it returns, in order.
+        run: the names in the order in which Keras runs the calls, as frontends know it.
+    """
 
     name: str
     layers: tuple[Layer, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    run: tuple[str, ...] = ()
 
     @cached_property
     def network(self) -> nx.DiGraph:

@@ -21,7 +21,7 @@ from ismc.fingerprint.functions import FingerprintError, closure
 from ismc.fingerprint.packages import is_known, root
 from ismc.fingerprint.values import SEEDS, Walk, attributes, kinds_in_keras, within
 from ismc.frontend import Model, read
-from ismc.ir import Graph, Layer
+from ismc.ir import WITH_A_MASK, Graph, Layer
 from ismc.rules.base import _EXTRA, _TABLE
 
 Variables = Mapping[str, Mapping[str, Any]]
@@ -91,7 +91,7 @@ class Layers(Walk):
             inputs = [names[name] for name in layer.inputs]
             layers.append(data | {"inputs": inputs, "dtype": layer.dtype})
         ends = [[names[name] for name in end] for end in (graph.inputs, graph.outputs)]
-        return {"layers": layers, "ends": ends}
+        return {"layers": layers, "ends": ends, "run": [names[name] for name in graph.run]}
 
     def _whole(self, layer: Layer, found: dict[str, str], path: tuple[str, str]) -> dict[str, Any]:
         """A model that is called in the graph."""
@@ -104,7 +104,9 @@ class Layers(Walk):
             return {
                 "kind": layer.kind,
                 "shape": list(layer.shape),
-                "config": self(plain(layer.title, layer.kind, layer.config)),
+                "config": self(
+                    plain(layer.title.removesuffix(WITH_A_MASK), layer.kind, layer.config)
+                ),
                 "owner": owner,
                 "weights": [weights.get(name, name) for name in layer.weights],
                 "renamed": [[part, weights.get(name, name)] for part, name in layer.renamed],

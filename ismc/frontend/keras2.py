@@ -22,8 +22,9 @@ from keras import ops
 from ismc.errors import UnsupportedModelError
 from ismc.frontend import keras3
 from ismc.frontend.keras3 import FUSED, _history, _plain_call, _shape, _unique, _without_activation
+from ismc.frontend.masking import activated, given_a_mask, run_of
 from ismc.frontend.model import Model
-from ismc.ir import Graph, Layer
+from ismc.ir import WITH_A_MASK, Graph, Layer
 from ismc.rules import kind_of
 
 ACTIVATIONS = {"swish": "silu", "hard_sigmoid": "user's hard_sigmoid"}
@@ -94,6 +95,7 @@ def _is_graph(layer: Any) -> bool:
 class _Call:
     """One call of a layer: arguments, the symbolic tensors among them in order, and results."""
 
+    node: Any
     layer: Any
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -107,7 +109,7 @@ def _call_of(tensor: Any) -> _Call:
     node = layer._inbound_nodes[index]  # noqa: SLF001  (the only record of a call)
     args, kwargs = tuple(node.call_args), dict(node.call_kwargs)
     tensors = [t for t in keras.tree.flatten((args, kwargs)) if hasattr(t, "_keras_history")]
-    return _Call(layer, args, kwargs, tensors, keras.tree.flatten(node.outputs))
+    return _Call(node, layer, args, kwargs, tensors, keras.tree.flatten(node.outputs))
 
 
 @dataclass
@@ -124,6 +126,7 @@ class _Reader:
             layers[label] = Layer(label, "keras.InputLayer", (), _shape(tensor, label), dtype)
             self.names[id(tensor)] = label
         inputs, results = tuple(layers), keras.tree.flatten(model.output)
+        made: dict[int, tuple[str, ...]] = {}
         stack = results[::-1]
         while stack:
             if id(stack[-1]) in self.names:
@@ -134,9 +137,11 @@ class _Reader:
             if waiting:
                 stack.extend(reversed(waiting))
             else:
+                before = len(layers)
                 self._add(call, layers)
+                made[id(call.node)] = tuple(layers)[before:]
         outputs = tuple(self.names[id(t)] for t in results)
-        return Graph(name, tuple(layers.values()), inputs, outputs)
+        return Graph(name, tuple(layers.values()), inputs, outputs, run_of(model, inputs, made))
 
     def _add(self, call: _Call, layers: dict[str, Layer]) -> None:
         """Adds the nodes of one call: the layer, its activation, its several results."""
@@ -150,6 +155,8 @@ class _Reader:
         owner, weights = self._weights(layer) if body is None else ("", {})
         if call.kwargs.get("training") is True:
             kind, config["training"] = f"{kind} in training mode", True
+        if given_a_mask(layer, call.args, call.kwargs):
+            kind += WITH_A_MASK
         inputs = tuple(self.names[id(t)] for t in tensors)
         shape = _shape(results[0], label) if len(results) == 1 else ()
         run = None if body else _caller(call, tensors, weights)
@@ -189,7 +196,7 @@ def _split(layer: Layer, function: Callable[[Any], Any], layers: dict[str, Layer
     name = _unique(f"{layer.name}.activation", layers)
     layers[name] = Layer(
         name, "keras.Activation", (layer.name,), layer.shape, layer.dtype,
-        _activation(function, layer.shape), call=lambda xs, _: function(xs[0]), source=function,
+        _activation(function, layer.shape), call=activated(function), source=function,
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -11,9 +11,10 @@ import keras
 from ismc.errors import UnsupportedModelError
 from ismc.frontend.folded import unfolded
 from ismc.frontend.lengths import at_shapes, is_open
+from ismc.frontend.masking import activated, given_a_mask, run_of
 from ismc.frontend.model import Model
 from ismc.frontend.probe import is_pointwise
-from ismc.ir import Graph, Layer, Operand
+from ismc.ir import WITH_A_MASK, Graph, Layer, Operand
 from ismc.rules import kind_of
 
 FUSED = tuple(
@@ -88,6 +89,7 @@ class _Reader:
             layers[label] = _input(label, tensor)
             self.names[id(tensor)] = label
         inputs = tuple(layers)
+        made: dict[int, tuple[str, ...]] = {}
         stack = list(model.outputs)[::-1]
         while stack:
             tensor = stack[-1]
@@ -100,9 +102,11 @@ class _Reader:
             if waiting:
                 stack.extend(reversed(waiting))
             else:
+                before = len(layers)
                 self._call(operation, node, layers)
+                made[id(node)] = tuple(layers)[before:]
         outputs = tuple(self.names[id(t)] for t in model.outputs)
-        return Graph(name, tuple(layers.values()), inputs, outputs)
+        return Graph(name, tuple(layers.values()), inputs, outputs, run_of(model, inputs, made))
 
     def _call(self, operation: Any, node: Any, layers: dict[str, Layer]) -> None:
         """Adds the nodes of one call: the layer, its activation, its several results."""
@@ -133,7 +137,9 @@ class _Reader:
             body=body,
         )
         if layer.config.get("training") is True:
-            layer = _retitled(layer, f"{layer.kind} in training mode")
+            layer = replace(layer, kind=f"{layer.kind} in training mode")
+        if given_a_mask(operation, node.arguments.args, node.arguments.kwargs):
+            layer = replace(layer, kind=layer.kind + WITH_A_MASK)
         activation = getattr(operation, "activation", None)
         if layer.kind in FUSED and activation not in (None, keras.activations.linear):
             self._split(layer, activation, layers)
@@ -154,12 +160,11 @@ class _Reader:
         """Two nodes of a layer with a fused activation; the first computes without it."""
         operation = layer.source
         plain = _without_activation(operation, layer.call, keras.activations.linear)
-        layers[layer.name] = Layer(**{**layer.__dict__, "call": plain})
+        layers[layer.name] = replace(layer, call=plain)
         name = _unique(f"{layer.name}.activation", layers)
         layers[name] = Layer(
             name, "keras.Activation", (layer.name,), layer.shape, layer.dtype,
-            _activation(activation, layer.shape), call=lambda xs, _: activation(xs[0]),
-            source=activation,
+            _activation(activation, layer.shape), call=activated(activation), source=activation,
         )  # fmt: skip
 
     def _weights(self, operation: Any) -> tuple[str, dict[str, Any]]:
@@ -257,10 +262,6 @@ def _activation(function: Callable[[Any], Any], shape: Sequence[int]) -> dict[st
     if module.split(".")[0] == "keras" and callable(getattr(keras.activations, name, None)):
         return {"activation": name}
     return {"activation": f"user's {name}", "pointwise": is_pointwise(function, shape)}
-
-
-def _retitled(layer: Layer, kind: str) -> Layer:
-    return Layer(**{**layer.__dict__, "kind": kind})
 
 
 def _caller(operation: Any, node: Any, tensors: list[Any], weights: Mapping[str, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 Before: ``conv = Conv1D(x)``
 After:  ``conv = Conv1D(x)  {local linear}``
-Needs:  a flat graph. Sets: ``live``, ``rules``.
+Needs:  a flat graph. Sets: ``live``, ``judged``, ``rules``.
 
 Layers that no requested output depends on are dead and get no rule. A layer that comes after a
 stop is a stop too, and the reason names the first one.
@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ismc.ir import Layer
-from ismc.passes.masks import masked
+import numpy as np
+
+from ismc.ir import WITH_A_MASK, Graph, Layer
 from ismc.passes.program import Program
 from ismc.rules import Node, Role, Rule, rule_of
 from ismc.rules.base import THE_LAYER, checked, stop
+
+OF_A_SHAPE = ("OnesLike", "ZerosLike")  # functions whose operand's numbers do not matter
 
 
 def classify(program: Program) -> Program:
@@ -24,7 +27,7 @@ def classify(program: Program) -> Program:
     graph, request = program.graph, program.request
     live = graph.ancestors(request.outputs)
     varying = graph.descendants(request.sequence)
-    reached = masked(graph)
+    judged = _judged(graph, live)
     rules: dict[str, Rule] = {}
     for layer in graph:
         if layer.name not in live or not layer.inputs:
@@ -33,8 +36,13 @@ def classify(program: Program) -> Program:
         node = Node(layer, inputs, tuple(name in varying for name in layer.inputs))
         own = request.rules.get(layer.name)
         rule = checked(own, node) if own else rule_of(node)
-        if layer.name in reached and layer.title != "Item":
-            rule = stop(f"a mask reaches it from {reached[layer.name]}")
+        if layer.kind.endswith(WITH_A_MASK):
+            rule = stop("it looks at a mask")
+        elif layer.kind == "ismc.Mask":
+            rule = stop("a mask")
+        elif layer.name in judged:
+            own = THE_LAYER if layer.call else rule.reference
+            rule = stop("a mask is taken from it", reference=own)
         elif found := _other_dtype(layer, inputs, rule):
             own = THE_LAYER if layer.call else rule.reference
             rule = stop(f"it computes in {found}", reference=own)
@@ -42,7 +50,33 @@ def classify(program: Program) -> Program:
             before = _stopped(layer, rules, request.stop_at, varying)
             rule = _after(before, rule) if before else rule
         rules[layer.name] = rule
-    return program.knowing(live=tuple(n.name for n in graph if n.name in live), rules=rules)
+    ordered = tuple(n.name for n in graph if n.name in live)
+    return program.knowing(live=ordered, judged=judged, rules=rules)
+
+
+def _judged(graph: Graph, live: frozenset[str]) -> frozenset[str]:
+    """The values that decide on a mask: rounding would turn it on or off.
+
+    A position is masked that equals a number. What is added to a reference is not exact.
+    """
+    found: set[str] = set()
+    waiting = [layer.name for layer in graph if layer.name in live and _compares(layer)]
+    for layer in graph:
+        if layer.name in live and layer.kind.endswith(WITH_A_MASK):
+            taken = (graph[name] for name in layer.inputs)
+            waiting += [n.name for n in taken if n.dtype == "bool" or n.kind == "ismc.Mask"]
+    while waiting:
+        name = waiting.pop()
+        if name not in found and graph[name].title not in OF_A_SHAPE:
+            found.add(name)
+            waiting += graph[name].inputs
+    return frozenset(found)
+
+
+def _compares(layer: Layer) -> bool:
+    """Whether a Masking layer overwrites a number other than zero, which shows in its value."""
+    value = layer.config.get("mask_value")
+    return layer.kind == "keras.Masking" and not (np.isscalar(value) and value == 0)
 
 
 def _other_dtype(layer: Layer, inputs: tuple[Layer, ...], rule: Rule) -> str:

@@ -49,10 +49,7 @@ def emit(low: Lowering, layer: Layer) -> None:
 
 
 def _substitution(low: Lowering, layer: Layer) -> None:
-    spans = low.program.spans[layer.name]
-    widths = tuple(site.width for site in low.program.request.sites)
-    args = (Name("x"), Name("turn"), Name("block"), low.offset(layer.name, spans.starts))
-    low.define(layer, Apply("substitution", (*args, low.offset("width_", widths))), spans)
+    low.define(layer, low.written("substitution"), low.program.spans[layer.name])
 
 
 def _on_difference(low: Lowering, layer: Layer, rule: Rule) -> None:

@@ -5,8 +5,8 @@ After:  ``y/forward.states = States(x)``, ``y/forward = Recurrent(x, y/forward.s
         ``y = Concatenate(y/forward, y/backward)``
 Needs:  a flat graph. Sets: the graph; clears every fact.
 
-Parts share the weights of the layer they come from, under names of their own. A layer that a
-mask reaches stays whole, for its parts would not see the mask.
+Parts share the weights of the layer they come from, under names of their own. A layer that looks
+at a mask is of another kind and stays whole.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from dataclasses import replace
 from typing import Any
 
 from ismc.ir import Graph, Layer
-from ismc.passes.masks import masked
 from ismc.passes.program import Program
 
 STATES = {"LSTM": 2, "GRU": 1, "SimpleRNN": 1}
@@ -27,11 +26,10 @@ FUNCTIONS = ("tanh", "sigmoid", "relu", "linear", "softsign", "elu", "selu", "ha
 def expand(program: Program) -> Program:
     """The program with composite layers as their parts."""
     program = _spelled_out(program)
-    whole = masked(program.graph)
     layers: list[Layer] = []
     for layer in program.graph:
         parts = None
-        if layer.name not in whole and layer.title in EXPANSIONS and _plain(layer):
+        if layer.title in EXPANSIONS and _plain(layer):
             parts = EXPANSIONS[layer.title](layer, program.graph[layer.inputs[0]])
         layers += parts or [layer]
     if len(layers) == len(program.graph.layers) and all(

@@ -31,6 +31,7 @@ def flatten(program: Program) -> Program:
 def _one_level(graph: Graph) -> Graph:
     layers: list[Layer] = []
     renamed: dict[str, str] = {}
+    inside: dict[str, tuple[str, ...]] = {}
     for layer in graph:
         inputs = tuple(renamed.get(name, name) for name in layer.inputs)
         if layer.body is None:
@@ -43,10 +44,13 @@ def _one_level(graph: Graph) -> Graph:
             inner[step.name] = f"{layer.name}/{step.name}"
             feeds = tuple(inner[name] for name in step.inputs)
             layers.append(replace(step, name=inner[step.name], inputs=feeds))
+        inside[layer.name] = tuple(inner[name] for name in layer.body.run)
         results = [inner[name] for name in layer.body.outputs]
         renamed[layer.name] = results[0]
         for i, result in enumerate(results):
             renamed[f"{layer.name}:{i}"] = result
     kept = tuple(layer for layer in layers if layer.name not in renamed)
     outputs = tuple(renamed.get(name, name) for name in graph.outputs)
-    return Graph(graph.name, kept, graph.inputs, outputs)
+    there = {layer.name for layer in kept}
+    run = [step for name in graph.run for step in inside.get(name, (name,)) if step in there]
+    return Graph(graph.name, kept, graph.inputs, outputs, tuple(run))

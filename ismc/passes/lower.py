@@ -99,6 +99,9 @@ class Lowering:
             spans = self.program.spans[name]
             starts = self.offset(name, spans.starts)
             term = Apply("overwrite", (reference, self.slab(name, spans), starts))
+        elif name == self.program.request.sequence and name in self.program.judged:
+            starts = self.offset(name, self.program.spans[name].starts)
+            term = Apply("overwrite", (reference, self.written("substituted"), starts))
         else:
             starts = self.offset(name, self.program.spans[name].starts)
             term = Apply("expand", (reference, self.difference(name), starts))
@@ -107,6 +110,17 @@ class Lowering:
         if form is Form.DIFFERENCE:
             self.guard_of(name, "cancelled", Apply("per_mutant", (reference, N)), f)
         return f
+
+    def written(self, how: str) -> Apply:
+        """What is written at the sites of the sequence, by a function of `ismc.runtime`."""
+        program = self.program
+        widths = tuple(site.width for site in program.request.sites)
+        starts = self.offset(
+            program.request.sequence, program.spans[program.request.sequence].starts
+        )
+        return Apply(
+            how, (Name("x"), Name("turn"), Name("block"), starts, self.offset("width_", widths))
+        )
 
     def turned_kernel(self, layer: Layer, how: str, *known: int) -> Name:
         """The kernel of a convolution as products take it, made before the loop by ``how``."""

@@ -80,6 +80,7 @@ class Program:
     graph: Graph
     request: Request
     live: tuple[str, ...] = ()
+    judged: frozenset[str] = frozenset()
     rules: Mapping[str, Rule] = field(default_factory=dict)
     wild: frozenset[str] = frozenset()
     forms: Mapping[str, Form] = field(default_factory=dict)

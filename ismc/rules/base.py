@@ -6,7 +6,7 @@ array functions that compute it in each form. Passes ask for these traits and ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -200,6 +200,11 @@ def describe(*kinds: str, examples: Sequence[Example]) -> Callable[[Describe], D
 def examples() -> Mapping[str, tuple[Example, ...]]:
     """Every example, by class name."""
     return dict(_EXAMPLES)
+
+
+def known_kinds() -> Collection[str]:
+    """The kinds of layers that have a rule."""
+    return _TABLE.keys()
 
 
 def rule(layer_class: type | str) -> Callable[[Callable[[Any], Rule]], Callable[[Any], Rule]]:

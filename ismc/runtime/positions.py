@@ -93,12 +93,26 @@ def substitution(x: Tensor, turn: Tensor, block: Tensor, starts: Tensor, widths:
         starts: ``int32[A * T]`` first positions of the sites, each ``A`` times.
         widths: ``int32[A * T]`` widths of the sites, at most ``W``.
     """
+    there, new, keep = _written(x, turn, block, starts, widths)
+    return tf.where(keep, new - there, 0.0)
+
+
+def substituted(x: Tensor, turn: Tensor, block: Tensor, starts: Tensor, widths: Tensor) -> Tensor:
+    """What is there after writing, to the last bit; arguments as of `substitution`."""
+    there, new, keep = _written(x, turn, block, starts, widths)
+    return tf.where(keep, new, there)
+
+
+def _written(
+    x: Tensor, turn: Tensor, block: Tensor, starts: Tensor, widths: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The windows ``[N, W, C]``, what is written there, and where a site is that wide."""
     width = block.shape[1]
     there = windows(x, starts, width)
     seen = tf.reshape(there, [-1, turn.shape[0], width, x.shape[2]])
-    change = tf.einsum("maws,ast->mawt", seen, turn) + block - seen
+    new = tf.reshape(tf.einsum("maws,ast->mawt", seen, turn) + block, there.shape)
     keep = _spread(_counted(width) < widths[:, None], there.shape[0])
-    return tf.where(keep[:, :, None], tf.reshape(change, there.shape), 0.0)
+    return there, new, keep[:, :, None]
 
 
 def _over(under: Tensor, s: Tensor, starts: Tensor, width: int) -> Tensor:
