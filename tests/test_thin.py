@@ -94,3 +94,17 @@ def test_lattices() -> None:
     assert Lattice(2, 5).count(13) == 3
     assert Lattice(50, 0).read_by(Window(5, 1, 10, 20), 100) == Lattice(0, 10)
     assert Lattice(4, 0).read_by(Window(pad=10), 100) == ALL
+
+
+def test_a_crop_at_the_end_alone_is_thinned_with_what_it_crops() -> None:
+    """It moves no position, and yet is not a function of single positions."""
+    keras.utils.set_random_seed(0)
+    x = keras.Input((25, 4))
+    y = keras.layers.AveragePooling1D(5)(x)
+    gate = keras.layers.Conv1D(2, 3, padding="same", activation="tanh")(y)
+    gate = keras.layers.Cropping1D((0, 4))(gate * keras.ops.sigmoid(gate))
+    head = keras.layers.Dense(2, activation="sigmoid")(keras.layers.AveragePooling1D(5)(y))
+    model = keras.Model(x, gate * head)
+    ism = ismc.compile(model, verify=False, cache=False)
+    sequence = np.eye(4, dtype="float32")[np.random.default_rng(0).integers(0, 4, (2, 25))]
+    assert_equal_to_oracle(ism, ismc.NaiveISM(model), sequence)

@@ -136,7 +136,8 @@ def _rewritten(program: Program, needed: Mapping[str, Lattice]) -> Graph:
         config = dict(layer.config) | {"naive": in_full(layer, sources)}
         shape = (lattice.count(layer.length), *layer.shape[1:])
         layer = replace(layer, inputs=tuple(inputs), shape=shape, config=config)
-        if not rule.window.pointwise:
+        crops = layer.kind in MOVES and rule.role is Role.LOCAL  # at the end it moves nothing
+        if crops or not rule.window.pointwise:
             layer = _moved(layer, rule.window, lattice, reads, layers[inputs[0]].length)
         layers[layer.name] = layer
     return Graph(graph.name, tuple(layers.values()), graph.inputs, graph.outputs)

@@ -43,7 +43,7 @@ def recurrent(node: Node) -> Rule:
 @counts("ismc.Recurrent", *GATES)
 def stepped(node: Node) -> Products:
     """At every position all gates meet the state and what is read."""
-    gates = GATES[node.config.get("cell", node.layer.title)]
+    gates = GATES[node.config.get("cell", node.layer.title.split(" ")[0])]
     units, channels = node.config["units"], node.shape[-1]
     pair, step = gates * units * channels, gates * units**2
     return Products(node.shape[0] * (pair + step), pair, step=step, speed="recurrent")
