@@ -64,10 +64,10 @@ class Checks:
         if mode is False:
             return list(block.answers)
         first = self.seen.get(block.kind, 0)
-        self.seen[block.kind] = first + len(block.x)
         answers, rows = checked(
             ism, block, mode, first, lambda number: f"sequence {begin + number - first}"
         )
+        self.seen[block.kind] = first + len(block.x)  # not after an error: the next call is checked
         self.found += of(rows)
         return answers
 
