@@ -300,7 +300,6 @@ def _pooled(x: Any) -> Any:
         ),
         lambda _, x: layers.Conv1D(2, 3)(_pooled(layers.Masking()(x))[:, None] + x),
     ],
-    ids=str,
 )  # fmt: skip
 def test_masks_of_layers_of_keras_3_and_of_users(build: Build) -> None:
     assert_exact(model_of(keras, build))
