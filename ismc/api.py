@@ -117,7 +117,8 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         A callable; see `CompiledISM`, and `OpenISM` for a model of open length.
 
     Raises:
-        UnsupportedModelError: when the model has no sequence axis, or is no built Keras model.
+        UnsupportedModelError: when the model has no sequence axis, is no built Keras model, or
+            draws random numbers, as dropout in training mode does.
         InputError: when an argument names what the model does not have.
         VerificationError: when the program disagrees with the naive one.
     """

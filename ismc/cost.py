@@ -22,6 +22,7 @@ WORTH = 5e-3  # predicted seconds of sites that are worth a core of their own
 BLOCK, FEW = 8, 4  # positions of a block, and filters that are few; see `ismc.runtime.blocks`
 POINTS = 8  # at most, of a product of polynomials; see `ismc.runtime.toom`
 LONG = 16  # least positions of a pair of blocks; see `ismc.runtime.pairs`
+WRITTEN = ("gemm", "overlap")  # ways of products that are written one by one; see `speed`
 MANY = 32  # channels that pairs need at least, and groups of positions exceed
 
 
@@ -134,13 +135,13 @@ def whole(found: Products, shape: Shape, inputs: Sequence[Shape]) -> Cost:
     return Cost(operations, seconds, 4 * (count + found.between), 4 * found.weights)
 
 
-def local(found: Products, pairs: int, tail: int, beside: bool) -> Cost:
-    """So many pairs of a changed position and an answer that reads it, ``tail`` numbers each.
+def local(found: Products, pairs: int, written: int, beside: bool) -> Cost:
+    """So many pairs of a changed position and an answer that reads it, and numbers written.
 
     ``beside`` says that padding beside the positions is computed as well.
     """
     operations = 2 * pairs * (found.tap if beside else found.pair)
-    return Cost(operations, operations / speed(found.local), 4 * pairs * tail, 4 * found.weights)
+    return Cost(operations, operations / speed(found.local), 4 * written, 4 * found.weights)
 
 
 def dense(width: int, layer: Layer, inputs: tuple[Layer, ...]) -> Cost:

@@ -68,7 +68,7 @@ def called(title: str, example: Example, *shapes: Sequence[int]) -> tuple[keras.
 def entries(model: keras.Model) -> int:
     """Pairs of an input and an output number with a weight of their own, one for each entry."""
     rng = np.random.default_rng(0)
-    model.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in model.get_weights()])
+    model.set_weights([rng.uniform(0.5, 1.5, np.shape(w)) for w in model.get_weights()])
     x = tf.constant(rng.uniform(0.5, 1.5, (1, *model.inputs[0].shape[1:])), tf.float32)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)
@@ -81,8 +81,8 @@ def with_zeros(example: Example, title: str, model: keras.Model) -> tuple[Exampl
     config = dict(example.config)
     if "Transpose" in title:  # every input meets the whole kernel, and answers are cut off
         return replace(example, config=config | SAME), list(example.shapes[0])
-    shape, out = list(example.shapes[0]), model.output.shape[1:]
     layer: Any = model.layers[-1]
+    shape, out = list(example.shapes[0]), layer.output.shape[1:]
     for axis in range(len(layer.kernel_size)):
         extent = (layer.kernel_size[axis] - 1) * layer.dilation_rate[axis]
         shape[axis] = (out[axis] - 1) * layer.strides[axis] + extent + 1
@@ -178,7 +178,8 @@ def test_both_directions_count(merge: str) -> None:
 @pytest.mark.parametrize("options", [{"key_dim": 6}, {"key_dim": 6, "value_dim": 3},
                                      {"key_dim": 6, "output_shape": 7}])  # fmt: skip
 def test_attention_projects_meets_and_sums(options: dict[str, int]) -> None:
-    layer = layers.MultiHeadAttention(2, use_bias=False, **options)
+    settings: dict[str, Any] = {"use_bias": False, **options}
+    layer = layers.MultiHeadAttention(2, **settings)
     met = 2 * 9 * 9 * (6 + options.get("value_dim", 6))
     assert naive(layer, (9, 4), "value") == 9 * matrices(layer) + met
 
@@ -186,6 +187,14 @@ def test_attention_projects_meets_and_sums(options: dict[str, int]) -> None:
 def test_grouped_attention_has_fewer_keys() -> None:
     layer = layers.GroupQueryAttention(6, 4, 2, use_bias=False)
     assert naive(layer, (9, 4), "value") == 9 * matrices(layer) + 4 * 9 * 9 * 12
+
+
+@pytest.mark.parametrize("layer", [layers.Attention(), layers.AdditiveAttention()])
+def test_attention_without_weights_meets_and_sums(layer: Any) -> None:
+    x = keras.Input((9, 4))
+    plan = ismc.compile(keras.Model(x, layer([x, x])), verify=False).plan
+    (line,) = (line for line in plan.lines if line.role == "stop")
+    assert line.naive == 2 * 9 * 9 * (4 + 4)
 
 
 def test_a_layer_that_no_rule_knows_counts_too() -> None:

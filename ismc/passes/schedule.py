@@ -158,13 +158,16 @@ def here(program: Program, name: str) -> tuple[str, cost.Cost]:
 def _local(program: Program, layer: Layer, products: Products) -> cost.Cost:
     """Products of what changes: of each position held, or of each position that is answered."""
     rule, width = program.rules[layer.name], _width(program, layer.name)
+    answers, size = width, prod(layer.shape[1:])
     beside = rule.layout == "flanks"
     if beside:
         products = replace(products, local="convolution")
     held = program.forms[layer.name] is Form.DIFFERENCE and rule.window.stride == 1 and not beside
     if held or rule.window.up > 1:
         width = program.spans[layer.inputs[0]].width
-    return cost.local(products, width * rule.window.size, prod(layer.shape[1:]), beside)
+    pairs = width * rule.window.size
+    written = pairs if products.local in cost.WRITTEN else answers
+    return cost.local(products, pairs, written * size, beside)
 
 
 def strategies(program: Program, name: str) -> dict[str, cost.Cost]:
