@@ -145,7 +145,8 @@ def attention_pooling(draw: Draw, x: Any) -> Any:
     """One vector: positions weighted by a softmax over them."""
     hidden = layers.Dense(3, "tanh")(x) if draw.chance(0.4) else x
     scores = layers.Dense(1, use_bias=draw.chance(0.5))(hidden)
-    weights = layers.Softmax(axis=1)(scores) if draw.chance(0.5) else ops.softmax(scores, axis=1)
+    layer = draw.chance(0.5) and not draw.masked
+    weights = layers.Softmax(axis=1)(scores) if layer else ops.softmax(scores, axis=1)
     if draw.chance(0.5):
         return layers.Flatten()(layers.Dot(axes=1)([x, weights]))
     if draw.chance(0.3):

@@ -27,11 +27,13 @@ class Draw:
         rng: the generator; the same seed draws the same model.
         contexts: inputs that are not mutated.
         level: how many models this draw is nested in.
+        masked: whether some values may carry a mask, which Softmax layers of Keras do not take.
     """
 
     rng: np.random.Generator
     contexts: list[Any] = field(default_factory=list)
     level: int = 0
+    masked: bool = False
 
     def integer(self, low: int, high: int) -> int:
         """An integer in ``[low, high]``."""

@@ -91,7 +91,7 @@ def _activation_layer(draw: Draw, length: int, channels: int) -> keras.Layer | N
             layers.LeakyReLU(negative_slope=0.2),
             layers.PReLU(shared_axes=shared),
             layers.PReLU(shared_axes=shared),
-            layers.Softmax() if channels > 1 else layers.ReLU(),
+            layers.Softmax() if channels > 1 and not draw.masked else layers.ReLU(),
         )
     )
 
@@ -113,7 +113,9 @@ def _stop(draw: Draw, length: int, channels: int) -> keras.Layer | None:
             layers.LayerNormalization(axis=[1, 2]),
             layers.GroupNormalization(groups),
             layers.GroupNormalization(groups, center=draw.chance(0.5), scale=draw.chance(0.5)),
-            layers.Softmax(axis=1) if length > 1 else layers.LayerNormalization(axis=1),
+            layers.Softmax(axis=1)
+            if length > 1 and not draw.masked
+            else layers.LayerNormalization(axis=1),
             layers.BatchNormalization(axis=1),
             layers.Lambda(lambda x: keras.ops.cumsum(x, axis=1) / x.shape[1]),
             Backwards(),

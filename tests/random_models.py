@@ -120,9 +120,9 @@ def _inputs(draw: Draw, model: keras.Model, sequence: Any) -> Inputs:
     for tensor in model.inputs:
         shape = (batch, *tensor.shape[1:])
         if tensor.dtype != "float32":
-            arrays[tensor.name] = one_hot(draw.rng, *shape, 0.1)
+            arrays[tensor.name] = _with_gaps(draw, one_hot(draw.rng, *shape, 0.1))
         elif tensor is sequence or tensor.name.startswith("context"):
-            arrays[tensor.name] = _sequences(draw, *shape)
+            arrays[tensor.name] = _with_gaps(draw, _sequences(draw, *shape))
         else:
             arrays[tensor.name] = draw.rng.standard_normal(shape, dtype=np.float32)
     if isinstance(model.input, dict):
@@ -139,6 +139,19 @@ def _sequences(draw: Draw, batch: int, length: int, channels: int) -> np.ndarray
     if kind == "many":
         return draw.rng.integers(0, 2, (batch, length, channels)).astype(np.float32)
     return one_hot(draw.rng, batch, length, channels, 0.3 if kind == "N" else 0.03)
+
+
+def _with_gaps(draw: Draw, x: np.ndarray) -> np.ndarray:
+    """Mostly with runs of zeros: at the start, at the end, and between."""
+    length = x.shape[1]
+    if draw.chance(0.4):
+        return x
+    x[draw.integer(0, len(x) - 1), : draw.integer(0, length // 5)] = 0
+    x[draw.integer(0, len(x) - 1), length - draw.integer(0, length // 5) :] = 0
+    for _ in range(draw.integer(0, 2)):
+        start = draw.integer(0, length - 1)
+        x[draw.integer(0, len(x) - 1), start : start + draw.integer(1, length // 6)] = 0
+    return x
 
 
 def _sites(draw: Draw, length: int) -> list[int] | list[tuple[int, int]] | None:

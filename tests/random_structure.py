@@ -12,6 +12,7 @@ from tests.random_blocks import block
 from tests.random_draw import MAX_LENGTH, Draw
 from tests.random_images import image_step
 from tests.random_layers import ANY, LOCAL, apply_random, random_layer
+from tests.random_masks import masked_step, masking
 from tests.random_ops import PAIRS
 from tests.random_recurrent import dot_attention, self_attention
 
@@ -24,12 +25,11 @@ MERGES = (
 def random_trunk(draw: Draw, x: Any) -> tuple[Any, list[Any]]:
     """One to five random steps on ``x``: the last value and those before it.
 
-    Some trunks begin with an embedding of the letters, or with a mask, which is taken from the
-    sequence itself: rounding would turn it on or off anywhere else.
+    Some trunks begin with an embedding of the letters, or with a mask.
     """
     taps = []
-    if draw.chance(0.03):
-        x = layers.Masking(draw.pick((0.0, 0.0, 1.0)))(x)
+    if draw.chance(0.3):
+        x = masking(draw, x)
     elif draw.chance(0.1):
         x = layers.Dense(draw.integer(2, 6), use_bias=False)(x)
     for _ in range(draw.pick((1, 2, 3, 4, 5), (2, 4, 4, 2, 1))):
@@ -118,7 +118,7 @@ def _nested(draw: Draw, x: Any) -> Any:
     """A model called as a layer: Functional or Sequential, up to two levels, perhaps twice."""
     if draw.level == 2:
         return None
-    inner = Draw(draw.rng, level=draw.level + 1)
+    inner = Draw(draw.rng, level=draw.level + 1, masked=draw.masked)
     if draw.chance(0.35):
         shape, parts = x.shape, []
         for _ in range(draw.integer(1, 3)):
@@ -130,6 +130,7 @@ def _nested(draw: Draw, x: Any) -> Any:
         value = random_step(inner, start)
         if draw.chance(0.5):
             value = random_step(inner, value)
+        draw.masked |= inner.masked
         several = draw.chance(0.2)
         model = keras.Model(start, [value, _chain(inner, start, 1)] if several else value)
         if several:
@@ -161,7 +162,9 @@ def _context(draw: Draw, x: Any) -> Any:
 def _same_context(draw: Draw, x: Any) -> Any:
     """A context as long as the sequence, met after any steps."""
     contexts = [t for t in draw.contexts if t.name == "context_same"]
-    return merge(draw, [x, *contexts]) if contexts and not draw.level else None
+    if not contexts or draw.level:
+        return None
+    return merge(draw, [x, *(masking(draw, t) if draw.chance(0.3) else t for t in contexts)])
 
 
 def _attention(draw: Draw, x: Any) -> Any:
@@ -179,5 +182,5 @@ def _permute(draw: Draw, x: Any) -> Any:
 STEPS: tuple[tuple[float, Step], ...] = (
     (10, _layer), (2, _residual), (2.5, _branches), (0.6, _twice), (0.7, _shared), (1.2, _nested),
     (1, _context), (3, _same_context), (0.6, _attention), (0.3, _permute), (2.5, block),
-    (1.5, image_step),
+    (1.5, image_step), (2, masked_step),
 )  # fmt: skip

@@ -17,42 +17,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tf_keras
-from keras import ops
 
 from ismc.errors import UnsupportedModelError
 from ismc.frontend import keras3
 from ismc.frontend.keras3 import FUSED, _history, _plain_call, _shape, _unique, _without_activation
 from ismc.frontend.masking import activated, given_a_mask, run_of
 from ismc.frontend.model import Model
+from ismc.frontend.tensorflow_functions import applied
 from ismc.ir import WITH_A_MASK, Graph, Layer
 from ismc.rules import kind_of
 
 ACTIVATIONS = {"swish": "silu", "hard_sigmoid": "user's hard_sigmoid"}
 """Names that Keras 3 has for another function, or not at all."""
 DEPTHWISE = (tf_keras.layers.DepthwiseConv1D, tf_keras.layers.DepthwiseConv2D)
-MODULES = ("", "math", "nn", "linalg", "compat.v1", "__operators__")
-FUNCTIONS: Mapping[str, tuple[str, list[str]]] = {
-    names.split(":")[0]: (names.split(":")[-1].removeprefix("reduce_"), arguments.split())
-    for arguments, functions in {
-        "x": "abs cos exp log log1p negative rsqrt sigmoid sign sin sqrt square tanh",
-        "x y": "add divide maximum minimum multiply pow:power subtract truediv:true_divide",
-        "x dtype": "cast",
-        "t clip_value_min clip_value_max": "clip_by_value:clip",
-        "features": "elu relu relu6 selu silu softplus softsign",
-        "features alpha": "leaky_relu",
-        "features approximate": "gelu",
-        "logits axis": "log_softmax softmax",
-        "input_tensor axis keepdims": "reduce_max reduce_mean reduce_min reduce_sum",
-        "input axis": "expand_dims squeeze",
-        "values axis": "concat:concatenate stack",
-        "tensor shape": "reshape",
-        "tensor slice_spec": "getitem",
-        "a perm": "transpose",
-        "a b": "matmul",
-    }.items()
-    for names in functions.split()
-}
-"""Functions of TensorFlow: those of ``keras.ops``, with TensorFlow's names of the arguments."""
 
 
 def read(model: Any) -> Model:
@@ -278,7 +255,7 @@ def _lowered(call: _Call, symbol: str) -> tuple[str, str, dict[str, Any], Sequen
     stands = {id(t): keras.KerasTensor(tuple(t.shape), t.dtype.name) for t in call.tensors}
     back = {id(stands[id(t)]): t for t in call.tensors}
     try:
-        results = keras.tree.flatten(_applied(symbol, *_plain([call.args, call.kwargs], stands)))
+        results = keras.tree.flatten(applied(symbol, *_plain([call.args, call.kwargs], stands)))
         operation, index, _ = _history(results[0])
         node = operation._inbound_nodes[index]  # noqa: SLF001
         tensors = [back[id(t)] for t in node.arguments.keras_tensors]
@@ -291,21 +268,6 @@ def _lowered(call: _Call, symbol: str) -> tuple[str, str, dict[str, Any], Sequen
     name = re.sub(r"_\d+$", "", operation.name) + (number.group() if number else "")
     config = keras3._config(operation, node) | {"name": name}  # noqa: SLF001
     return kind_of(type(operation)), name, config, tensors
-
-
-def _applied(symbol: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What ``keras.ops`` gives for the arguments of TensorFlow's; a LookupError if it cannot."""
-    module, _, title = symbol.rpartition(".")
-    function, names = FUNCTIONS[title]
-    given: dict[str, Any] = {"approximate": False} | dict(zip(names, args, strict=False)) | kwargs
-    others = [*args[len(names) :], *(v for k, v in given.items() if k not in (*names, "name"))]
-    if module not in MODULES or any(v is not None and v is not False for v in others):
-        raise LookupError(symbol)
-    last = max(i for i, name in enumerate(names) if name in given)
-    values: list[Any] = [given.get(name) for name in names[: last + 1]]
-    if function == "getitem":
-        return values[0][tuple(values[1]) if isinstance(values[1], list) else values[1]]
-    return getattr(ops, function)(*values)
 
 
 def _caller(call: _Call, tensors: Sequence[Any], weights: Mapping[str, Any]) -> Any:

@@ -60,7 +60,7 @@ def told(graph: Graph, outputs: Sequence[str]) -> Graph:
 
 def _may_make(layer: Layer) -> bool:
     """Whether a layer may give a mask to its result where no operand has one."""
-    if not layer.inputs or layer.title == "Item" or layer.kind.startswith("keras.ops."):
+    if not layer.inputs or layer.title == "Item" or layer.kind.startswith(("keras.ops.", "tf.")):
         return False
     if layer.title in MAKERS or layer.kind not in known_kinds():
         return True
@@ -116,19 +116,21 @@ class _Found:
         self._values[layer.name] = self._blank(layer)
         operands = [self._values[name] for name in layer.inputs]
         masks = tuple(self._name(layer, value) for value in operands)
-        if not any(masks) and not _may_make(layer):
-            return
+        matters = any(masks) or _may_make(layer)
+        if not matters and not layer.kind.startswith("tf."):
+            return  # what functions of TensorFlow give need not have the batch for its first axis
         try:
             value = called(layer, operands)
         except Exception as error:
-            if layer.name not in self.live:
+            if not matters or layer.name not in self.live:
                 return  # nobody asks for it
             raise UnsupportedModelError(
                 f"Layer {layer.name!r} fails when it is called on {BATCH} sequences: {error}",
                 hint=f"Call the model itself on {BATCH} sequences; it fails there too.",
             ) from error
         self._values[layer.name] = value
-        self.ran.add(layer.name)
+        if matters:
+            self.ran.add(layer.name)
         if any(masks):
             self.masks[layer.name] = masks
         for i, result in enumerate(keras.tree.flatten(value)):
