@@ -19,9 +19,9 @@ from ismc.artifacts.kept import Kept
 from ismc.artifacts.on_tensorflow import TensorFlow
 from ismc.artifacts.record import named
 from ismc.artifacts.store import Store
-from ismc.calls import ISM, Inputs
+from ismc.calls import BATCHES, ISM, Inputs, Sites
 from ismc.dump import show
-from ismc.fingerprint import FingerprintError, architecture, code, digest
+from ismc.errors import VerificationError
 from ismc.frontend import Model, answers
 from ismc.ir import Graph
 from ismc.letters import Letters
@@ -34,6 +34,25 @@ from ismc.weights import held, values
 Array = np.ndarray
 
 TENSORFLOW = TensorFlow()
+BATCH = 8  # of the naive program; TensorFlow keeps the memory of large ones
+
+
+@dataclass(frozen=True)
+class Bound:
+    """That a program is right for some weights alone.
+
+    Attributes:
+        values: the variables that hide where it is wrong, with what they hold.
+        error: what is raised once they hold something else.
+    """
+
+    values: Sequence[tuple[Any, Array]]
+    error: VerificationError
+
+    def check(self) -> None:
+        """Raises the error if one of the variables has changed."""
+        if not all(np.array_equal(np.asarray(held(v)), value) for v, value in self.values):
+            raise self.error
 
 
 @dataclass(repr=False, kw_only=True)
@@ -50,7 +69,12 @@ class CompiledISM(ISM):
         graph: its layers, models inside of it laid open.
         score: what is computed from reference and mutant, if anything: a `Score` or a function.
         store: the cache of programs, if there is one.
-        key: what determines every program, as 64 hexadecimal digits; empty if they are not kept.
+        key: what determines every program, as 64 hexadecimal digits; empty where only a trace can
+            tell, since code of the user's takes part.
+        rekey: gives the key anew, when a program is kept: what it is of may have changed since.
+        hits: how far, of the largest change, programs out of the cache may be off, beside rounding,
+            when they are compared before they first answer; nothing if they are not compared.
+        bound: the weights that the programs are right for, if they are not for all.
     """
 
     build: Callable[..., Any]
@@ -60,6 +84,9 @@ class CompiledISM(ISM):
     score: Any = None
     store: Store | None = None
     key: str = ""
+    rekey: Callable[[], str] | None = None
+    hits: float | None = None
+    bound: Bound | None = None
 
     def profile(self, x: Any = None, rounds: int = 5, every: int | str = 1) -> Any:
         """Where the time of a saturation goes, statement by statement; see `ismc.profile`."""
@@ -82,6 +109,8 @@ class CompiledISM(ISM):
         """
         from ismc.artifacts.save import save
 
+        if self.bound is not None:
+            raise self.bound.error
         save(self, path, verbose)
 
     def export_saved_model(self, path: str | Path) -> None:
@@ -96,6 +125,8 @@ class CompiledISM(ISM):
         Raises:
             ArtifactError: when it exists or cannot be written.
         """
+        if self.bound is not None:
+            raise self.bound.error
         from ismc.artifacts.save import programs
         from ismc.artifacts.saved_model import export
 
@@ -121,15 +152,11 @@ class CompiledISM(ISM):
     def identity(self) -> str:
         """SHA-256 of what layers and the score compute, without weights; no machine's part in it.
 
-        Parts that cannot be told, such as functions that hold variables, are left out.
+        Code of the user's is traced; see `ismc.artifacts.identity`.
         """
-        parts = []
-        for part in (lambda: architecture(self.model).data, lambda: code(self.score)):
-            try:
-                parts.append(digest(part()))
-            except FingerprintError:
-                parts.append("")
-        return digest(parts)
+        from ismc.artifacts.identity import identity
+
+        return identity(self)
 
     def texts(self) -> dict[str, str]:
         """What stands in entries and artifacts for whoever looks: the plan, the source."""
@@ -195,7 +222,6 @@ class CompiledISM(ISM):
         }
 
     def _kept(self, function: Callable[..., list[Any]], kind: Mapping[str, Any]) -> Kept:
-        store = self.store if self.key else None
         manifest = {
             "model": self.plan.model,
             "plan": self.plan.digest,
@@ -205,19 +231,23 @@ class CompiledISM(ISM):
             "measured": asdict(self.measured),
             "versions": self.versions,
         }
+        about = repr((self.key, sorted(kind.items()), self.tile, self.threads))
         return Kept(
             runtime=self.runtime,
             function=function,
-            store=store,
-            key=sha256(
-                repr((self.key, sorted(kind.items()), self.tile, self.threads)).encode()
-            ).hexdigest(),
+            store=self.store,
+            key=sha256(about.encode()).hexdigest() if self.key else "",
             manifest=manifest,
             texts=self.texts,
             variables=self._positions(kind),
             name="program" if "letters" in kind else "model",
             counted="letters" in kind,
+            rekey=None if self.rekey is None else self._is_same,
         )
+
+    def _is_same(self) -> bool:
+        """Whether what the key was made of is still the same."""
+        return self.rekey is not None and self.rekey() == self.key
 
     def _positions(self, kind: Mapping[str, Any]) -> dict[int, tf.Variable]:
         """The variables by the numbers of the arguments that have their values."""
@@ -233,11 +263,49 @@ class CompiledISM(ISM):
 
     def weights(self) -> Sequence[Any]:
         """The weights as the model holds them now."""
+        if self.bound is not None:
+            self.bound.check()
         return values([variable for _, _, variable in self.variables])
 
     def sources(self) -> Sequence[Any]:
         """The variables themselves, which programs read: that takes no time."""
+        if self.bound is not None:
+            self.bound.check()
         return [held(variable) for _, _, variable in self.variables]
+
+    def _call(
+        self, inputs: Inputs, letters: Letters, batch: int, device: str = "", sites: Sites = None
+    ) -> list[Any]:
+        ys = super()._call(inputs, letters, batch, device, sites)
+        run: Any = self._loaded(letters, batch).run
+        if self.hits is not None and run.found:
+            from ismc.hits import check_mutants
+
+            check_mutants(self, dict(inputs), letters, ys, sites or range(len(self.sites)))
+            run.found = False
+        return ys
+
+    def _answers(self, inputs: Inputs) -> list[Any]:
+        ys = super()._answers(inputs)
+        finite = all(np.isfinite(value[:1]).all() for value in inputs.values())
+        for batch in BATCHES if self.hits is not None and finite else ():
+            run: Any = self.programs.get(("model", batch))
+            if run is not None and run.found:
+                from ismc.hits import check_model
+
+                check_model(self, dict(inputs), ys)
+                run.found = False
+        return ys
+
+    def oracle(self, sites: Sequence[tuple[int, int]], score: Any = None) -> NaiveISM:
+        """The naive program of the same outputs and score, or another one, at some sites."""
+        return NaiveISM(
+            self.model.model,
+            sites=sites,
+            score=score or self.score,
+            sequence_input=self.plan.sequence,
+            batch_size=BATCH,
+        ).only(self.chosen, self.structure)
 
     def _naive(self, inputs: Inputs, letters: Letters) -> list[Any]:
         if not self.measured.naive_is_faster:

@@ -12,6 +12,7 @@ from ismc.errors import UnsupportedModelError
 from ismc.frontend.folded import unfolded
 from ismc.frontend.lengths import at_shapes, is_open
 from ismc.frontend.model import Model
+from ismc.frontend.own import is_patched, kind_as_shipped
 from ismc.frontend.probe import is_pointwise
 from ismc.ir import Graph, Layer, Operand
 from ismc.rules import kind_of
@@ -108,7 +109,7 @@ class _Reader:
         self.kept += results
         label = _unique(operation.name, layers)
         body = None
-        if _is_graph(operation) and _plain_call(node, operation):
+        if _is_graph(operation) and _plain_call(node, operation) and not is_patched(operation):
             inner = _Reader(variables=self.variables, owners=self.owners, kept=self.kept)
             tensors = _matched(operation, node)
             closed = operation
@@ -119,7 +120,7 @@ class _Reader:
         owner, weights = self._weights(operation) if body is None else ("", {})
         layer = Layer(
             name=label,
-            kind=kind_of(type(operation)) if body is None else "ismc.Model",
+            kind=kind_as_shipped(operation) if body is None else "ismc.Model",
             inputs=tuple(self.names[id(t)] for t in tensors),
             shape=_shape(results[0], label) if len(results) == 1 else (),
             dtype=str(results[0].dtype),
