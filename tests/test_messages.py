@@ -28,7 +28,11 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z_-]*[a-z]")
 ARGUMENT = re.compile(r"(?<![\w.\[{'\"*-])([a-z_]+)=(?!=)")
 CALL = re.compile(r"\b((?:ismc\.)?[A-Za-z_]+)\(([^()]*)\)")
 OTHERS = ("pip install", "ray start", "#SBATCH", "XLA", "tf_xla")  # programs of other people
-OWN = {"pytest": "tests/conftest.py", "python -m benchmarks": "benchmarks"}
+OWN = {
+    "tests.random_check": "tests/random_check.py",
+    "pytest": "tests/conftest.py",
+    "python -m benchmarks": "benchmarks",
+}
 SPEAKS_OF = {  # modules whose messages are read by users of these commands alone
     "io/convert/": ("convert", "report", "run"),  # "run again with"
     "commands/convert.py": ("convert",),
