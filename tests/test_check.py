@@ -32,7 +32,7 @@ def close(found: Any, want: Any) -> None:
         np.testing.assert_allclose(found[name], want[name], rtol=1e-4, atol=1e-5 * scale)
 
 
-@pytest.mark.parametrize("score", [None, "difference", "centred_alternatives", "l2"])
+@pytest.mark.parametrize("score", [None, "centred_alternatives", "l2"])
 def test_predict_stops_at_a_wrong_answer_and_tells_both_numbers(score: Any) -> None:
     model = network()
     ism = ismc.compile(model, score=score, **WRONG)
@@ -49,7 +49,7 @@ def test_predict_stops_at_a_wrong_answer_and_tells_both_numbers(score: Any) -> N
     assert "check='recompute'" in str(error.value)
 
 
-@pytest.mark.parametrize("score", [None, "difference", "centred_alternatives"])
+@pytest.mark.parametrize("score", [None, "centred_alternatives"])
 def test_predict_takes_the_models_own_answers(score: Any) -> None:
     model = network()
     ism = ismc.compile(model, score=score, check="recompute", **WRONG)
@@ -98,10 +98,11 @@ VIEWS: dict[str, Any] = {"reverse_complement": True, "shifts": (0, 2, -3)}
 SITES = [(0, 2), 5, (30, 34), 59]
 
 
-@pytest.mark.parametrize("score", [None, "difference", "centred_alternatives"])
-@pytest.mark.parametrize("sites", [None, SITES], ids=["all", "wide"])
-def test_ensembles_are_checked_as_a_whole(score: Any, sites: Any) -> None:
-    models = [network(0), network(1)]
+@pytest.mark.parametrize(
+    ("score", "sites", "seeds"), [(None, None, [0]), ("centred_alternatives", SITES, [0, 1])]
+)
+def test_ensembles_are_checked_as_a_whole(score: Any, sites: Any, seeds: list[int]) -> None:
+    models = [network(seed) for seed in seeds]
     options = {"score": score, "sites": sites, **VIEWS}
     right = ismc.ensemble(models, **options, **RIGHT)
     want = right.predict(X)
@@ -174,7 +175,7 @@ def test_the_largest_changes_edges_and_unknown_letters_are_chosen() -> None:
     x = X.copy()
     x[4, 33] = 0
     some = block(x)
-    largest = [(i, 5 * i + 9, int(x[i, 5 * i + 9].argmin())) for i in range(8, 12)]
+    largest = [(i, 5 * i + 2, int(x[i, 5 * i + 2].argmin())) for i in range(8, 12)]
     for number, place in enumerate(largest):
         some.answers[0][place] = 1.0 + number
     found = [tuple(row) for row in chosen(some, 16, seed=3).tolist()]
