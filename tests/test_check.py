@@ -14,6 +14,7 @@ import ismc
 from ismc.checking.block import Block, letters_at, spans_of
 from ismc.checking.choose import FEW, allotted, chosen
 from ismc.errors import InputError, VerificationError
+from ismc.tolerance import exceeds
 from tests.runs import small_model
 from tests.wrong import LENGTH, RIGHT, WRONG, network, sequences
 from tests.zoo import ZOO, random_inputs
@@ -211,3 +212,12 @@ def test_the_budget_is_a_share_of_the_run() -> None:
     assert 0.015 < sum(parts) * 50 / (600 * 3000) < 0.025
     assert allotted(plan, 1000, 3, 600, 600) == 0
     assert allotted(replace(plan, seconds=(1.0, 1.0)), 1000, 3, 0, 100) <= 8 * 100
+
+
+def test_one_infinite_answer_hides_no_other() -> None:
+    want = np.array([np.inf, 1.0, np.nan, -np.inf, 2.0])
+    assert exceeds(want.copy(), want) is None
+    for place, value in ((1, 1.1), (0, 1.0), (0, -np.inf), (2, 0.0), (3, np.nan), (4, np.inf)):
+        got = want.copy()
+        got[place] = value
+        assert exceeds(got, want) == exceeds(got, want, np.inf) == (place,)
