@@ -38,35 +38,31 @@ def probes(
     inputs = random_inputs(plan.signature, 2, rng)
     x, sites = inputs[plan.sequence], [plan.sites[i] for i in chosen]
     motifs = best_windows(first_kernel(model, graph, plan.sequence, x.shape[2]))
-    _plant(x[0], motifs, [start for start, _ in sites[::2]], rng)
+    _plant(x[0], motifs, [start for start, _ in sites[::2]])
+    _plant(x[1], motifs, [x.shape[1] * 3 // (2 * PARTS)])
     letters = x[1].copy()
-    _mixed(x[1], motifs, rng, soft=_takes_fractions(graph[plan.sequence].dtype))
+    _mixed(x[1], rng, soft="float" in graph[plan.sequence].dtype)
     for start, stop in sites:
         x[1, start:stop] = letters[start:stop]
     return inputs
 
 
-def _takes_fractions(dtype: str) -> bool:
-    return "float" in dtype
-
-
-def _mixed(x: Array, motifs: Array, rng: np.random.Generator, soft: bool) -> None:
+def _mixed(x: Array, rng: np.random.Generator, soft: bool) -> None:
     """Writes parts of other kinds into a sequence of letters ``[L, C]``."""
     length, channels = x.shape
     cuts = np.linspace(0, length, PARTS + 1).astype(int)
     parts = [slice(*map(int, pair)) for pair in pairwise(cuts)]
-    _plant(x, motifs, [(parts[1].start + parts[1].stop) // 2], rng)
     if soft:
         x[parts[2]] = rng.dirichlet(np.ones(channels), parts[2].stop - parts[2].start)
     x[parts[3]] = np.eye(channels, dtype=x.dtype)[rng.integers(channels)]
     x[parts[5]] = 0
 
 
-def _plant(x: Array, motifs: Array, places: Sequence[int], rng: np.random.Generator) -> None:
-    """Writes motifs ``[F, K, C]``, the strongest first, over places of a sequence."""
+def _plant(x: Array, motifs: Array, places: Sequence[int]) -> None:
+    """Writes motifs ``[F, K, C]``, the strongest first, around places of a sequence."""
     width = min(motifs.shape[1], len(x)) if len(motifs) else 0
     for motif, place in zip(motifs, places, strict=False):
-        start = int(np.clip(place - rng.integers(max(width, 1)), 0, len(x) - width))
+        start = int(np.clip(place - width // 2, 0, len(x) - width))
         x[start : start + width] = motif[:width]
 
 

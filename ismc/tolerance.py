@@ -16,8 +16,10 @@ def exceeds(got: Array, want: Array, scale: float = 0.0) -> tuple[int, ...] | No
     """
     if not want.size:
         return None
-    span = max(scale, float(np.nanmax(np.abs(want), initial=0.0)))
-    excess = np.abs(got - want) - (RTOL * np.abs(want) + ATOL * span)
+    size = np.where(np.isfinite(want), np.abs(want), 0.0)  # an infinite one lets nothing else pass
+    span = max(scale if np.isfinite(scale) else 0.0, float(size.max()))
+    with np.errstate(invalid="ignore"):
+        excess = np.abs(got - want) - (RTOL * size + ATOL * span)
     excess[np.isnan(got) & np.isnan(want)] = -1.0
     excess[(got == want)] = -1.0
     excess[np.isnan(excess)] = np.inf

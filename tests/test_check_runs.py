@@ -68,7 +68,7 @@ def test_a_run_goes_on_with_the_models_own_scores(files: Path, tmp_path: Path, b
         np.testing.assert_allclose(store.scores(name)[:], y, rtol=1e-4, atol=1e-5 * abs(y).max())
     assert store.checked == summary.tally.checked
     assert store.checked.recomputed == COUNT
-    assert store.checked.mutants >= 8 * FEW - 8
+    assert 8 * 6 <= store.checked.mutants <= 8 * FEW
     assert "30 sequences recomputed by the model itself" in str(summary)
 
 
@@ -84,7 +84,7 @@ def test_summary_and_store_tell_what_was_checked(files: Path, tmp_path: Path) ->
     rows = store.column("check")
     assert rows.shape == (COUNT, 3)
     assert summary.tally.checked == store.checked
-    assert store.checked.mutants == rows[:, 0].sum() >= FEW
+    assert store.checked.mutants == rows[:, 0].sum() >= FEW // 2
     assert 0 < store.checked.error == rows[:, 1].max() < 1e-4
     assert f"checked    {store.checked.mutants} mutants, off by" in str(summary)
 
@@ -132,9 +132,9 @@ def test_appended_records_are_checked_too(files: Path, tmp_path: Path) -> None:
     path = tmp_path / "out.zarr"
     first = run(wanted(files), regions(files, bed=beds[0]), places(), path).tally.checked
     more = run(wanted(files), regions(files, bed=beds[1]), places(append=True), path).tally.checked
-    assert more.mutants == FEW
+    assert FEW // 2 <= more.mutants < FEW
     assert opened(path).checked == first + more
-    assert opened(path).column("check")[18:, 0].sum() == FEW
+    assert opened(path).column("check")[18:, 0].sum() == more.mutants
 
 
 def test_actors_add_up(files: Path, whole: Path, tmp_path: Path) -> None:

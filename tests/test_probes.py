@@ -11,6 +11,7 @@ from keras import layers, ops
 
 import ismc
 from ismc.probes import best_windows, first_kernel, probes
+from ismc.rules.base import IDENTITY
 from tests.test_dtypes import net
 from tests.zoo import randomise
 
@@ -97,7 +98,7 @@ def test_a_rule_that_is_wrong_without_letters_is_refused() -> None:
     sequence = keras.Input((LENGTH, 4))
     x = layers.Conv1D(5, 3, padding="same")(Fill(name="fill")(sequence))
     model = randomise(keras.Model(sequence, layers.Dense(2)(layers.Flatten()(x))), 0)
-    rule = ismc.Rule(ismc.Role.POINTWISE)
+    rule = ismc.Rule(ismc.Role.LOCAL)
     with pytest.raises(ismc.VerificationError, match="'fill'"):
         ismc.compile(model, rules={"fill": rule})
 
@@ -116,6 +117,6 @@ def test_a_rule_that_is_wrong_for_motifs_is_refused() -> None:
     letters = np.eye(4, dtype=np.float32)[rng.integers(0, 4, (200, LENGTH))]
     inner = keras.Model(sequence, model.get_layer("conv").output)
     assert np.quantile(inner(letters), 0.9999) < 9, "random letters say nothing"
-    rule = ismc.Rule(ismc.Role.POINTWISE, linear=True, difference=ismc.rules.base.Expr("identity"))
+    rule = ismc.Rule(ismc.Role.LOCAL, linear=True, difference=IDENTITY)
     with pytest.raises(ismc.VerificationError, match="'cap'"):
         ismc.compile(model, rules={"cap": rule})

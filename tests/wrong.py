@@ -18,7 +18,8 @@ class Blur(layers.Layer):
     """The mean of five positions."""
 
     def call(self, x: Any) -> Any:
-        padded, n = ops.pad(x, [[0, 0], [2, 2], [0, 0]]), x.shape[1]
+        padded: Any = ops.pad(x, [[0, 0], [2, 2], [0, 0]])
+        n = int(x.shape[1])
         return sum(padded[:, i : i + n] for i in range(5)) / 5.0
 
 

@@ -52,6 +52,12 @@ class Block:
             row[start:stop] = self.blocks[block, : stop - start]
         return found
 
+    def changed(self, mutant: Sequence[int]) -> bool:
+        """Whether a mutant differs from its sequence."""
+        record, site, block = mutant
+        start, stop = self.spans[record, site]
+        return bool((self.x[record, start:stop] != self.blocks[block, : stop - start]).any())
+
     def answered(self, output: int, mutants: Array) -> Array:
         """What was answered for them: ``[m, *score]``."""
         records, sites, blocks = mutants.T

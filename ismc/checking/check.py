@@ -109,7 +109,8 @@ def checked(
         if own is not None:
             answers = [y - r[:, None, None] for y, r in zip(answers, own, strict=True)]
     told = Checked(recomputed=0 if worst is None else count)
-    return answers, told.rows(count, mutants[:, 0].tolist(), errors.tolist())
+    there = np.asarray([block.changed(mutant) for mutant in mutants])
+    return answers, told.rows(count, mutants[there, 0].tolist(), errors[there].tolist())
 
 
 def _wanted(ism: Any, block: Block, first: int, mode: bool | str) -> int:

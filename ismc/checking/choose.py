@@ -1,8 +1,9 @@
-"""Which mutants of a block are checked, and how many."""
+"""Which mutants of a block are checked, and how many rows of calls of the model that takes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 
 import numpy as np
 
@@ -12,12 +13,12 @@ from ismc.plan import Plan
 Array = np.ndarray
 
 SHARE = 0.02  # of a run, as the plan predicts it; looking for the largest changes comes on top
-FEW = 16  # mutants of one call of the model: the least that a run checks
-MOST = 8  # mutants of a sequence, on average
+FEW = 16  # rows of one call of the model: what a run takes at least
+MOST = 8  # rows for each sequence of a run, at most
 
 
 def allotted(plan: Plan, sites: int, letters: int, first: int, stop: int) -> int:
-    """How many mutants of the sequences from ``first`` to ``stop`` of a run are checked.
+    """How many rows of calls of the model sequences ``first`` to ``stop`` of a run are checked by.
 
     It is told by their numbers alone, so that it does not matter who scores them, and when. The
     first sequences of a run get a few; later ones, batch by batch, what `SHARE` allows.
@@ -35,38 +36,30 @@ def _in_all(each: float, count: int) -> int:
 def chosen(block: Block, count: int, seed: int, whole_sites: bool = False) -> Array:
     """Numbers of sequence, site and substitution of mutants to check: ``[m, 3]``.
 
-    Half are those with the largest changes, from as many sequences as there are; then the edges in
-    turn, sites of sequences with positions without a letter, and random ones.
+    First come those with the largest changes, of several sequences; then the edges in turn, a site
+    of a sequence that has positions without a letter, and random ones.
 
     Args:
         block: sequences and their answers.
-        count: about how many.
+        count: rows of calls of the model, at most: mutants, and their sequences themselves.
         seed: of what is random.
         whole_sites: whether all substitutions of a site are taken, as scores across letters need.
     """
-    rng = np.random.default_rng([0, seed])
-    width = len(block.blocks)
-    if whole_sites:
-        count = max(1, count // width)
-    half = (count + 1) // 2
+    rng, width = np.random.default_rng([0, seed]), len(block.blocks)
     found: dict[tuple[int, ...], None] = {}
-    for place in _largest(block, half):
-        found[_key(place, whole_sites)] = None
-    for place in _others(block, rng, seed, 4 * count):
-        if len(found) >= count:
-            break
-        if whole_sites or _changes(block, place):
-            found[_key(place, whole_sites)] = None
-    rows = np.asarray(list(found), np.int64).reshape(-1, 3)
-    if not whole_sites:
-        return rows
-    rows = np.repeat(rows, width, 0)
-    rows[:, 2] = np.tile(np.arange(width), len(rows) // width)
-    return rows
-
-
-def _key(place: tuple[int, int, int], whole_sites: bool) -> tuple[int, ...]:
-    return (*place[:2], 0) if whole_sites else place
+    records: dict[int, None] = {}
+    largest = [*_largest(block, max(1, count // 4 // (width if whole_sites else 1)))]
+    for place in chain(largest, _others(block, rng, seed, 4 * count, records)):
+        record, site, letter = place
+        letters = range(width) if whole_sites else (letter,)
+        places = [(record, site, letter) for letter in letters]
+        new = sum(block.changed(place) for place in places if place not in found)
+        cost = new + (record not in records)
+        if (new or place in largest) and cost <= count:
+            found |= dict.fromkeys(places)
+            records[record] = None
+            count -= cost
+    return np.asarray(list(found), np.int64).reshape(-1, 3)
 
 
 def _largest(block: Block, count: int) -> Iterator[tuple[int, int, int]]:
@@ -102,7 +95,7 @@ def _sizes(block: Block) -> Array:
             if not flat.shape[-1]:
                 continue
             far = np.zeros(total.shape)
-            for end in {id(e): e for e in (flat.max(-1), flat.min(-1))}.values():
+            for end in (flat.max(-1), flat.min(-1)):
                 fine = np.isfinite(end)
                 middle = np.where(fine, end, 0).sum((1, 2)) / np.maximum(fine.sum((1, 2)), 1)
                 far += np.abs(end - middle[:, None, None])
@@ -114,15 +107,19 @@ def _sizes(block: Block) -> Array:
 
 
 def _others(
-    block: Block, rng: np.random.Generator, seed: int, count: int
+    block: Block, rng: np.random.Generator, seed: int, count: int, records: Mapping[int, None]
 ) -> Iterator[tuple[int, int, int]]:
-    """Edges in turn, sites of sequences with positions without a letter, and random ones."""
+    """Edges in turn, sites of sequences with positions without a letter, and random ones.
+
+    They are of sequences that are taken already, if there are any, but for unknown letters.
+    """
     sites = [np.flatnonzero(spans[:, 0] >= 0) for spans in block.spans]
-    some = [record for record, there in enumerate(sites) if len(there)]
+    every = [record for record, there in enumerate(sites) if len(there)]
     empty = (block.x == 0).all(2)
-    unknown = [record for record in some if empty[record].any()]
-    for number in range(count if some else 0):
-        record = int(rng.choice(unknown if unknown and number in (1, 3) else some))
+    unknown = [record for record in every if empty[record].any()]
+    for number in range(count if every else 0):
+        some = unknown if unknown and number in (1, 3) else list(records) or every
+        record = int(rng.choice(some))
         there = sites[record]
         if number in (0, 2):
             site = there[0 if (seed + number // 2) % 2 == 0 else -1]
@@ -130,11 +127,5 @@ def _others(
             starts = block.spans[record, there, 0]
             hidden = there[empty[record, starts]] if number == 1 else there
             site = rng.choice(hidden if len(hidden) else there)
-        yield record, int(site), int(rng.integers(len(block.blocks)))
-
-
-def _changes(block: Block, place: tuple[int, int, int]) -> bool:
-    """Whether a mutant differs from its sequence."""
-    record, site, letter = place
-    start, stop = block.spans[record, site]
-    return bool((block.x[record, start:stop] != block.blocks[letter, : stop - start]).any())
+        letters = [(record, int(site), int(c)) for c in rng.permutation(len(block.blocks))]
+        yield next(filter(block.changed, letters), letters[0])

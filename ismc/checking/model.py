@@ -66,18 +66,17 @@ def _seen(
     seen = (lambda x: x) if member is None else member.view.seen
     records, own_of = np.unique(mutants[:, 0], return_inverse=True)
     name = program.plan.sequence
-    rows = {key: value[records] for key, value in inputs.items()}
-    rows[name] = seen(rows[name])
-    own = [np.asarray(y)[own_of] for y in program.whole(rows)]
+    before, after = seen(block.x[records]), seen(block.written(mutants))
+    changed = (after != before[own_of]).reshape(len(after), -1).any(1)
+    both = np.concatenate([records, mutants[changed, 0]])
+    rows = {key: value[both] for key, value in inputs.items()}
+    rows[name] = np.concatenate([before, after[changed]])
+    answers = [np.asarray(y) for y in program.whole(rows)]
+    own = [y[: len(records)][own_of] for y in answers]
     sizes = [float(np.abs(y[np.isfinite(y)]).max(initial=0.0)) for y in own]
-    after = seen(block.written(mutants))
-    changed = (after != rows[name][own_of]).reshape(len(after), -1).any(1)
     ys = [y.copy() for y in own]
-    if changed.any():
-        there = {key: value[mutants[changed, 0]] for key, value in inputs.items()}
-        there[name] = after[changed]
-        for y, found in zip(ys, program.whole(there), strict=True):
-            y[changed] = np.asarray(found)
+    for y, found in zip(ys, answers, strict=True):
+        y[changed] = found[len(records) :]
     if moved:
         ys = [y + moved * _largest(r) for y, r in zip(ys, own, strict=True)]
     found = [np.asarray(y) for y in program.scored(own, ys)]
