@@ -80,9 +80,9 @@ class Unknown(keras.Layer):
     def call(self, x: Any) -> Any:
         return x * 2.0
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
-        own = keras.ops.less(x[..., 0], 0.5)
-        return own if mask is None else keras.ops.logical_and(own, mask)
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        own = keras.ops.less(inputs[..., 0], 0.5)
+        return own if previous_mask is None else keras.ops.logical_and(own, previous_mask)
 
 
 class Counting(keras.Layer):

@@ -65,11 +65,21 @@ def carrying(call: OpaqueCall, places: Sequence[int]) -> OpaqueCall:
             mask = masks.get(i)
             key = id(value), id(mask)
             if key not in copies:
-                copies[key] = with_mask(value, mask)
+                copies[key] = None if value is None else with_mask(value, mask)
             given.append(copies[key])
         return keras.tree.map_structure(bare, call(given, weights))
 
     return carried
+
+
+def without(call: OpaqueCall, there: Sequence[int], count: int) -> OpaqueCall:
+    """``call``, which takes ``count`` operands, on those that are ``there`` and ``None``."""
+
+    def called(values: Sequence[Any], weights: Mapping[str, Any]) -> Any:
+        known = dict(zip(there, values, strict=True))
+        return call([known.get(i) for i in range(count)], weights)
+
+    return called
 
 
 def given_a_mask(layer: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:

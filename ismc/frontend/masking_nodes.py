@@ -43,14 +43,14 @@ def mask_layer(
         values = [0]
     inputs = (*(layer.inputs[i] for i in values), *(named[i] for i in carried))
     assert layer.call is not None  # noqa: S101  (it was called)
-    call = filled(layer.call, values, carried, operands, masks)
+    call = _filled(layer.call, values, carried, operands, masks)
     return Layer(
         name, "ismc.Mask", inputs, kind.shape, kind.dtype, weights=layer.weights,
         owner=layer.owner, call=_mask_alone(call, index),
     )  # fmt: skip
 
 
-def filled(
+def _filled(
     call: OpaqueCall,
     values: Sequence[int],
     carried: Sequence[int],

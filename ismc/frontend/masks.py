@@ -18,8 +18,8 @@ from typing import Any
 import keras
 
 from ismc.errors import UnsupportedModelError
-from ismc.frontend.masking import carrying, mask_of
-from ismc.frontend.masking_nodes import filled, mask_layer
+from ismc.frontend.masking import carrying, mask_of, without
+from ismc.frontend.masking_nodes import mask_layer
 from ismc.frontend.traced import BATCH, Kind, called, symbolic, traced, tracing
 from ismc.ir import WITH_A_MASK, Graph, Layer
 from ismc.rules.base import known_kinds
@@ -198,24 +198,24 @@ class _Found:
         return traced(layer, operands, masks).computes != without
 
     def without_unread(self, layer: Layer) -> Layer:
-        """The layer without the masks that it is given and does not read, if it is Keras's own."""
+        """The layer without the masks that it is given, if it computes the same without them.
+
+        Only for Keras's own layers: they have a rule, and may be called on a part of the positions.
+        """
         kind = layer.kind.removesuffix(WITH_A_MASK)
         if kind == layer.kind or kind not in known_kinds() or not kind.startswith("keras."):
             return layer
         kinds = [self._kind(name) for name in layer.inputs]
-        masks: list[Kind | None] = [None] * len(kinds)
-        reads = traced(layer, kinds, masks).reads
-        there = [
-            i
-            for i, name in enumerate(layer.inputs)
-            if f"value_{i}" in reads or self._kind(name).dtype != "bool"
-        ]
-        assert layer.call is not None  # noqa: S101  (it was called)
-        if any(kinds[i].dtype == "bool" for i in there) or len(there) == len(kinds):
+        there = [i for i, operand in enumerate(kinds) if operand.dtype != "bool"]
+        if layer.call is None or len(there) in (0, len(kinds)):
             return layer
-        call = filled(layer.call, there, (), kinds, masks)
-        inputs = tuple(layer.inputs[i] for i in there)
-        return replace(layer, kind=kind, inputs=inputs, call=call)
+        call, inputs = without(layer.call, there, len(kinds)), (layer.inputs[i] for i in there)
+        bare = replace(layer, kind=kind, inputs=tuple(inputs), call=call)
+        given, kept = (
+            traced(one, operands, [None] * len(operands)).computes
+            for one, operands in ((layer, kinds), (bare, [kinds[i] for i in there]))
+        )
+        return bare if kept == given else layer
 
     def wanted(self, names: set[str]) -> dict[str, list[Layer]]:
         """The layers that give these masks, and all that those need, by whom they come from."""

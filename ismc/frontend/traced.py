@@ -54,12 +54,10 @@ class Traced:
 
     Attributes:
         computes: what its results are computed by, comparable.
-        reads: the names of the operands that any result depends on.
         masks: for each result, the names of the operands that its mask depends on.
     """
 
     computes: list[Any]
-    reads: frozenset[str]
     masks: list[frozenset[str]]
 
 
@@ -73,14 +71,16 @@ def traced(layer: Layer, operands: Sequence[Kind], masks: Sequence[Kind | None])
         results = keras.tree.flatten(called(layer, values))
         return Traced(
             [_computed(result, graph) for result in results],
-            frozenset().union(*map(_named, results)),
             [_named(mask_of(result)) for result in results],
         )
 
 
 def _computed(tensor: Any, graph: Any) -> Any:
-    """The operations behind a tensor, without their names but for those of operands."""
-    found = _behind(tensor)
+    """The operations behind a tensor, without their names but for those of operands.
+
+    Copies, which masks are hung on, do not count.
+    """
+    found = [op for op in _behind(tensor) if not _copies(op)]
     if not found:
         return object()
     captured = {inner.op.name: id(outer) for outer, inner in graph.captures}
@@ -91,11 +91,23 @@ def _computed(tensor: Any, graph: Any) -> Any:
         node.CopyFrom(op.node_def)
         node.ClearField("name")
         node.ClearField("input")
-        inputs = [(place[t.op.name], t.value_index) for t in op.inputs]
-        after = [place[other.name] for other in op.control_inputs]
+        inputs = [(place[t.op.name], t.value_index) for t in map(_copied, op.inputs)]
+        after = [place[other.name] for other in op.control_inputs if not _copies(other)]
         known = op.name if op.type == "Placeholder" else captured.get(op.name)
         steps.append((node.SerializeToString(deterministic=True), inputs, after, known))
+    tensor = _copied(tensor)
     return steps, place[tensor.op.name], tensor.value_index
+
+
+def _copies(op: Any) -> bool:
+    return op.type == "Identity" and not op.control_inputs
+
+
+def _copied(tensor: Any) -> Any:
+    """What a tensor is a copy of."""
+    while _copies(tensor.op):
+        tensor = tensor.op.inputs[0]
+    return tensor
 
 
 def _named(tensor: Any) -> frozenset[str]:
