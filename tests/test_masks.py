@@ -252,10 +252,24 @@ BOTH: tuple[Build, ...] = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("build", BOTH, ids=lambda build: build.__name__)
-def test_masks_are_those_of_keras(build: Build, family: str) -> None:
-    assert_exact(model_of(FAMILIES[family], build))
+QUICK = (gate, attention, twice_recurrent, states, chain, into_a_model, several_inputs, lambdas)
+
+
+def _cases() -> list[Any]:
+    """Every case of Keras 3; of `tf_keras`, whose frontend is the same from here on, some."""
+    return [
+        pytest.param(
+            build, family, id=f"{build.__name__}-{name}",
+            marks=() if family is keras or build in QUICK else pytest.mark.slow,
+        )
+        for build in BOTH
+        for name, family in FAMILIES.items()
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("build", "family"), _cases())
+def test_masks_are_those_of_keras(build: Build, family: Any) -> None:
+    assert_exact(model_of(family, build))
 
 
 def _doubled(x: Any) -> Any:
