@@ -23,8 +23,9 @@ from ismc.frontend.infer import inferred
 from ismc.frontend.lengths import is_open
 from ismc.frontend.masks import told
 from ismc.frontend.steady import refuse_unsteady
+from ismc.hits import trust
 from ismc.inputs import Sites, site_spans
-from ismc.keys import program_key, recalled, remembered
+from ismc.keys import program_key, recalled, remembered, verdict_key
 from ismc.lengths import OpenISM
 from ismc.passes import PIPELINE, Program, Request
 from ismc.passes.flatten import flatten
@@ -38,14 +39,17 @@ from ismc.requests import (
     output_labels,
 )
 from ismc.results import scored_shapes
+from ismc.revealed import verify_revealed
 from ismc.rules import Rule
 from ismc.scores import Score, resolved
 from ismc.trials import Trials
 from ismc.verify import rounding_error
 from ismc.verify import verify as compare
+from ismc.weights import UNBOUND
 
 MEMORY = 1 << 30
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = {"float32": 0.0, "bfloat16": 0.1}
+"""What is rounded off at most, about, of the largest change."""
 
 
 def compile(  # noqa: A001  (users write ismc.compile, as they write model.compile)
@@ -92,7 +96,9 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         infer_rules: whether layers without a rule are tried on random inputs, and get the rule
             that holds on every trial, if any; `explain` prints it.
         verify: compare with the naive program on a few random sequences, at the edges and at
-            random sites.
+            random sites; also with other weights, where the model's own are constant or nearly
+            zero and may hide a fault. A program that is wrong with these alone is bound to the
+            model's own, with a warning: once they change, it raises.
         check: compare on the user's own data, too. Of the sequences of a run, which is `predict`,
             `ismc.score` or ``ismc run``, a few mutants are also computed by the model itself: those
             with the largest changes, and others at the edges, at positions without a letter and at
@@ -110,8 +116,13 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
             default as many as there are cores, and one on a GPU.
         cache: a folder that programs are kept in, ``False`` for none. By default it lies in the
             user's cache directory, or in that of ``ISMC_CACHE_DIR``, unless ``ISMC_CACHE`` is
-            ``off``. A program is found again for any weights; what cannot be recognised for
-            certain, such as a function that holds a variable, is not kept.
+            ``off``. Programs of Keras's own layers, rules and scores of ismc are found again for
+            any weights, before anything is traced. Where code of the user's takes part, or Keras
+            has been patched, the model is traced each time (half a second to some seconds), and
+            XLA's executable is found by the StableHLO that comes out; what has none is not kept.
+            With ``verify``, a program out of the cache is verified for new weights as a new one is
+            (1.3 s for Basset), and for weights that it was verified with, a few mutants are
+            compared before it first answers (0.2 s).
 
     Returns:
         A callable; see `CompiledISM`, and `OpenISM` for a model of open length.
@@ -169,18 +180,26 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         program, compiled = finish(program)
     store = opened(cache)
     asked = replace(program.request, outputs=request.outputs)
-    key = program_key(lowered, asked, compiled.plan, score) if store else ""
-    compiled = replace(compiled, devices=spread, store=store, key=key, checks=checks)
+    named = partial(program_key, lowered, asked, compiled.plan, score)
+    key = named() if store else ""
+    compiled = replace(
+        compiled, devices=spread, store=store, key=key, still=lambda: named() == key,
+        hits=PRECISIONS[precision] if verify else None, checks=checks,
+    )  # fmt: skip
     if not verify or compiled.measured.naive_is_faster:
         return compiled
-    found = recalled(store, key)
+    verdict = verdict_key(key, compiled.weights() if key else ())
+    found = recalled(store, verdict)
     if found is None:
         found = 0.0
         if precision == "float32":
-            compare(compiled, program)
+            compare(replace(compiled, hits=None), program)
+            trust(compiled.programs.values())
+            compiled = verify_revealed(compiled, program, compare)
         else:
             found = rounding_error(compiled)
-        remembered(store, key, compiled.plan.model, found)
+        if compiled.bound is UNBOUND:
+            remembered(store, verdict, compiled.plan.model, found)
     error = None if precision == "float32" else found
     return replace(compiled, measured=replace(compiled.measured, error=error))
 

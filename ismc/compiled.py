@@ -15,13 +15,13 @@ import tensorflow as tf
 
 from ismc import __version__
 from ismc.arrange import Arrangement
+from ismc.artifacts.identity import identity
 from ismc.artifacts.kept import Kept
 from ismc.artifacts.on_tensorflow import TensorFlow
 from ismc.artifacts.record import named
 from ismc.artifacts.store import Store
-from ismc.calls import ISM, Inputs
+from ismc.calls import BATCHES, ISM, Inputs, Sites
 from ismc.dump import show
-from ismc.fingerprint import FingerprintError, architecture, code, digest
 from ismc.frontend import Model, answers
 from ismc.ir import Graph
 from ismc.letters import Letters
@@ -29,7 +29,7 @@ from ismc.modules import Run, Runtime
 from ismc.oracle import NaiveISM
 from ismc.results import result_shapes
 from ismc.scores.letters import finished, part_across
-from ismc.weights import held, values
+from ismc.weights import UNBOUND, Bound, held, values
 
 Array = np.ndarray
 
@@ -50,7 +50,12 @@ class CompiledISM(ISM):
         graph: its layers, models inside of it laid open.
         score: what is computed from reference and mutant, if anything: a `Score` or a function.
         store: the cache of programs, if there is one.
-        key: what determines every program, as 64 hexadecimal digits; empty if they are not kept.
+        key: what determines every program, as 64 hexadecimal digits; empty where only a trace can
+            tell, since code of the user's takes part.
+        still: whether the key still tells what is compiled; that may have changed meanwhile.
+        hits: how far, of the largest change, programs out of the cache may be off, beside rounding,
+            when they are compared before they first answer; nothing if they are not compared.
+        bound: the weights that the programs are right for, where they are not for all.
     """
 
     build: Callable[..., Any]
@@ -60,6 +65,9 @@ class CompiledISM(ISM):
     score: Any = None
     store: Store | None = None
     key: str = ""
+    still: Callable[[], bool] | None = None
+    hits: float | None = None
+    bound: Bound = UNBOUND
 
     def profile(self, x: Any = None, rounds: int = 5, every: int | str = 1) -> Any:
         """Where the time of a saturation goes, statement by statement; see `ismc.profile`."""
@@ -82,6 +90,7 @@ class CompiledISM(ISM):
         """
         from ismc.artifacts.save import save
 
+        self.bound.refuse()
         save(self, path, verbose)
 
     def export_saved_model(self, path: str | Path) -> None:
@@ -96,6 +105,7 @@ class CompiledISM(ISM):
         Raises:
             ArtifactError: when it exists or cannot be written.
         """
+        self.bound.refuse()
         from ismc.artifacts.save import programs
         from ismc.artifacts.saved_model import export
 
@@ -119,17 +129,8 @@ class CompiledISM(ISM):
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256 of what layers and the score compute, without weights; no machine's part in it.
-
-        Parts that cannot be told, such as functions that hold variables, are left out.
-        """
-        parts = []
-        for part in (lambda: architecture(self.model).data, lambda: code(self.score)):
-            try:
-                parts.append(digest(part()))
-            except FingerprintError:
-                parts.append("")
-        return digest(parts)
+        """SHA-256 of what layers and the score compute, without weights; the user's are traced."""
+        return identity(self)
 
     def texts(self) -> dict[str, str]:
         """What stands in entries and artifacts for whoever looks: the plan, the source."""
@@ -198,7 +199,6 @@ class CompiledISM(ISM):
         }
 
     def _kept(self, function: Callable[..., list[Any]], kind: Mapping[str, Any]) -> Kept:
-        store = self.store if self.key else None
         manifest = {
             "model": self.plan.model,
             "plan": self.plan.digest,
@@ -208,18 +208,18 @@ class CompiledISM(ISM):
             "measured": asdict(self.measured),
             "versions": self.versions,
         }
+        about = repr((self.key, sorted(kind.items()), self.tile, self.threads))
         return Kept(
             runtime=self.runtime,
             function=function,
-            store=store,
-            key=sha256(
-                repr((self.key, sorted(kind.items()), self.tile, self.threads)).encode()
-            ).hexdigest(),
+            store=self.store,
+            key=sha256(about.encode()).hexdigest() if self.key else "",
             manifest=manifest,
             texts=self.texts,
             variables=self._positions(kind),
             name="program" if "letters" in kind else "model",
             counted="letters" in kind,
+            still=self.still,
         )
 
     def _positions(self, kind: Mapping[str, Any]) -> dict[int, tf.Variable]:
@@ -236,11 +236,40 @@ class CompiledISM(ISM):
 
     def weights(self) -> Sequence[Any]:
         """The weights as the model holds them now."""
+        self.bound.check()
         return values([variable for _, _, variable in self.variables])
 
     def sources(self) -> Sequence[Any]:
         """The variables themselves, which programs read: that takes no time."""
+        self.bound.check()
         return [held(variable) for _, _, variable in self.variables]
+
+    def _call(
+        self, inputs: Inputs, letters: Letters, batch: int, device: str = "", sites: Sites = None
+    ) -> list[Any]:
+        ys = super()._call(inputs, letters, batch, device, sites)
+        if self.hits is not None:
+            from ismc.hits import check_mutants
+
+            check_mutants(self, self._loaded(letters, batch).run, inputs, letters, ys, sites)
+        return ys
+
+    def _answers(self, inputs: Inputs) -> list[Any]:
+        ys = super()._answers(inputs)
+        if self.hits is not None:
+            from ismc.hits import check_model
+
+            check_model(self, [self.programs.get(("model", size)) for size in BATCHES], inputs, ys)
+        return ys
+
+    def oracle(self, sites: Any, score: Any = None, **options: Any) -> NaiveISM:
+        """The naive program of the same outputs at some sites; with its ``options``.
+
+        TensorFlow keeps the memory of large calls, so they are small ones by default.
+        """
+        given = {"batch_size": 8, "sequence_input": self.plan.sequence, **options}
+        found = NaiveISM(self.model.model, sites=sites, score=score or self.score, **given)
+        return found.only(self.chosen, self.structure)
 
     def _naive(self, inputs: Inputs, letters: Letters) -> list[Any]:
         if not self.measured.naive_is_faster:
@@ -283,11 +312,5 @@ class CompiledISM(ISM):
     @cached_property
     def naive(self) -> NaiveISM:
         """The naive program as it was measured to be fastest."""
-        return NaiveISM(
-            self.model.model,
-            sites=self.plan.sites,
-            score=self.score,
-            sequence_input=self.plan.sequence,
-            batch_size=self.measured.batch,
-            form=self.measured.form,
-        ).only(self.chosen, self.structure)
+        measured = self.measured
+        return self.oracle(self.plan.sites, batch_size=measured.batch, form=measured.form)

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
+
+import numpy as np
 
 from ismc.artifacts.container import Container
 from ismc.artifacts.store import Store
 from ismc.environment import environment
-from ismc.fingerprint import (
-    FingerprintError,
-    architecture,
-    code,
-    digest,
-    renamed,
-    rules,
-)
+from ismc.fingerprint import FingerprintError, architecture, digest, renamed, rules
 from ismc.frontend import Model
 from ismc.passes import Request
 from ismc.plan import Plan
+from ismc.scores.own import score_data
 
 
 def program_key(model: Model, request: Request, plan: Plan, score: Any) -> str:
-    """64 hexadecimal digits, or nothing where something that may matter cannot be digested.
+    """64 hexadecimal digits, or nothing where code of the user's takes part.
+
+    What such code does is known once it is traced; the program itself then gives the key.
 
     Args:
         model: as it was lowered.
@@ -41,7 +41,7 @@ def program_key(model: Model, request: Request, plan: Plan, score: Any) -> str:
             "request": _request(request, found.layers),
             "rules": rules(request.rules, found.layers),
             "plan": _plan(plan, found.layers),
-            "score": None if score is None else code(score),
+            "score": score_data(score),
             "environment": environment(),
         }
         return digest(data)
@@ -49,24 +49,35 @@ def program_key(model: Model, request: Request, plan: Plan, score: Any) -> str:
         return ""
 
 
+def verdict_key(key: str, weights: Sequence[Any]) -> str:
+    """What it is kept under that a program was verified with these weights.
+
+    Args:
+        key: the program's; without one there is none for the verdict.
+        weights: arrays, in the order of the program.
+    """
+    if not key:
+        return ""
+    found = sha256()
+    for weight in weights:
+        array = np.ascontiguousarray(np.asarray(weight))
+        found.update(f"{array.dtype}{array.shape}".encode())
+        found.update(array.view(np.uint8).data if array.ndim else array.tobytes())
+    return digest([key, "verified", found.hexdigest()])
+
+
 def recalled(store: Store | None, key: str) -> float | None:
-    """The error that a program was found to have when it was verified; nothing if it was not."""
-    if store is None or not key:
-        return None
-    found = store.get(_verdict(key))
+    """The error that was found under the key of a verdict; nothing if there is none."""
+    found = store.get(key) if store is not None and key else None
     error = None if found is None else found.manifest.get("error")
     return error if isinstance(error, float) else None
 
 
 def remembered(store: Store | None, key: str, model: str, error: float) -> None:
-    """Keeps that a program was verified."""
+    """Keeps that a program was verified, under the key of the verdict."""
     if store is not None and key:
         manifest = {"model": model, "program": "verified", "error": float(error), "versions": {}}
-        store.put(_verdict(key), Container(manifest, {}, {}, {}))
-
-
-def _verdict(key: str) -> str:
-    return digest([key, "verified"])
+        store.put(key, Container(manifest, {}, {}, {}))
 
 
 def _request(request: Request, names: Any) -> dict[str, Any]:

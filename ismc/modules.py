@@ -34,6 +34,8 @@ class Module:
         again: what the code takes behind the arguments: these once more, by number, or, counted on
             from them, the constants.
         constants: arrays that are part of the program.
+        text: a digest of the program in words, without the names that layers gave to its parts;
+            empty where it was not asked for.
     """
 
     code: bytes
@@ -41,6 +43,7 @@ class Module:
     results: tuple[Spec, ...]
     again: tuple[int, ...] = ()
     constants: tuple[Array, ...] = ()
+    text: str = ""
 
     @cached_property
     def taken(self) -> tuple[Spec, ...]:
@@ -56,9 +59,17 @@ class Module:
     @cached_property
     def digest(self) -> str:
         """64 hexadecimal digits that name the module."""
+        return self._with(self.code)
+
+    @property
+    def meaning(self) -> str:
+        """The same of what it computes, whatever its parts are called."""
+        return self._with(self.text.encode())
+
+    def _with(self, code: bytes) -> str:
         about = repr((self.arguments, self.results, self.again, self.taken))
         held = b"".join(value.tobytes() for value in self.constants)
-        return sha256(about.encode() + held + self.code).hexdigest()
+        return sha256(about.encode() + held + code).hexdigest()
 
     def record(self) -> dict[str, Any]:
         """All but the code, as JSON holds it."""

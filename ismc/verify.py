@@ -11,12 +11,12 @@ from ismc.dump import is_checked
 from ismc.errors import UnsupportedModelError, VerificationError
 from ismc.intermediates import first_fault
 from ismc.letters import kinds
-from ismc.oracle import NaiveISM
 from ismc.probes import probes
 from ismc.tolerance import exceeds
 
 if TYPE_CHECKING:
     from ismc.compiled import CompiledISM
+    from ismc.oracle import NaiveISM
     from ismc.passes import Program
 
 EDGES, RANDOM = 2, 4
@@ -25,7 +25,6 @@ STEADY = (
     "Find the layer that draws random numbers, or keeps something from call to call, and build the "
     "model without it."
 )
-BATCH = 8  # of the naive program; TensorFlow keeps the memory of large ones
 
 Array = np.ndarray
 
@@ -58,7 +57,7 @@ def verify(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
         scale = float(np.nanmax(np.abs(raw[i]), initial=0.0))
         worst = exceeds(ours, true, scale)
         if worst is not None and compiled.score is not None:
-            worst = exceeds(_towards(true, ours, _magnified(compiled, seed)[i]), true, scale)
+            worst = exceeds(towards(true, ours, _magnified(compiled, seed)[i]), true, scale)
         if worst is None:
             continue
         if exceeds(compiled.flat(oracle.reference(nest))[i].numpy(), raw[i].numpy()) is not None:
@@ -104,21 +103,29 @@ def rounding_error(compiled: CompiledISM, seed: int = 0) -> float:
 
 def _magnified(compiled: CompiledISM, seed: int) -> list[Array]:
     """How far the scores that `verify` compares move where outputs are rounded otherwise."""
-    score = compiled.score
+    _, _, nest, oracle = _trial(compiled, seed, moved(compiled.score))
+    return spread(compiled, [y.numpy() for y in compiled.flat(oracle.saturate(nest))])
 
-    def moved(reference: tf.Tensor, mutant: tf.Tensor) -> tf.Tensor:
+
+def moved(score: Any) -> Any:
+    """How far a score moves where the outputs are rounded otherwise, as a score."""
+
+    def most(reference: tf.Tensor, mutant: tf.Tensor) -> tf.Tensor:
         step, own = ROUNDING * tf.reduce_max(tf.abs(reference)), score(reference, mutant)
         ends = tf.stack([tf.abs(score(reference, mutant + off) - own) for off in (step, -step)])
         return tf.reduce_max(tf.where(tf.math.is_finite(ends), ends, tf.zeros_like(ends)), 0)
 
-    _, _, nest, oracle = _trial(compiled, seed, moved)
-    found = [y.numpy() for y in compiled.flat(oracle.saturate(nest))]
-    if compiled.compares_letters:  # then each letter moves with the others
+    return most
+
+
+def spread(compiled: CompiledISM, found: list[Array]) -> list[Array]:
+    """The same of all letters of a site, where the score compares them: each moves the others."""
+    if compiled.compares_letters:
         return [np.broadcast_to(2 * y.max(2, keepdims=True), y.shape) for y in found]
     return found
 
 
-def _towards(true: Array, found: Array, most: Array) -> Array:
+def towards(true: Array, found: Array, most: Array) -> Array:
     """What is found, moved towards what is true by so much at most."""
     return np.where(np.abs(found - true) <= most, true, found - np.sign(found - true) * most)
 
@@ -135,11 +142,5 @@ def _trial(
     )
     inputs = probes(plan, compiled.model, compiled.graph, chosen, rng)
     nest = tf.nest.map_structure(lambda name: inputs[name], compiled.model.inputs)
-    oracle = NaiveISM(
-        compiled.model.model,
-        sites=[plan.sites[i] for i in chosen],
-        score=score or compiled.score,
-        sequence_input=plan.sequence,
-        batch_size=BATCH,
-    ).only(compiled.chosen, compiled.structure)
+    oracle = compiled.oracle([plan.sites[i] for i in chosen], score)
     return chosen, inputs, nest, oracle

@@ -46,6 +46,7 @@ LAYERS = [
     {"lengths", "calibration"},
     {"intermediates"},
     {"verify", "probes", "profile", "keys"},
+    {"hits", "revealed"},
     {"trials"},
     {"autotune"},
     {"api"},
@@ -74,6 +75,8 @@ TENSORFLOW = {
     "calibration",
     "trials",
     "weights",
+    "hits",
+    "revealed",
 }
 
 

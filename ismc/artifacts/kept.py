@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -15,6 +17,7 @@ from ismc.artifacts import executables
 from ismc.artifacts.container import Container
 from ismc.artifacts.lowering import LoweringError, lower
 from ismc.artifacts.store import Store
+from ismc.environment import environment
 from ismc.errors import InputError
 from ismc.modules import Module, Run, Runtime, Spec, module
 
@@ -30,12 +33,15 @@ class Kept:
         runtime: where it runs.
         function: of flat tensors, which returns a list of them.
         store: the cache, if there is one.
-        key: of the entry, 64 hexadecimal digits.
+        key: of the entry, 64 hexadecimal digits; where it is empty, what the program is is known
+            once it is traced, and its StableHLO gives the key.
         manifest: what an entry says of itself beside the module.
         texts: what an entry shows to whoever looks: the plan, the source.
         variables: arguments, by number, that are the values of variables.
         name: what it is called where stages are shown.
         counted: whether the last argument says how many tiles are run.
+        still: whether the key still tells the program, where that may have changed meanwhile.
+        found: whether it came out of the cache, by a key that was known before a trace.
     """
 
     runtime: Runtime
@@ -47,8 +53,10 @@ class Kept:
     variables: Mapping[int, Any] = field(default_factory=dict)
     name: str = "program"
     counted: bool = True
+    still: Callable[[], bool] | None = None
     module: Module | None = None
     run: Run | None = None
+    found: bool = False
     making: Any = field(default_factory=Lock, repr=False)
 
     def __call__(self, arguments: Sequence[Any]) -> list[Any]:
@@ -62,9 +70,13 @@ class Kept:
     def _make(self, arguments: Sequence[Any]) -> None:
         if self.store is None:
             self._made(arguments)
-        else:
-            with self.store.locked(self.key):
-                self._found(arguments, self.store)
+            return
+        key = self.key or self._traced_key(arguments)
+        if not key:
+            self._made(arguments)
+            return
+        with self.store.locked(key):
+            self._found(arguments, self.store, key)
 
     def made(self, arguments: Sequence[Any]) -> Module:
         """The module for arguments like these; it is traced if there is none yet.
@@ -72,31 +84,45 @@ class Kept:
         Raises:
             LoweringError: when there cannot be one.
         """
-        if self.module is None and self.store is not None:
+        if self.module is None and self.store is not None and self.key:
             entry = self.store.get(self.key)
             self.module = None if entry is None else _module(entry)
-        return self._lowered(arguments)
+        return self.traced(arguments)
 
-    def _lowered(self, arguments: Sequence[Any]) -> Module:
+    def traced(self, arguments: Sequence[Any]) -> Module:
+        """The same, whatever the cache holds.
+
+        Raises:
+            LoweringError: when there cannot be one.
+        """
         if self.module is None:
             specs = [Spec(tuple(map(int, a.shape)), str(a.dtype.name)) for a in arguments]
             assert self.function is not None  # noqa: S101  (there is a module, or what makes it)
-            self.module = lower(self.function, specs, self.name, self.variables)
+            told = not self.key
+            self.module = lower(self.function, specs, self.name, self.variables, told)
         return self.module
+
+    def _traced_key(self, arguments: Sequence[Any]) -> str:
+        """The key that the program itself gives; none if it cannot be lowered."""
+        try:
+            return module_key(self.traced(arguments).meaning)
+        except LoweringError:
+            return ""
 
     def _made(self, arguments: Sequence[Any]) -> Module | None:
         """The module, loaded; where there is none the function is compiled as it is."""
         try:
-            self.run = self.runtime.load(self._lowered(arguments))
+            self.run = self.runtime.load(self.traced(arguments))
         except LoweringError:
             direct = tf.function(self.function, jit_compile=True, autograph=False)
             self.run = lambda given: list(direct(*map(tf.convert_to_tensor, given)))
         return self.module
 
-    def _found(self, arguments: Sequence[Any], store: Store) -> None:
+    def _found(self, arguments: Sequence[Any], store: Store, key: str) -> None:
         """Reads the entry, or makes it; either way XLA compiles nothing that it has kept."""
-        entry = store.get(self.key)
+        entry = store.get(key)
         if entry is not None:
+            self.found = bool(self.key)
             self.module = _module(entry)
             self.run = self.runtime.load(self.module)
             files = {k.removeprefix(XLA): v for k, v in entry.blobs.items() if k.startswith(XLA)}
@@ -109,10 +135,12 @@ class Kept:
             self._compiled(arguments)
         if found is None or (entry is not None and not files):
             return
+        if entry is None and self.key and self.still is not None and not self.still():
+            return
         blobs = {CODE: found.code, **{f"{XLA}{name}": code for name, code in files.items()}}
         constants = {str(i): value for i, value in enumerate(found.constants)}
         manifest = {**self.manifest, "module": found.record()}
-        store.put(self.key, Container(manifest, self.texts(), blobs, constants))
+        store.put(key, Container(manifest, self.texts(), blobs, constants))
 
     def _compiled(self, arguments: Sequence[Any]) -> None:
         """Compiles the program; of its tiles none is run."""
@@ -120,6 +148,11 @@ class Kept:
         *others, count = arguments
         last = self.runtime.put(np.zeros((), np.int32)) if self.counted else count
         self.run([*others, last])
+
+
+def module_key(digest: str) -> str:
+    """The key of a program of that digest, compiled here."""
+    return sha256(json.dumps([digest, environment()], sort_keys=True).encode()).hexdigest()
 
 
 def _module(entry: Container) -> Module:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -226,16 +224,14 @@ class LoadedISM(ISM):
         made = self.modules[name]
         if self.store is None:
             return self.runtime.load(made)
-        from ismc.artifacts.kept import Kept
-        from ismc.environment import environment
+        from ismc.artifacts.kept import Kept, module_key
 
         kind = {"model": self.plan.model, "plan": self.plan.digest, "program": name}
-        about = json.dumps([made.digest, environment()], sort_keys=True)
         return Kept(
             runtime=self.runtime,
             module=made,
             store=self.store,
-            key=sha256(about.encode()).hexdigest(),
+            key=module_key(made.digest),
             manifest={**kind, "versions": dict(self.record.versions)},
             texts=lambda: {"plan.txt": self.explain()},
             counted=counted,

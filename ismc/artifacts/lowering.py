@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ from ismc.dump import show
 from ismc.garbage import uncollected
 from ismc.modules import Module, Spec
 
+PLACES = re.compile(r'^#loc.*\n| ?loc\((?:#loc\d*|unknown|"(?:[^"\\]|\\.)*")\)', re.MULTILINE)
+"""Where parts of a program come from: names of layers, which count up in a process."""
 TARGET = "1.0.0"  # of StableHLO: what every runtime of the last years reads
 
 
@@ -26,6 +30,7 @@ def lower(
     arguments: Sequence[Spec],
     name: str = "program",
     variables: Mapping[int, tf.Variable] | None = None,
+    told: bool = False,
 ) -> Module:
     """The module of a function of flat tensors that returns a list of tensors.
 
@@ -35,6 +40,7 @@ def lower(
         name: what it is called where stages are shown.
         variables: by number, arguments that are the values of variables, which layers of
             `tf_keras` read by themselves.
+        told: whether the module gets a digest of its text, which does not depend on names.
 
     Raises:
         LoweringError: when this TensorFlow cannot write StableHLO (before 2.18 or so), when XLA
@@ -59,7 +65,20 @@ def lower(
         code = stages(stage="stablehlo_serialized")
         serialize = stablehlo.serialize_portable_artifact_str  # pyright: ignore[reportAttributeAccessIssue]
         code = serialize(code, TARGET)
+        text = _digest(stages(stage="stablehlo")) if told else ""
     except (ValueError, AttributeError, tf.errors.OpError) as error:
         raise LoweringError(str(error)) from error
     results = tuple(Spec(tuple(y.shape), y.dtype.name) for y in concrete.structured_outputs)
-    return Module(code, tuple(arguments), results, tuple(again), tuple(constants))
+    return Module(code, tuple(arguments), results, tuple(again), tuple(constants), text)
+
+
+def _digest(text: str) -> str:
+    """A digest of StableHLO in words, without the names of layers and of the module.
+
+    Raises:
+        LoweringError: where constants are left out of the text.
+    """
+    if "elided" in text:
+        raise LoweringError("Its constants are too large to be written down.")
+    body = text[text.index("{", text.index("module @")) :]
+    return sha256(PLACES.sub("", body).encode()).hexdigest()

@@ -1,18 +1,23 @@
-"""Keys for what is kept on disk: a digest of everything that determines an emitted program.
+"""Keys for what is kept on disk: a digest of all that determines an emitted program.
 
 Weights are no part of it, nor are names that differ from one build of an architecture to another.
-What may matter and cannot be digested raises `FingerprintError`; the caller then keeps nothing.
+Only layers of Keras, and code of ismc, are told without being run, and only while they are as they
+were shipped. Anything else raises `FingerprintError`: what code of the user's will do is known once
+it is traced.
 """
 
 from ismc.fingerprint.model import Architecture, architecture, renamed, rules
-from ismc.fingerprint.values import FingerprintError, code, digest
+from ismc.fingerprint.shipped import is_own, state
+from ismc.fingerprint.values import FingerprintError, digest, plain_data
 
 __all__ = [
     "Architecture",
     "FingerprintError",
     "architecture",
-    "code",
     "digest",
+    "is_own",
+    "plain_data",
     "renamed",
     "rules",
+    "state",
 ]

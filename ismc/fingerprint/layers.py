@@ -1,8 +1,8 @@
-"""Layers as data: how they are called, their code, and their attributes beside Keras's own.
+"""Layers of Keras as data: how they are called, and their attributes.
 
-What Keras says of a layer in its configuration is not enough: custom layers may leave attributes
-out, and layers that were adapted hold numbers that are no weights. So all attributes are part of
-it, but for those that Keras gives to every layer, and for weights, which are numbered.
+What Keras says of a layer in its configuration is not enough: attributes may have been set since,
+methods among them, and layers that were adapted hold numbers that are no weights. So all attributes
+are part of it, but for those that Keras gives to every layer, and for weights, which are numbered.
 """
 
 from __future__ import annotations
@@ -17,17 +17,25 @@ from typing import Any
 import keras
 
 from ismc.fingerprint.configuration import TRAINING, plain
-from ismc.fingerprint.functions import FingerprintError, closure
-from ismc.fingerprint.packages import is_known, root
-from ismc.fingerprint.values import SEEDS, Walk, attributes, kinds_in_keras, within
+from ismc.fingerprint.shipped import is_own
+from ismc.fingerprint.values import (
+    SEEDS,
+    FingerprintError,
+    Walk,
+    attributes,
+    is_of_keras,
+    kinds_in_keras,
+    root,
+    within,
+)
 from ismc.frontend import Model, read
-from ismc.ir import WITH_A_MASK, Graph, Layer
+from ismc.ir import Graph, Layer
 from ismc.rules.base import _EXTRA, _TABLE
 
 Variables = Mapping[str, Mapping[str, Any]]
 MADE_UP = re.compile(r"(input_layer|input|keras_tensor|variable|Variable)(_\d+)?")
 MATTERS = {
-    "_dtype_policy", "_supports_masking", "supports_masking", "autocast", "_autocast", "_trainable",
+    "_dtype_policy", "_supports_masking", "supports_masking", "autocast", "_autocast",
 }  # fmt: skip
 """Attributes of every layer that may change what it computes."""
 CACHES = {
@@ -47,14 +55,12 @@ class Layers(Walk):
     """The data of layers and graphs.
 
     Attributes:
-        names: the names of all layers, in the order in which they were met.
         numbers: the numbers of weights, by identity.
     """
 
     def __init__(self, variables: Variables) -> None:
         super().__init__()
         every = (id(variable) for own in variables.values() for variable in own.values())
-        self.names: list[str] = []
         self.numbers = {key: i for i, key in enumerate(dict.fromkeys(every))}
         self._weights: Mapping[str, tuple[str, Mapping[str, str]]] = {}
         self._places: Mapping[int, int] = {}
@@ -85,7 +91,6 @@ class Layers(Walk):
         for layer in graph:
             path = outer[0] + layer.name, outer[1] + names[layer.name]
             found[path[0]] = path[1]
-            self.names.append(layer.name)
             with within(f"layer {path[0]!r}"):
                 data = self._whole(layer, found, path) if layer.body else self._one(layer)
             inputs = [names[name] for name in layer.inputs]
@@ -104,15 +109,13 @@ class Layers(Walk):
             return {
                 "kind": layer.kind,
                 "shape": list(layer.shape),
-                "config": self(
-                    plain(layer.title.removesuffix(WITH_A_MASK), layer.kind, layer.config)
-                ),
+                "config": self(plain(layer.config)),
                 "owner": owner,
                 "weights": [weights.get(name, name) for name in layer.weights],
                 "renamed": [[part, weights.get(name, name)] for part, name in layer.renamed],
                 "arguments": self._arguments(layer),
                 "source": self(layer.source),
-                "rule": self([_EXTRA.get().get(layer.title), _TABLE.get(layer.kind)]),
+                "ruled": _is_ruled(layer),
             }
 
     def _arguments(self, layer: Layer) -> Any:
@@ -154,23 +157,35 @@ class Layers(Walk):
 
     def _source(self, value: Any) -> Any:
         """The data of a layer, a model or a function of Keras: its class and its attributes."""
-        self.names.append(value.name)
         if not self._held.issuperset(map(id, getattr(value, "variables", ()))):
             raise FingerprintError(f"{value.name!r}, which has weights of its own")
-        kind, ours = self(type(value)), is_known(type(value))
-        matters = MATTERS - {"_trainable"} if ours else MATTERS
-        skipped = _given(family(value)) - matters
+        if not is_of_keras(type(value)):
+            raise FingerprintError(f"{type(value).__qualname__}, which is not Keras's own")
+        skipped = _given(family(value)) - MATTERS
         if "Model" in kinds_in_keras(value):
-            skipped |= _given_to_models(family(value)) - (set() if ours else self.attributes)
+            skipped |= _given_to_models(family(value))
         kept = {
             name: item
             for name, item in attributes(value).items()
             if name not in skipped
             and not name.startswith("_self_")
-            and not (ours and (name in CACHES or TRAINING.fullmatch(name)))
+            and name not in CACHES
+            and not TRAINING.fullmatch(name)
         }
         graph = self.model(read(value), {}) if _is_graph(value) else None
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
         return ["layer", kind, self.items(kept), graph]
+
+
+def closure(value: Any) -> dict[str, Any]:
+    """The values that a function closes over, by name; those that are not set yet are missing."""
+    found = {}
+    for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+        try:
+            found[name] = cell.cell_contents
+        except ValueError:
+            continue
+    return found
 
 
 def canonical(graph: Graph) -> dict[str, str]:
@@ -207,6 +222,19 @@ def _nest(nest: Any, names: Mapping[str, str]) -> Any:
     if isinstance(nest, list | tuple):
         return {type(nest).__name__: [_nest(item, names) for item in nest]}
     return names[nest]
+
+
+def _is_ruled(layer: Layer) -> bool:
+    """Whether ismc has a rule for a layer.
+
+    Raises:
+        FingerprintError: where the rule is the user's.
+    """
+    describe = _TABLE.get(layer.kind)
+    own = describe is None or (is_own(describe, "ismc") and "<locals>" not in describe.__qualname__)
+    if not own or layer.title in _EXTRA.get():
+        raise FingerprintError(f"a rule of the user's for {layer.kind}")
+    return describe is not None
 
 
 def _is_graph(value: Any) -> bool:

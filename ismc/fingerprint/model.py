@@ -2,8 +2,7 @@
 
 Layers are named by their place in topological order, owners of weights by that in which they are
 met; canonical names sort in that order. What a user chose and a program may tell is kept: the keys
-of dicts that the model takes and returns, and names of inputs that Keras has not made up. Names of
-other layers are part of it only where code of the user's reads ``name`` or ``path``.
+of dicts that the model takes and returns, and names of inputs that Keras has not made up.
 """
 
 from __future__ import annotations
@@ -17,13 +16,10 @@ from typing import Any
 import keras
 
 from ismc.fingerprint.layers import Layers, canonical_weights, family, is_made_up
-from ismc.fingerprint.packages import is_known
-from ismc.fingerprint.values import Walk, guarded
+from ismc.fingerprint.shipped import state
+from ismc.fingerprint.values import FingerprintError, Walk, guarded, is_of_keras
 from ismc.frontend import Model
 from ismc.rules import Rule
-from ismc.rules.base import _TABLE
-
-NAMES = {"name", "_name", "path", "_path"}
 
 
 @dataclass(frozen=True)
@@ -47,11 +43,12 @@ def architecture(model: Model) -> Architecture:
     """The architecture of a lowered model.
 
     Raises:
-        FingerprintError: where something that may matter cannot be digested.
+        FingerprintError: where anything but layers of Keras as they were shipped takes part.
     """
     layers: dict[str, str] = {}
     weights = canonical_weights(model.variables)
     with guarded():
+        _check(model.model)
         walk = Layers(model.variables)
         data = walk.model(model, layers) | {
             "keras": _settings(model.model),
@@ -62,9 +59,8 @@ def architecture(model: Model) -> Architecture:
                     model.variables.values(), weights.values(), strict=True
                 )
             },
-            "rules": _overrides(walk),
+            "code": state(family(model.model)),
         }
-        data["names"] = walk.names if walk.attributes & NAMES else []
     owners = {owner: name for owner, (name, _) in weights.items()}
     return Architecture(data, layers, owners, {key: names for key, (_, names) in weights.items()})
 
@@ -100,6 +96,17 @@ def _form(variable: Any) -> tuple[list[int], str]:
     return [int(n) for n in variable.shape], keras.backend.standardize_dtype(variable.dtype)
 
 
+def _check(model: Any) -> None:
+    """Whether a model computes what its layers do.
+
+    Raises:
+        FingerprintError: where it may not.
+    """
+    own = [name for name in ("call", "compute_mask", "stateless_call") if name in vars(model)]
+    if not is_of_keras(type(model)) or own:
+        raise FingerprintError(f"{type(model).__qualname__}, with {own or 'a class'} of its own")
+
+
 def _settings(model: Any) -> list[str]:
     """Which Keras it is, and what it is set to."""
     name = family(model)
@@ -107,9 +114,3 @@ def _settings(model: Any) -> list[str]:
     values = kinds.config if name == "keras" else kinds.backend
     kept = values.floatx(), values.image_data_format(), float(values.epsilon()).hex()
     return [name, kinds.__version__, keras.backend.backend(), *kept]
-
-
-def _overrides(walk: Walk) -> dict[str, Any]:
-    """The user's own rules for what passes may make of a layer of Keras."""
-    found = {kind: describe for kind, describe in _TABLE.items() if not is_known(describe)}
-    return walk.items({k: v for k, v in found.items() if k.startswith(("keras.", "ismc."))})

@@ -1,33 +1,44 @@
-"""Plain data that stands for a value: equal in every process, and for equal values alone."""
+"""Plain data that stands for a value: equal in every process, and for equal values alone.
+
+Only what Keras itself makes has data: constants, arrays, and objects of its own classes. Whatever
+is of the user's own, above all functions, has none.
+"""
 
 from __future__ import annotations
 
 import copyreg
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from functools import partial
-from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
+from types import MappingProxyType
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ismc.fingerprint import functions
-from ismc.fingerprint.functions import FingerprintError
-from ismc.fingerprint.packages import KERAS, found_at, is_known, named, root
-
-BASES: tuple[Any, ...] = (int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
+KERAS = ("keras", "tf_keras")
 SEEDS = ("SeedGenerator", "RandomGenerator")
-STATELESS = ("PythonAPIDispatcher",)
 BY_VALUE = ("DTypePolicy", "Policy")
-SPECIFICATIONS = ("TensorShape", "DType", "TensorSpec", "Dimension")
+SPECIFICATIONS = (tf.TensorShape, tf.DType, tf.TensorSpec)
 SPECIAL = ("Layer", "Operation", "KerasTensor", "Metric", "Optimizer", *SEEDS)
-WORD, MANAGED = object.__basicsize__ // 2, 1 << 4  # the flag of objects with a dict before them
+
+
+class FingerprintError(Exception):
+    """Something that may determine the program cannot be digested; the text says what."""
+
+
+def root(module: str) -> str:
+    """The package that a module is in.
+
+    >>> root("keras.src.layers")
+    'keras'
+    """
+    return module.partition(".")[0]
 
 
 def digest(data: Any) -> str:
@@ -36,14 +47,14 @@ def digest(data: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def code(function: Callable[..., Any]) -> Any:
-    """The data of a callable: its code, what that refers to, and the values it holds.
+def plain_data(value: Any) -> Any:
+    """The data of constants, in containers or not.
 
     Raises:
-        FingerprintError: where it refers to a variable, a model, or what has no data.
+        FingerprintError: where a value has none.
     """
     with guarded():
-        return Walk()(function)
+        return Walk()(value)
 
 
 @contextmanager
@@ -67,14 +78,9 @@ def within(place: str) -> Iterator[None]:
 
 
 class Walk:
-    """The data of one value after another; objects that were met before are numbers.
-
-    Attributes:
-        attributes: the names that the code met so far refers to.
-    """
+    """The data of one value after another; objects that were met before are numbers."""
 
     def __init__(self) -> None:
-        self.attributes: set[str] = set()
         self._met: dict[Hashable, int] = {}
         self._kept: list[Any] = []
 
@@ -99,8 +105,6 @@ class Walk:
             return self._tensor(value)
         if isinstance(value, np.dtype):
             return ["dtype", str(value)]
-        if isinstance(value, CodeType):
-            return functions.body(value, self)
         found = self._container(value)
         return self._other(value) if found is None else found
 
@@ -148,78 +152,57 @@ class Walk:
         return self._array(np.asarray(value.numpy()), "tensor")
 
     def _other(self, value: Any) -> Any:
-        name = named(value)
-        if name is not None:
-            return ["name", *name]
+        """The data of a class or a function of Keras, or of an object of one of its classes."""
+        if is_named(value):
+            return ["name", value.__module__, value.__qualname__]
         if is_special(value):
             return self.special(value)
-        if type(value).__name__ in BY_VALUE and root(type(value).__module__) in KERAS:
-            return self._known(value)  # whether layers share one makes no difference
+        kind = type(value)
+        if isinstance(value, SPECIFICATIONS):
+            return [kind.__name__, repr(value)]
+        if isinstance(value, Enum) and root(kind.__module__) in (*KERAS, "ismc"):
+            return ["enum", kind.__qualname__, value.name]
+        if is_dataclass(value) and root(kind.__module__) == "ismc":
+            parts = {field.name: getattr(value, field.name) for field in fields(value)}
+            return ["object", kind.__qualname__, self.items(parts)]
+        if not is_of_keras(kind):
+            raise FingerprintError(_described(value))
+        if kind.__name__ in BY_VALUE:
+            return self._object(value)  # whether layers share one makes no difference
         return self.once(id(value), value, lambda: self._object(value))
 
     def _object(self, value: Any) -> Any:
+        """An object of a class of Keras: that, and its attributes."""
         kind = type(value)
-        if isinstance(value, type):
-            return functions.class_(value, self)
-        if isinstance(value, FunctionType):
-            return functions.function(value, self)
-        if isinstance(value, ModuleType):
-            return functions.module(value, frozenset(), self)
-        if isinstance(value, MethodType):
-            return ["method", self(value.__func__), self(value.__self__)]
-        if isinstance(value, partial):
-            parts = (value.func, value.args, value.keywords, vars(value))
-            return ["partial", self(kind), *map(self, parts)]
-        if isinstance(value, Enum):
-            return ["enum", self(kind), value.name]
-        found = functions.wrapped(value, self)
-        if found is not None:
-            return found
-        return self._known(value) if is_known(kind) else self._own(value)
-
-    def _known(self, value: Any) -> Any:
-        """An object of a class whose code the environment tells."""
-        kind, package = type(value), root(type(value).__module__)
-        if package == "ismc" and is_dataclass(value):
-            parts = {field.name: getattr(value, field.name) for field in fields(value)}
-            return ["object", self(kind), self.items(parts)]
-        if package in KERAS:
-            drawn = ".initializers." in kind.__module__  # they draw a seed where none is given
-            parts = value.get_config() if drawn else attributes(value)
-            return ["object", self(kind), self.items(parts)]
-        if kind.__name__ in STATELESS:
-            return ["object", self(kind)]
-        if package == "tensorflow" and kind.__name__ not in SPECIFICATIONS:
-            raise FingerprintError(f"a {kind.__module__}.{kind.__name__}")
-        reduced = copyreg.dispatch_table.get(kind, lambda value: value.__reduce_ex__(2))(value)
-        if isinstance(reduced, str):  # the name that it has in its module, or should have
-            if found_at(kind.__module__, reduced) is not value:
-                raise FingerprintError(f"the {kind.__qualname__} {reduced}")
-            return ["object", self(kind), reduced]
-        return ["object", self(kind), *(self(_listed(part)) for part in reduced)]
-
-    def _own(self, value: Any) -> Any:
-        """An object of the user's own class: that, its attributes, and its content."""
-        kind, content = type(value), next((b for b in BASES if isinstance(value, b)), None)
-        held = None if content is None else self(content(value))
-        return ["object", self(kind), self.items(attributes(value, content)), held]
+        drawn = ".initializers." in kind.__module__  # they draw a seed where none is given
+        parts = value.get_config() if drawn else attributes(value)
+        return ["object", kind.__module__, kind.__qualname__, self.items(parts)]
 
 
-def attributes(value: Any, content: type | None = None) -> dict[str, Any]:
-    """The attributes of an object.
+def is_named(value: Any) -> bool:
+    """Whether a class or a function is Keras's or TensorFlow's own, under its own name."""
+    module, path = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(path, str):
+        return False
+    return root(module) in (*KERAS, "tensorflow") and found_at(module, path) is value
 
-    Raises:
-        FingerprintError: where it holds more, beside its ``content``, as objects in C do.
-    """
-    kind, base = type(value), content or object
-    slots: list[str] = copyreg._slotnames(kind)  # noqa: SLF001  # pyright: ignore
-    known = len(slots) + (kind.__dictoffset__ != 0 and not kind.__flags__ & MANAGED)
-    known += kind.__weakrefoffset__ > 0
-    if (
-        kind.__basicsize__ > base.__basicsize__ + WORD * known
-        or kind.__itemsize__ > base.__itemsize__
-    ):
-        raise FingerprintError(f"a {kind.__qualname__}, whose content cannot be seen")
+
+def is_of_keras(kind: type) -> bool:
+    """Whether a class is one of Keras's own, as it stands in its module."""
+    return root(kind.__module__) in KERAS and is_named(kind)
+
+
+def found_at(module: str, path: str) -> Any:
+    """What is under a name in a module, now."""
+    found: Any = sys.modules.get(module)
+    for name in path.split("."):
+        found = getattr(found, name, None)
+    return found
+
+
+def attributes(value: Any) -> dict[str, Any]:
+    """The attributes of an object of a class of Keras."""
+    slots: list[str] = copyreg._slotnames(type(value))  # noqa: SLF001  # pyright: ignore
     found = {name: getattr(value, name) for name in slots if hasattr(value, name)}
     return found | getattr(value, "__dict__", {})
 
@@ -235,5 +218,6 @@ def kinds_in_keras(value: Any) -> set[str]:
     return {base.__name__ for base in type(value).__mro__ if root(base.__module__) in KERAS}
 
 
-def _listed(part: Any) -> Any:
-    return list(part) if isinstance(part, Iterator) else part
+def _described(value: Any) -> str:
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"{named.__module__}.{named.__qualname__}, which is not Keras's own"

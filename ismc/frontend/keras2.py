@@ -23,6 +23,7 @@ from ismc.frontend import keras3
 from ismc.frontend.keras3 import FUSED, _history, _plain_call, _shape, _unique, _without_activation
 from ismc.frontend.masking import activated, given_a_mask, run_of
 from ismc.frontend.model import Model
+from ismc.frontend.own import is_own, kind_as_shipped
 from ismc.frontend.tensorflow_functions import applied
 from ismc.ir import WITH_A_MASK, Graph, Layer
 from ismc.rules import kind_of
@@ -187,7 +188,7 @@ def _activation(function: Callable[[Any], Any], shape: Sequence[int]) -> dict[st
 def _inlined(call: _Call) -> bool:
     """Whether the layer is a functional model called on tensors alone."""
     node, layer = SimpleNamespace(arguments=call), call.layer
-    return _is_own(layer) and _is_graph(layer) and _plain_call(node, layer)
+    return is_own(layer) and _is_graph(layer) and _plain_call(node, layer)
 
 
 def _matched(call: _Call) -> Sequence[Any]:
@@ -207,14 +208,10 @@ def _described(call: _Call) -> tuple[str, str, dict[str, Any], Sequence[Any]]:
         symbol = layer.symbol or layer.function.__name__
         unknown = f"tf.{symbol}", layer.name, {"compute_dtype": "float32"}, call.tensors
         return _lowered(call, symbol) or unknown
-    kind = f"keras.{title}" if _is_own(layer) else kind_of(type(layer))
+    kind = kind_as_shipped(layer)
     if getattr(getattr(layer, "forward_layer", layer), "time_major", False):
         kind = f"{kind} with the time first"
     return kind, layer.name, _config(call), call.tensors
-
-
-def _is_own(layer: Any) -> bool:
-    return type(layer).__module__.split(".")[0] == "tf_keras"
 
 
 def _config(call: _Call) -> dict[str, Any]:

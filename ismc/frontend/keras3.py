@@ -13,6 +13,7 @@ from ismc.frontend.folded import unfolded
 from ismc.frontend.lengths import at_shapes, is_open
 from ismc.frontend.masking import activated, given_a_mask, run_of
 from ismc.frontend.model import Model
+from ismc.frontend.own import is_own, kind_as_shipped
 from ismc.frontend.probe import is_pointwise
 from ismc.ir import WITH_A_MASK, Graph, Layer, Operand
 from ismc.rules import kind_of
@@ -114,7 +115,7 @@ class _Reader:
         self.kept += results
         label = _unique(operation.name, layers)
         body = None
-        if _is_graph(operation) and _plain_call(node, operation):
+        if _is_graph(operation) and _plain_call(node, operation) and is_own(operation):
             inner = _Reader(variables=self.variables, owners=self.owners, kept=self.kept)
             tensors = _matched(operation, node)
             closed = operation
@@ -125,7 +126,7 @@ class _Reader:
         owner, weights = self._weights(operation) if body is None else ("", {})
         layer = Layer(
             name=label,
-            kind=kind_of(type(operation)) if body is None else "ismc.Model",
+            kind=kind_as_shipped(operation) if body is None else "ismc.Model",
             inputs=tuple(self.names[id(t)] for t in tensors),
             shape=_shape(results[0], label) if len(results) == 1 else (),
             dtype=str(results[0].dtype),
