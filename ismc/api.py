@@ -41,9 +41,11 @@ from ismc.scores import Score, resolved
 from ismc.trials import Trials
 from ismc.verify import rounding_error
 from ismc.verify import verify as compare
+from ismc.weights import UNBOUND
 
 MEMORY = 1 << 30
-PRECISIONS = {"float32": 0.0, "bfloat16": 0.1}  # of the largest change: more than is rounded off
+PRECISIONS = {"float32": 0.0, "bfloat16": 0.1}
+"""What is rounded off at most, about, of the largest change."""
 
 
 def compile(  # noqa: A001  (users write ismc.compile, as they write model.compile)
@@ -154,14 +156,15 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     else:
         _, compiled = finish(program)
     store = opened(cache)
-    rekey = partial(program_key, lowered, program.request, compiled.plan, score)
+    named = partial(program_key, lowered, program.request, compiled.plan, score)
+    key = named() if store else ""
     compiled = replace(
-        compiled, devices=spread, store=store, key=rekey() if store else "", rekey=rekey,
+        compiled, devices=spread, store=store, key=key, still=lambda: named() == key,
         hits=PRECISIONS[precision] if verify else None,
     )  # fmt: skip
     if not verify or compiled.measured.naive_is_faster:
         return compiled
-    verdict = verdict_key(compiled.key, compiled.weights())
+    verdict = verdict_key(key, compiled.weights() if key else ())
     found = recalled(store, verdict)
     if found is None:
         found = 0.0
@@ -170,7 +173,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
             compiled = verify_revealed(compiled, program, compare)
         else:
             found = rounding_error(compiled)
-        if compiled.bound is None:
+        if compiled.bound is UNBOUND:
             remembered(store, verdict, compiled.plan.model, found)
     error = None if precision == "float32" else found
     return replace(compiled, measured=replace(compiled.measured, error=error))

@@ -15,13 +15,13 @@ import tensorflow as tf
 
 from ismc import __version__
 from ismc.arrange import Arrangement
+from ismc.artifacts.identity import identity
 from ismc.artifacts.kept import Kept
 from ismc.artifacts.on_tensorflow import TensorFlow
 from ismc.artifacts.record import named
 from ismc.artifacts.store import Store
 from ismc.calls import BATCHES, ISM, Inputs, Sites
 from ismc.dump import show
-from ismc.errors import VerificationError
 from ismc.frontend import Model, answers
 from ismc.ir import Graph
 from ismc.letters import Letters
@@ -29,30 +29,11 @@ from ismc.modules import Run, Runtime
 from ismc.oracle import NaiveISM
 from ismc.results import result_shapes
 from ismc.scores.letters import finished, part_across
-from ismc.weights import held, values
+from ismc.weights import UNBOUND, Bound, held, values
 
 Array = np.ndarray
 
 TENSORFLOW = TensorFlow()
-BATCH = 8  # of the naive program; TensorFlow keeps the memory of large ones
-
-
-@dataclass(frozen=True)
-class Bound:
-    """That a program is right for some weights alone.
-
-    Attributes:
-        values: the variables that hide where it is wrong, with what they hold.
-        error: what is raised once they hold something else.
-    """
-
-    values: Sequence[tuple[Any, Array]]
-    error: VerificationError
-
-    def check(self) -> None:
-        """Raises the error if one of the variables has changed."""
-        if not all(np.array_equal(np.asarray(held(v)), value) for v, value in self.values):
-            raise self.error
 
 
 @dataclass(repr=False, kw_only=True)
@@ -71,10 +52,10 @@ class CompiledISM(ISM):
         store: the cache of programs, if there is one.
         key: what determines every program, as 64 hexadecimal digits; empty where only a trace can
             tell, since code of the user's takes part.
-        rekey: gives the key anew, when a program is kept: what it is of may have changed since.
+        still: whether the key still tells what is compiled; that may have changed meanwhile.
         hits: how far, of the largest change, programs out of the cache may be off, beside rounding,
             when they are compared before they first answer; nothing if they are not compared.
-        bound: the weights that the programs are right for, if they are not for all.
+        bound: the weights that the programs are right for, where they are not for all.
     """
 
     build: Callable[..., Any]
@@ -84,9 +65,9 @@ class CompiledISM(ISM):
     score: Any = None
     store: Store | None = None
     key: str = ""
-    rekey: Callable[[], str] | None = None
+    still: Callable[[], bool] | None = None
     hits: float | None = None
-    bound: Bound | None = None
+    bound: Bound = UNBOUND
 
     def profile(self, x: Any = None, rounds: int = 5, every: int | str = 1) -> Any:
         """Where the time of a saturation goes, statement by statement; see `ismc.profile`."""
@@ -109,8 +90,7 @@ class CompiledISM(ISM):
         """
         from ismc.artifacts.save import save
 
-        if self.bound is not None:
-            raise self.bound.error
+        self.bound.refuse()
         save(self, path, verbose)
 
     def export_saved_model(self, path: str | Path) -> None:
@@ -125,8 +105,7 @@ class CompiledISM(ISM):
         Raises:
             ArtifactError: when it exists or cannot be written.
         """
-        if self.bound is not None:
-            raise self.bound.error
+        self.bound.refuse()
         from ismc.artifacts.save import programs
         from ismc.artifacts.saved_model import export
 
@@ -150,12 +129,7 @@ class CompiledISM(ISM):
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256 of what layers and the score compute, without weights; no machine's part in it.
-
-        Code of the user's is traced; see `ismc.artifacts.identity`.
-        """
-        from ismc.artifacts.identity import identity
-
+        """SHA-256 of what layers and the score compute, without weights; the user's are traced."""
         return identity(self)
 
     def texts(self) -> dict[str, str]:
@@ -242,12 +216,8 @@ class CompiledISM(ISM):
             variables=self._positions(kind),
             name="program" if "letters" in kind else "model",
             counted="letters" in kind,
-            rekey=None if self.rekey is None else self._is_same,
+            still=self.still,
         )
-
-    def _is_same(self) -> bool:
-        """Whether what the key was made of is still the same."""
-        return self.rekey is not None and self.rekey() == self.key
 
     def _positions(self, kind: Mapping[str, Any]) -> dict[int, tf.Variable]:
         """The variables by the numbers of the arguments that have their values."""
@@ -263,49 +233,40 @@ class CompiledISM(ISM):
 
     def weights(self) -> Sequence[Any]:
         """The weights as the model holds them now."""
-        if self.bound is not None:
-            self.bound.check()
+        self.bound.check()
         return values([variable for _, _, variable in self.variables])
 
     def sources(self) -> Sequence[Any]:
         """The variables themselves, which programs read: that takes no time."""
-        if self.bound is not None:
-            self.bound.check()
+        self.bound.check()
         return [held(variable) for _, _, variable in self.variables]
 
     def _call(
         self, inputs: Inputs, letters: Letters, batch: int, device: str = "", sites: Sites = None
     ) -> list[Any]:
         ys = super()._call(inputs, letters, batch, device, sites)
-        run: Any = self._loaded(letters, batch).run
-        if self.hits is not None and run.found:
+        if self.hits is not None:
             from ismc.hits import check_mutants
 
-            check_mutants(self, dict(inputs), letters, ys, sites or range(len(self.sites)))
-            run.found = False
+            check_mutants(self, self._loaded(letters, batch).run, inputs, letters, ys, sites)
         return ys
 
     def _answers(self, inputs: Inputs) -> list[Any]:
         ys = super()._answers(inputs)
-        finite = all(np.isfinite(value[:1]).all() for value in inputs.values())
-        for batch in BATCHES if self.hits is not None and finite else ():
-            run: Any = self.programs.get(("model", batch))
-            if run is not None and run.found:
-                from ismc.hits import check_model
+        if self.hits is not None:
+            from ismc.hits import check_model
 
-                check_model(self, dict(inputs), ys)
-                run.found = False
+            check_model(self, [self.programs.get(("model", size)) for size in BATCHES], inputs, ys)
         return ys
 
-    def oracle(self, sites: Sequence[tuple[int, int]], score: Any = None) -> NaiveISM:
-        """The naive program of the same outputs and score, or another one, at some sites."""
-        return NaiveISM(
-            self.model.model,
-            sites=sites,
-            score=score or self.score,
-            sequence_input=self.plan.sequence,
-            batch_size=BATCH,
-        ).only(self.chosen, self.structure)
+    def oracle(self, sites: Any, score: Any = None, **options: Any) -> NaiveISM:
+        """The naive program of the same outputs at some sites; with its ``options``.
+
+        TensorFlow keeps the memory of large calls, so they are small ones by default.
+        """
+        given = {"batch_size": 8, "sequence_input": self.plan.sequence, **options}
+        found = NaiveISM(self.model.model, sites=sites, score=score or self.score, **given)
+        return found.only(self.chosen, self.structure)
 
     def _naive(self, inputs: Inputs, letters: Letters) -> list[Any]:
         if not self.measured.naive_is_faster:
@@ -348,11 +309,5 @@ class CompiledISM(ISM):
     @cached_property
     def naive(self) -> NaiveISM:
         """The naive program as it was measured to be fastest."""
-        return NaiveISM(
-            self.model.model,
-            sites=self.plan.sites,
-            score=self.score,
-            sequence_input=self.plan.sequence,
-            batch_size=self.measured.batch,
-            form=self.measured.form,
-        ).only(self.chosen, self.structure)
+        measured = self.measured
+        return self.oracle(self.plan.sites, batch_size=measured.batch, form=measured.form)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,27 +17,34 @@ if TYPE_CHECKING:
     from ismc.compiled import CompiledISM
 
 Array = np.ndarray
+Inputs = Mapping[str, Array]
+Sites = Sequence[int] | None
 
 
 def check_mutants(
     ism: CompiledISM,
-    inputs: dict[str, Array],
+    program: Any,
+    inputs: Inputs,
     letters: Letters,
     answers: Sequence[Any],
-    sites: Sequence[int],
+    sites: Sites,
 ) -> None:
-    """Compares the first, middle and last of some sites, of the first sequence, with the model.
+    """Compares the first, middle and last site of the first sequence with the model.
 
     Args:
         ism: what was called.
+        program: what answered; nothing is done but for its first answer out of the cache.
         inputs: of the call, by name.
         letters: what was written.
         answers: of the call, ``[B, S, A or C, *output]`` each.
-        sites: by number, those whose answers count.
+        sites: by number, those whose answers count; all by default.
 
     Raises:
         VerificationError: where they do not agree.
     """
+    if not program.found:
+        return
+    sites = sites or range(len(ism.sites))
     chosen = sorted({sites[0], sites[len(sites) // 2], sites[-1]})
     nest = tf.nest.map_structure(lambda name: inputs[name][:1], ism.model.inputs)
     spans = [ism.plan.sites[i] for i in chosen]
@@ -60,18 +67,32 @@ def check_mutants(
             most = spread(ism, true(moved(ism.score)))[i]
             ours = towards(want, ours, most)
         _agree(ism, i, ours, want, scale)
+    program.found = False
 
 
-def check_model(ism: CompiledISM, inputs: dict[str, Array], answers: Sequence[Any]) -> None:
-    """Compares the outputs for the first sequence with the model's own.
+def check_model(
+    ism: CompiledISM, programs: Sequence[Any], inputs: Inputs, answers: Sequence[Any]
+) -> None:
+    """Compares the outputs for the first sequence, if that is finite, with the model's own.
+
+    Args:
+        ism: what was called.
+        programs: of which one answered; nothing is done but for first answers out of the cache.
+        inputs: of the call, by name.
+        answers: of the call, ``[B, *output]`` each.
 
     Raises:
         VerificationError: where they do not agree.
     """
+    found = [program for program in programs if program is not None and program.found]
+    if not found or not all(np.isfinite(value[:1]).all() for value in inputs.values()):
+        return
     one = {name: value[:1] for name, value in inputs.items()}
     wanted = ism.oracle(ism.plan.sites[:1]).answers(one)
     for i, (ours, want) in enumerate(zip(answers, wanted, strict=True)):
         _agree(ism, i, np.asarray(ours)[:1], want, 0.0)
+    for program in found:
+        program.found = False
 
 
 def _agree(ism: CompiledISM, output: int, ours: Array, want: Array, scale: float) -> None:

@@ -18,13 +18,13 @@ import numpy as np
 import tensorflow as tf
 
 from ismc.arrange import Arrangement
-from ismc.compiled import Bound, CompiledISM
+from ismc.compiled import CompiledISM
 from ismc.errors import VerificationError
 from ismc.frontend import answers
 from ismc.letters import Letters
 from ismc.modules import Run
 from ismc.oracle import NaiveISM
-from ismc.weights import held
+from ismc.weights import Bound, held
 
 Array = np.ndarray
 Given = Mapping[str, Mapping[str, Any]]
@@ -74,7 +74,7 @@ def hides(weight: Array) -> bool:
         return False
     if float(np.abs(weight).max()) <= TINY or (weight.size > 1 and float(np.ptp(weight)) == 0.0):
         return True
-    return weight.ndim > 1 and 2 * np.count_nonzero(weight) <= weight.size
+    return weight.ndim > 1 and 2 * int(np.count_nonzero(weight)) <= weight.size
 
 
 def shown(weight: Array, rng: np.random.Generator) -> Array:
@@ -92,7 +92,7 @@ def revealed(compiled: CompiledISM, hidden: Sequence[Any]) -> RevealedISM:
     rng, known = np.random.default_rng(SEED), {id(v) for v in hidden}
     given = {
         owner: {
-            name: tf.Variable(shown(np.asarray(held(v)), rng)) if id(v) in known else v
+            name: tf.Variable(tf.constant(shown(np.asarray(held(v)), rng))) if id(v) in known else v
             for name, v in own.items()
         }
         for owner, own in compiled.model.variables.items()
@@ -112,9 +112,9 @@ class RevealedISM(CompiledISM):
 
     original: CompiledISM
 
-    def oracle(self, sites: Sequence[tuple[int, int]], score: Any = None) -> NaiveISM:
+    def oracle(self, sites: Any, score: Any = None, **options: Any) -> NaiveISM:
         """The naive program with these weights, at some sites."""
-        found = self.original.oracle(sites, score)
+        found = self.original.oracle(sites, score, **options)
         found.answers = self._true if self._is_stateless else self.whole
         return found
 

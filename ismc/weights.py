@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+
+from ismc.errors import VerificationError
 
 
 def held(variable: Any) -> Any:
@@ -22,3 +26,29 @@ def values(variables: Sequence[Any]) -> list[tf.Tensor]:
         else tf.convert_to_tensor(v)
         for v in map(held, variables)
     ]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """That a program is right for some weights alone.
+
+    Attributes:
+        weights: the variables that hide where it is wrong, with what they hold.
+        error: what is raised once they hold something else; nothing where it is right for all.
+    """
+
+    weights: Sequence[tuple[Any, np.ndarray]] = ()
+    error: VerificationError | None = None
+
+    def check(self) -> None:
+        """Raises the error if one of the variables has changed."""
+        if not all(np.array_equal(np.asarray(held(v)), value) for v, value in self.weights):
+            self.refuse()
+
+    def refuse(self) -> None:
+        """Raises the error, if there is one: what is saved may be given other weights."""
+        if self.error is not None:
+            raise self.error
+
+
+UNBOUND = Bound()

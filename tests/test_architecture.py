@@ -44,6 +44,7 @@ LAYERS = [
     {"compiled"},
     {"lengths", "calibration"},
     {"verify", "profile", "keys"},
+    {"hits", "revealed"},
     {"trials"},
     {"autotune"},
     {"api"},
@@ -71,6 +72,8 @@ TENSORFLOW = {
     "calibration",
     "trials",
     "weights",
+    "hits",
+    "revealed",
 }
 
 

@@ -10,6 +10,7 @@ from ismc.artifacts.lowering import LoweringError, lower
 from ismc.fingerprint import FingerprintError, architecture, digest
 from ismc.inputs import random_inputs
 from ismc.modules import Spec
+from ismc.scores.letters import part_across
 from ismc.scores.own import score_data
 
 if TYPE_CHECKING:
@@ -46,10 +47,11 @@ def _of_score(ism: CompiledISM) -> str:
     except FingerprintError:
         pass
     specs = [Spec((1, *shape), "float32") for _, shape in ism.plan.outputs]
-    across = getattr(ism.score, "across", None)
+    score: Any = ism.score
+    across = part_across(score)
     letters = Spec((1, 1, ism.input_shape[1]), "float32")
     calls: list[tuple[Any, list[Spec]]] = [
-        (lambda r, m: [ism.score(r, m)], [spec, spec]) for spec in specs
+        (lambda r, m: [score(r, m)], [spec, spec]) for spec in specs
     ]
     if across is not None:
         rows = [Spec((*letters.shape, *shape), "float32") for shape in ism.shapes()]

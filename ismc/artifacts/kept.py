@@ -40,7 +40,7 @@ class Kept:
         variables: arguments, by number, that are the values of variables.
         name: what it is called where stages are shown.
         counted: whether the last argument says how many tiles are run.
-        rekey: whether the key still holds, where what it was made of may have changed.
+        still: whether the key still tells the program, where that may have changed meanwhile.
         found: whether it came out of the cache, by a key that was known before a trace.
     """
 
@@ -53,7 +53,7 @@ class Kept:
     variables: Mapping[int, Any] = field(default_factory=dict)
     name: str = "program"
     counted: bool = True
-    rekey: Callable[[], bool] | None = None
+    still: Callable[[], bool] | None = None
     module: Module | None = None
     run: Run | None = None
     found: bool = False
@@ -135,7 +135,7 @@ class Kept:
             self._compiled(arguments)
         if found is None or (entry is not None and not files):
             return
-        if entry is None and self.key and self.rekey is not None and not self.rekey():
+        if entry is None and self.key and self.still is not None and not self.still():
             return
         blobs = {CODE: found.code, **{f"{XLA}{name}": code for name, code in files.items()}}
         constants = {str(i): value for i, value in enumerate(found.constants)}

@@ -23,7 +23,7 @@ from ismc.errors import UnsupportedModelError
 from ismc.frontend import keras3
 from ismc.frontend.keras3 import FUSED, _history, _plain_call, _shape, _unique, _without_activation
 from ismc.frontend.model import Model
-from ismc.frontend.own import is_patched, kind_as_shipped
+from ismc.frontend.own import is_own, kind_as_shipped
 from ismc.ir import Graph, Layer
 from ismc.rules import kind_of
 
@@ -204,9 +204,7 @@ def _activation(function: Callable[[Any], Any], shape: Sequence[int]) -> dict[st
 def _inlined(call: _Call) -> bool:
     """Whether the layer is a functional model called on tensors alone."""
     node, layer = SimpleNamespace(arguments=call), call.layer
-    if not _is_own(layer) or is_patched(layer):
-        return False
-    return _is_graph(layer) and _plain_call(node, layer)
+    return is_own(layer) and _is_graph(layer) and _plain_call(node, layer)
 
 
 def _matched(call: _Call) -> Sequence[Any]:
@@ -230,10 +228,6 @@ def _described(call: _Call) -> tuple[str, str, dict[str, Any], Sequence[Any]]:
     if getattr(getattr(layer, "forward_layer", layer), "time_major", False):
         kind = f"{kind} with the time first"
     return kind, layer.name, _config(call), call.tensors
-
-
-def _is_own(layer: Any) -> bool:
-    return type(layer).__module__.split(".")[0] == "tf_keras"
 
 
 def _config(call: _Call) -> dict[str, Any]:

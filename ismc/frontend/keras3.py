@@ -12,7 +12,7 @@ from ismc.errors import UnsupportedModelError
 from ismc.frontend.folded import unfolded
 from ismc.frontend.lengths import at_shapes, is_open
 from ismc.frontend.model import Model
-from ismc.frontend.own import is_patched, kind_as_shipped
+from ismc.frontend.own import is_own, kind_as_shipped
 from ismc.frontend.probe import is_pointwise
 from ismc.ir import Graph, Layer, Operand
 from ismc.rules import kind_of
@@ -109,7 +109,7 @@ class _Reader:
         self.kept += results
         label = _unique(operation.name, layers)
         body = None
-        if _is_graph(operation) and _plain_call(node, operation) and not is_patched(operation):
+        if _is_graph(operation) and _plain_call(node, operation) and is_own(operation):
             inner = _Reader(variables=self.variables, owners=self.owners, kept=self.kept)
             tensors = _matched(operation, node)
             closed = operation

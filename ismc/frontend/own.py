@@ -14,25 +14,27 @@ BASES = ("Layer", "Operation")  # what all layers share says nothing of one
 
 
 def kind_as_shipped(layer: Any) -> str:
-    """The kind of a layer of Keras; another one, without a rule, where its code was replaced."""
+    """The kind of a layer; another one, without a rule, where code of Keras was replaced."""
     kind = kind_of(type(layer))
-    return f"{kind} that was patched" if is_patched(layer) else kind
+    return f"{kind} that was patched" if _is_of_keras(layer) and not is_own(layer) else kind
 
 
-def is_patched(layer: Any) -> bool:
-    """Whether a method of a layer of Keras is not Keras's own."""
-    kinds = type(layer).__mro__
-    if type(layer).__module__.partition(".")[0] not in KERAS:
+def is_own(layer: Any) -> bool:
+    """Whether a layer is one of Keras's, and all its methods are Keras's own."""
+    if not _is_of_keras(layer) or "call" in getattr(layer, "__dict__", ()):
         return False
-    if "call" in getattr(layer, "__dict__", ()):
-        return True
     folders = tuple(_folder(name) for name in (*KERAS, "tensorflow"))
-    return any(
-        isinstance(method, FunctionType) and not method.__code__.co_filename.startswith(folders)
-        for kind in kinds
+    return all(
+        method.__code__.co_filename.startswith(folders)
+        for kind in type(layer).__mro__
         if kind is not object and kind.__name__ not in BASES
         for method in vars(kind).values()
+        if isinstance(method, FunctionType)
     )
+
+
+def _is_of_keras(layer: Any) -> bool:
+    return type(layer).__module__.partition(".")[0] in KERAS
 
 
 def _folder(package: str) -> str:
