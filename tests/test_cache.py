@@ -105,9 +105,8 @@ def test_another_request_is_another_program(options: dict[str, Any], tmp_path: P
         tmp_path, verify=False, **({"score": scaled(1.0)} if "score" in options else {})
     )
     second = compiled(tmp_path, verify=False, **options)
-    assert first.key
-    assert second.key
-    assert first.key != second.key
+    assert bool(first.key) is bool(second.key) is ("score" not in options)
+    assert first.key != second.key or not first.key
     x = one_hot(1)
     first.saturate(x)
     naive = ismc.NaiveISM(
@@ -174,6 +173,9 @@ def test_programs_are_not_verified_twice(tmp_path: Path, monkeypatch: pytest.Mon
     for _ in range(2):
         compiled(tmp_path)
     assert seen == [1]
+    trained = randomise(small_net(), 1)
+    ismc.compile(trained, cache=tmp_path)
+    assert seen == [1, 1]
     compiled(tmp_path, precision="bfloat16")
     again = compiled(tmp_path, precision="bfloat16")
     assert again.measured.error is not None

@@ -44,9 +44,10 @@ NAMESPACES = ("tensorflow", "tensorflow._api.v2.math", "tensorflow._api.v2.nn")
 """Modules under whose names these functions are called."""
 PACKAGES = ("keras", "tf_keras", "tensorflow", "ismc", "numpy", "optree", "packaging", "scipy")
 IMPORTED = {
-    "keras", "__builtins__", "__cached__", "__doc__", "__file__", "__loader__", "__path__",
-    "__spec__", "__warningregistry__",
+    "OBSERVED_NAMES", "keras", "__builtins__", "__cached__", "__doc__", "__file__", "__loader__",
+    "__path__", "__spec__", "__warningregistry__",
 }  # fmt: skip
+"""Names in modules that imports set, or that building models changes."""
 UNIMPORTANT = IMPORTED | {
     "__abstractmethods__", "__annotations__", "__dict__", "__module__", "__slotnames__",
     "__weakref__", "_abc_impl", "_api_export_symbol_id", "_keras_api_names", "_keras_api_names_v1",

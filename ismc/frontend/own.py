@@ -15,8 +15,10 @@ BASES = ("Layer", "Operation")  # what all layers share says nothing of one
 
 def kind_as_shipped(layer: Any) -> str:
     """The kind of a layer; another one, without a rule, where code of Keras was replaced."""
-    kind = kind_of(type(layer))
-    return f"{kind} that was patched" if _is_of_keras(layer) and not is_own(layer) else kind
+    kind, inside = kind_of(type(layer)), getattr(layer, "_flatten_layers", None)
+    parts = [layer, *(inside(include_self=False) if inside else ())]
+    patched = any(_is_of_keras(part) and not is_own(part) for part in parts)
+    return f"{kind} that was patched" if patched and _is_of_keras(layer) else kind
 
 
 def is_own(layer: Any) -> bool:

@@ -108,12 +108,19 @@ def _separable(layer: Layer, source: Layer) -> list[Layer] | None:
 
 
 def _time_distributed(layer: Layer, source: Layer) -> list[Layer] | None:
-    inner = layer.config["layer"]
-    config = inner["config"]
+    inner = _inner(layer)
+    config = inner.get("config", {})
     simple = config.get("activation") in ("linear", None) and len(source.shape) == 2
-    if inner["class_name"] != "Dense" or not simple:
+    if inner.get("class_name") != "Dense" or not simple:
         return None
     return [replace(layer, kind="keras.Dense", config=dict(layer.config) | config)]
+
+
+def _inner(layer: Layer) -> Mapping[str, Any]:
+    """The layer in a wrapper, as its configuration tells; nothing unless it is one of Keras's."""
+    inner = layer.config.get("layer") or {}
+    package = str(inner.get("module")).partition(".")[0]
+    return inner if package in ("keras", "tf_keras") and not inner.get("registered_name") else {}
 
 
 def _recurrent(layer: Layer, source: Layer) -> list[Layer] | None:
@@ -127,7 +134,9 @@ def _recurrent(layer: Layer, source: Layer) -> list[Layer] | None:
 
 
 def _bidirectional(layer: Layer, source: Layer) -> list[Layer] | None:
-    inner = layer.config["layer"]
+    inner = _inner(layer)
+    if not inner:
+        return None
     title, config, merge = inner["class_name"], inner["config"], layer.config["merge_mode"]
     other = (layer.config.get("backward_layer") or inner)["config"]
     same = all(config.get(k) == other.get(k) for k in ("units", "activation", "use_bias"))
