@@ -59,7 +59,8 @@ def check_mutants(
     found = [np.asarray(y)[:1, chosen] for y in answers]
     for i, (ours, want, raw) in enumerate(zip(found, true(), whole, strict=True)):
         scale = float(np.nanmax(np.abs(raw), initial=0.0))
-        change = np.ptp(np.nan_to_num(want), axis=2).max(initial=0.0)
+        from_reference = want if ism.score is not None else want - raw[:, None, None]
+        change = float(np.nanmax(np.abs(from_reference), initial=0.0))
         ours = towards(want, ours, np.asarray((ism.hits or 0.0) * change))
         if exceeds(ours, want, scale) is None:
             continue

@@ -59,7 +59,7 @@ def verify_revealed(
             f"they are refused once the model is trained. {error}"
         )
         warnings.warn(text, RuntimeWarning, stacklevel=3)
-        kept = tuple((v, np.array(held(v))) for v in hidden)
+        kept = tuple((v, np.asarray(held(v)).copy()) for v in hidden)
         return replace(compiled, bound=Bound(kept, error))
     return compiled
 
