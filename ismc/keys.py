@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,7 @@ def verdict_key(key: str, weights: Sequence[Any]) -> str:
     """
     if not key:
         return ""
-    found = blake2b(digest_size=32)
+    found = sha256()
     for weight in weights:
         array = np.ascontiguousarray(np.asarray(weight))
         found.update(f"{array.dtype}{array.shape}".encode())

@@ -148,7 +148,7 @@ def import_inside(k: float, at: At) -> Any:
 
 @way
 def patched_function(k: float, at: At) -> Any:
-    plain = keras.ops.tanh
+    plain: Any = keras.ops.tanh
     at.patch.setattr(keras.ops, "tanh", lambda x: plain(x) * k)
     return lambda x: keras.ops.tanh(x)
 
@@ -170,7 +170,7 @@ def patched_function_of_tensorflow(k: float, at: At) -> Any:
 
 @way
 def patched_class(k: float, at: At) -> Any:
-    plain = K.ReLU.call
+    plain: Any = K.ReLU.call
     at.patch.setattr(K.ReLU, "call", lambda self, x: plain(self, x) * k)
     return K.ReLU()
 
@@ -178,7 +178,7 @@ def patched_class(k: float, at: At) -> Any:
 @way
 def patched_layer(k: float, _: At) -> Any:
     layer = K.ReLU()
-    plain = layer.call
+    plain: Any = layer.call
     layer.call = lambda x: plain(x) * k  # pyright: ignore[reportAttributeAccessIssue]
     return layer
 
@@ -392,8 +392,8 @@ def switch(k: float, at: At) -> Any:
 @way
 def overridden_method(k: float, _: At) -> Any:
     class Dense(K.Dense):
-        def call(self, x: Any) -> Any:
-            return super().call(x) * TABLE["dense"]
+        def call(self, inputs: Any, training: Any = None) -> Any:
+            return super().call(inputs, training) * TABLE["dense"]
 
     TABLE["dense"] = k
     return Dense(3)
@@ -457,7 +457,7 @@ def class_with_a_name_of_keras(k: float, _: At) -> Any:
 
 @way
 def patched_class_in_a_wrapper(k: float, at: At) -> Any:
-    plain = K.Dense.call
+    plain: Any = K.Dense.call
     at.patch.setattr(K.Dense, "call", lambda self, x, **_: plain(self, x) * k)
     return K.TimeDistributed(K.Dense(3))
 

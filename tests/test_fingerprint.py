@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -174,7 +174,7 @@ OWN = {
     "an attribute": quantity(lambda x: x),
     "a partial": quantity(functools.partial(max, 1)),
     "an object": quantity(np.random.default_rng(0)),
-    "a variable": quantity(tf.Variable(1.0)),
+    "a variable": quantity(tf.Variable(tf.constant(1.0))),
 }  # fmt: skip
 
 
@@ -286,17 +286,18 @@ def test_patches_of_keras_and_tensorflow_are_noticed(monkeypatch: pytest.MonkeyP
 
 
 def test_what_training_and_saving_leave_is_no_patch(tmp_path: Path) -> None:
-    first, model = state("keras"), nested()
+    first, model = state("keras"), cast("Any", nested())
     model.compile("adam", "mse", metrics=["mae"])
     model.fit(np.ones((2, 12, 4)), np.ones((2, 12, 3)), verbose=0)
     model.save(tmp_path / "m.keras")
-    keras.saving.load_model(tmp_path / "m.keras").predict(np.ones((2, 12, 4)), verbose=0)
+    loaded: Any = keras.saving.load_model(tmp_path / "m.keras")
+    loaded.predict(np.ones((2, 12, 4)), verbose=0)
     tf.function(lambda x: keras.ops.tanh(x), jit_compile=True)(tf.ones(3))
     assert state("keras") == first
 
 
 def test_weights_are_no_part_of_it() -> None:
-    model = nested()
+    model: Any = nested()
     first = key(model)
     model.compile("sgd", "mse")
     model.fit(np.ones((2, 12, 4)), np.ones((2, 12, 3)), verbose=0)

@@ -263,6 +263,14 @@ def test_any_function_is_exact(function: Builder) -> None:
     ismc.compile(ending(function))
 
 
+def test_the_reference_of_a_model_that_ends_in_a_model() -> None:
+    layers = tf_keras.layers
+    inner = tf_keras.Sequential([layers.Conv1D(2, 3), layers.Flatten()])
+    model = ending(inner)
+    x = inputs(model)
+    np.testing.assert_allclose(ismc.compile(model).reference(x), model(x), rtol=1e-5, atol=1e-6)
+
+
 def test_functions_without_an_equal_are_named_after_tensorflow() -> None:
     graph = read(ending(lambda x: tf.math.cumsum(x, axis=1))).graph
     assert [layer.kind for layer in graph][-1] == "tf.math.cumsum"

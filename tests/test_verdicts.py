@@ -30,7 +30,8 @@ class Blur(keras.Layer):
     """The mean of five positions; the rule below says three."""
 
     def call(self, x: Any) -> Any:
-        padded, n = ops.pad(x, [[0, 0], [2, 2], [0, 0]]), x.shape[1]
+        padded: Any = ops.pad(x, [[0, 0], [2, 2], [0, 0]])
+        n = x.shape[1]
         return sum(padded[:, i : i + n] for i in range(5)) / 5.0
 
 
@@ -56,7 +57,7 @@ def layer_scale(x: Any) -> Any:
 
 
 def tiny(x: Any) -> Any:
-    start = keras.initializers.Constant(1e-6)
+    start: Any = keras.initializers.Constant(1e-6)
     return K.EinsumDense("abc,c->abc", (30, 8), kernel_initializer=start, name="end")(x)
 
 
@@ -126,6 +127,31 @@ def test_weights_that_hide_are_shown_in_keras_2(tmp_path: Path) -> None:
         ism = ismc.compile(model, cache=tmp_path)
     model.set_weights([w + 0.5 for w in model.get_weights()])
     assert_equal_to_oracle(ism, ismc.NaiveISM(model), one_hot(1), replace=False)
+
+
+def test_a_wrong_rule_behind_weights_that_hide_it_in_keras_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    k = pytest.importorskip("tf_keras")
+
+    class Old(k.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return k.layers.AveragePooling1D(5, 1, "same")(x)
+
+    monkeypatch.setattr(base, "_TABLE", table := dict(base._TABLE))
+    monkeypatch.setattr("ismc.fingerprint.layers._TABLE", table)
+    window = ismc.Window(size=3, pad=1)
+    rule = ismc.Rule(ismc.Role.LOCAL, window=window, outside=0.0, trim=(1, 1))
+    ismc.rule(Old)(lambda _: rule)
+    i = k.Input((30, 4))
+    x = k.layers.Conv1D(8, 5, padding="same", activation="relu")(i)
+    y = k.layers.Conv1D(8, 1, kernel_initializer="zeros")(Old()(x))
+    model = k.Model(i, k.layers.Dense(1)(k.layers.Flatten()(k.layers.Add()([x, y]))))
+    with pytest.warns(RuntimeWarning, match="wrong for other weights"):
+        ism = ismc.compile(model, cache=tmp_path)
+    model.set_weights([w + 0.5 for w in model.get_weights()])
+    with pytest.raises(ismc.VerificationError, match="wrong for other weights"):
+        ism.saturate(one_hot(1))
 
 
 def test_which_weights_hide() -> None:

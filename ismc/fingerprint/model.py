@@ -107,16 +107,10 @@ def _check(model: Any) -> None:
         raise FingerprintError(f"{type(model).__qualname__}, with {own or 'a class'} of its own")
 
 
-def _settings(model: Any) -> list[Any]:
+def _settings(model: Any) -> list[str]:
     """Which Keras it is, and what it is set to."""
     name = family(model)
     kinds: Any = sys.modules[name]
     values = kinds.config if name == "keras" else kinds.backend
     kept = values.floatx(), values.image_data_format(), float(values.epsilon()).hex()
-    tracked: Any = sys.modules["keras.src.backend.common.global_state"]
-    switches = {
-        key: value
-        for key, value in sorted(vars(tracked.GLOBAL_STATE_TRACKER).items())
-        if isinstance(value, bool | str | float)
-    }
-    return [name, kinds.__version__, keras.backend.backend(), *kept, switches]
+    return [name, kinds.__version__, keras.backend.backend(), *kept]

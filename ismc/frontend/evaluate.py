@@ -40,8 +40,10 @@ def answers(
     of its flat ``graph`` are.
     """
     if not hasattr(model.model, "stateless_call"):
-        found = evaluate(graph, outputs, inputs, weights)
-        return [tf.cast(found[name], tf.float32) for name in outputs]
+        inside = dict(zip(model.graph.outputs, graph.outputs, strict=True))  # of nested models
+        names = [inside.get(name, name) for name in outputs]
+        found = evaluate(graph, names, inputs, weights)
+        return [tf.cast(found[name], tf.float32) for name in names]
     given = {
         id(variable): weights[owner][name]
         for owner, named in model.variables.items()
