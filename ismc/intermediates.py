@@ -6,6 +6,7 @@ statement makes is compared with the layers of the model on the mutated sequence
 
 * at the positions of the sequence that an output depends on, a slab is the value of the mutant, and
   a difference is that minus the value of the reference;
+* at all other such positions the value of the mutant is that of the reference;
 * beyond the ends it is what `ismc.passes.beyond` says: zero, the reference, or finite.
 """
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 Values = Mapping[str, Array]
 SEEN = "_seen"
+Worst = tuple[int, int, float, float, str]  # row, position, found, expected, reason
 
 
 @dataclass(frozen=True)
@@ -214,24 +216,68 @@ class _Truth:
         every = every.reshape(*self.shape, *every.shape[1:])[:, ranks]
         every = every.reshape(len(value), *every.shape[3:])
         own = np.repeat(own, len(value) // len(own), 0)
-        scale = np.abs(np.concatenate([own, every])[..., None])
-        scale = float(np.max(scale, initial=0.0, where=np.isfinite(scale)))
-        given = np.repeat(sites, self.letters.count)
-        given = np.tile(given, len(value) // len(given))
+        scale = max(float(np.abs(v[np.isfinite(v)]).max(initial=0.0)) for v in (own, every))
+        given = np.tile(np.repeat(sites, self.letters.count), self.shape[0])
+        spared = np.zeros(len(value), bool) if lost is None else lost > 0
+        worst = self._elsewhere(held, given, own, every, scale, spared)
+        worst = worst or self._within(held, given, value, own, every, scale, spared)
+        if worst is None:
+            return None
+        row, position, got, wanted, reason = worst
+        site = self.program.request.sites[given[row]]
+        count = len(sites) * self.letters.count
+        where = (row // count, (site.start, site.stop), row % self.letters.count, position)
+        return Fault(name, held.target, where, got, wanted, reason)
+
+    def _elsewhere(
+        self, held: Held, given: Array, own: Array, every: Array, scale: float, spared: Array
+    ) -> Worst | None:
+        """Where mutants differ from the reference outside of the span that is recomputed."""
+        spans = self.program.spans.get(held.layer)
+        if held.spans is None or held.spans != spans:
+            return None
+        at, starts = np.arange(own.shape[1]), held.spans.array[given][:, None]
+        need = self.program.need[held.layer]
+        same = ((at < starts) | (at >= starts + held.spans.width)) & ~spared[:, None]
+        same &= (at >= need.start) & (at < need.stop)
+        wrong = _off(own, every, scale) & same.reshape(*same.shape, *[1] * (own.ndim - 2))
+        found = _furthest(own, every, wrong)
+        return (*found, "is not recomputed there") if found else None
+
+    def _within(
+        self,
+        held: Held,
+        given: Array,
+        value: Array,
+        own: Array,
+        every: Array,
+        scale: float,
+        spared: Array,
+    ) -> Worst | None:
+        """Where the value itself is furthest off."""
         at, inside = self._positions(held, given, value, own.shape[1] if own.ndim > 1 else 1)
         if held.form is not Form.FULL:
-            rows = np.arange(len(value))[:, None]
-            own, every = own[rows, at], every[rows, at]
+            own, every = (v[np.arange(len(v))[:, None], at] for v in (own, every))
         expected = every - own if held.form is Form.DIFFERENCE else every
-        fault = self._worst(held, value, expected, own, inside, scale, lost)
-        if fault is None:
+        many = tuple(range(2, value.ndim))
+        spread = inside.reshape(*inside.shape, *[1] * len(many)) if value.ndim > 1 else inside[:, 0]
+        outer = spread == 0
+        beyond = np.zeros_like(expected) if held.form is Form.DIFFERENCE else own
+        wanted = np.where(outer, beyond, expected)
+        wrong = _off(value, wanted, scale)
+        if held.beyond == Beyond.ORDINARY:
+            wrong = np.where(outer, ~np.isfinite(value), wrong)
+        elif held.beyond == Beyond.ANYTHING:
+            wrong &= ~outer
+        wrong &= (spread != 2) & ~spared.reshape(-1, *[1] * (wrong.ndim - 1))
+        found = _furthest(value, wanted, wrong)
+        if found is None:
             return None
-        row, place, got, wanted, reason = fault
-        site = self.program.request.sites[given[row]]
-        start = held.spans.starts[given[row]] if held.spans else 0
-        count = len(sites) * self.letters.count
-        where = (row // count, (site.start, site.stop), row % self.letters.count, start + place)
-        return Fault(name, held.target, where, got, wanted, reason)
+        row, place, *both = found
+        outside = value.ndim > 1 and inside[row, place] == 0
+        start = int(held.spans.array[given[row]]) if held.spans else 0
+        reason = "must not matter beyond the ends" if outside else "differs"
+        return row, start + place, both[0], both[1], reason
 
     def _positions(
         self, held: Held, given: Array, value: Array, length: int
@@ -246,43 +292,23 @@ class _Truth:
         needed = (at >= need.start) & (at < need.stop)
         return np.clip(at, 0, length - 1), np.where(inside, np.where(needed, 1, 2), 0)
 
-    def _worst(
-        self,
-        held: Held,
-        value: Array,
-        expected: Array,
-        own: Array,
-        inside: Array,
-        scale: float,
-        lost: Array | None,
-    ) -> tuple[int, int, float, float, str] | None:
-        """Row, position, both numbers and the reason, of what is furthest off."""
-        many = tuple(range(2, value.ndim))
-        spread = inside.reshape(*inside.shape, *[1] * len(many)) if value.ndim > 1 else inside[:, 0]
-        outer = spread == 0
-        beyond = np.zeros_like(expected) if held.form is Form.DIFFERENCE else own
-        wanted = np.where(outer, beyond, expected)
-        with np.errstate(invalid="ignore", over="ignore"):
-            limit = RTOL * np.abs(wanted) + ATOL * scale
-            wrong = ~((np.abs(value - wanted) <= limit) | (value == wanted))
-            wrong &= ~(np.isnan(value) & np.isnan(wanted)) & np.isfinite(wanted)
-        if held.beyond == Beyond.ORDINARY:
-            wrong = np.where(outer, ~np.isfinite(value), wrong)
-        elif held.beyond == Beyond.ANYTHING:
-            wrong &= ~outer
-        wrong &= spread != 2
-        if lost is not None:
-            wrong &= ~(lost > 0).reshape(-1, *[1] * (wrong.ndim - 1))
-        if not wrong.any():
-            return None
-        with np.errstate(invalid="ignore"):
-            size = np.where(wrong, np.nan_to_num(np.abs(value - wanted), nan=np.inf), -1)
-        row, *rest = map(int, np.unravel_index(size.argmax(), size.shape))
-        place = rest[0] if rest else 0
-        outside = bool(rest) and inside[row, place] == 0
-        reason = "must not matter beyond the ends" if outside else "differs"
-        index = (row, *rest)
-        return row, place, float(value[index]), float(wanted[index]), reason
+
+def _off(value: Array, wanted: Array, scale: float) -> Array:
+    """Where a value is further from a finite one that is wanted than rounding takes it."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        limit = RTOL * np.abs(wanted) + ATOL * scale
+        near = (np.abs(value - wanted) <= limit) | (value == wanted)
+    return ~near & np.isfinite(wanted)
+
+
+def _furthest(value: Array, wanted: Array, wrong: Array) -> tuple[int, int, float, float] | None:
+    """Row, place and both numbers of what is furthest off, if anything is wrong."""
+    if not wrong.any():
+        return None
+    with np.errstate(invalid="ignore", over="ignore"):
+        size = np.where(wrong, np.nan_to_num(np.abs(value - wanted), nan=np.inf), -1)
+    index = tuple(map(int, np.unravel_index(size.argmax(), size.shape)))
+    return index[0], (*index, 0)[1], float(value[index]), float(wanted[index])
 
 
 def _evaluated(

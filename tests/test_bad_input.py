@@ -216,3 +216,47 @@ def test_the_input_is_not_written_to(ism: ismc.CompiledISM) -> None:
     ism(x, replace_with=[0, 0, 0, 1])
     ism.saturate(x)
     assert np.array_equal(x, before)
+
+
+class Unsaid:
+    """An initializer that has no configuration."""
+
+    def __call__(self, shape: Any, **_: Any) -> Any:
+        return np.linspace(-1, 1, int(np.prod(shape)), dtype="float32").reshape(shape)
+
+
+class Silent(keras.layers.Layer):
+    """A layer that does not say how it was made."""
+
+    def call(self, inputs: Any) -> Any:
+        return inputs * 2.0
+
+    def get_config(self) -> Any:
+        raise KeyError("nothing")
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+@pytest.mark.parametrize("keras_2", [False, True], ids=["keras", "tf_keras"])
+@pytest.mark.parametrize("layer", ["Conv1D", "LSTM", "Dense inside", "Silent inside"])
+def test_layers_without_a_configuration_are_computed(layer: str, keras_2: bool) -> None:
+    kinds: Any = pytest.importorskip("tf_keras") if keras_2 else keras
+    make, said = kinds.layers, Unsaid()
+
+    class Quiet(kinds.layers.Layer):
+        call, get_config = Silent.call, Silent.get_config
+        compute_output_shape = Silent.compute_output_shape
+
+    made = {
+        "Conv1D": lambda: make.Conv1D(3, 3, kernel_initializer=said, kernel_regularizer=None),
+        "LSTM": lambda: make.LSTM(3, recurrent_initializer=said, return_sequences=True),
+        "Dense inside": lambda: make.TimeDistributed(make.Dense(3, kernel_initializer=said)),
+        "Silent inside": lambda: make.TimeDistributed(Quiet()),
+    }[layer]
+    x = kinds.Input((LENGTH, 4))
+    y = make.Dense(2)(make.Flatten()(made()(make.Conv1D(4, 3)(x))))
+    model = kinds.Model(x, y)
+    ism, given = ismc.compile(model), _sequences(1)
+    assert_same_outputs(ism.saturate(given), ismc.NaiveISM(model).saturate(given))
+    assert ("unconfigured" in str(ism.explain())) == (layer == "Silent inside")

@@ -98,7 +98,7 @@ def arguments() -> set[str]:
     public += [method for one in public if inspect.isclass(one) for method in vars(one).values()]
     public += [score.function for score in REGISTERED.values()]
     public += [FastISM]
-    found = {"training", "targets", "track", "setting"}  # of layers; of scores, one made up
+    found = {"training", "mask", "targets", "track", "setting"}  # of layers; of scores, one made up
     for one in public:
         found |= set(inspect.signature(one).parameters) if callable(one) else set()
     return found

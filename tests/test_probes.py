@@ -117,6 +117,6 @@ def test_a_rule_that_is_wrong_for_motifs_is_refused() -> None:
     letters = np.eye(4, dtype=np.float32)[rng.integers(0, 4, (200, LENGTH))]
     inner = keras.Model(sequence, model.get_layer("conv").output)
     assert np.quantile(inner(letters), 0.9999) < 9, "random letters say nothing"
-    rule = ismc.Rule(ismc.Role.LOCAL, linear=True, difference=IDENTITY)
+    rule = ismc.Rule(ismc.Role.LOCAL, slab=IDENTITY)
     with pytest.raises(ismc.VerificationError, match="'cap'"):
         ismc.compile(model, rules={"cap": rule})

@@ -62,7 +62,8 @@ class FastISM:
         change_ranges: ranges ``(start, end)`` of one width; every position by default.
         early_stop_layers: a layer's name, or a list of names, after which everything is
             recomputed in full.
-        test_correctness: compare with the naive program at a few ranges now.
+        test_correctness: compare with the naive program: at a few ranges now, and a few mutants
+            of each call.
 
     Raises:
         InputError: a ``ValueError``, when an argument does not fit the model.
@@ -87,6 +88,7 @@ class FastISM:
                 sequence_input=seq_input_idx,
                 stop_at=early_stop_layers or (),
                 verify=test_correctness,
+                check=test_correctness,
             )
         self.change_ranges = list(self.compiled.sites)
 

@@ -23,7 +23,7 @@ from ismc.frontend import keras3
 from ismc.frontend.keras3 import FUSED, _history, _plain_call, _shape, _unique, _without_activation
 from ismc.frontend.masking import activated, given_a_mask, run_of
 from ismc.frontend.model import Model
-from ismc.frontend.own import is_own, kind_as_shipped
+from ismc.frontend.own import configuration, is_own, kind_as_shipped
 from ismc.frontend.tensorflow_functions import applied
 from ismc.ir import WITH_A_MASK, Graph, Layer
 from ismc.rules import kind_of
@@ -217,10 +217,7 @@ def _described(call: _Call) -> tuple[str, str, dict[str, Any], Sequence[Any]]:
 def _config(call: _Call) -> dict[str, Any]:
     """The configuration as plain data, under the names of Keras 3."""
     layer, layers = call.layer, tf_keras.layers
-    try:
-        config: dict[str, Any] = _plain(layer.get_config(), {})
-    except (NotImplementedError, ValueError, TypeError):
-        config = {}
+    config: dict[str, Any] = _plain(configuration(layer) or {}, {})
     if isinstance(layer, layers.LeakyReLU):
         config["negative_slope"] = _plain(np.float32(config.pop("alpha")), {})
     if isinstance(layer, layers.BatchNormalization | layers.LayerNormalization):

@@ -13,7 +13,7 @@ from ismc.frontend.folded import unfolded
 from ismc.frontend.lengths import at_shapes, is_open
 from ismc.frontend.masking import activated, given_a_mask, run_of
 from ismc.frontend.model import Model
-from ismc.frontend.own import is_own, kind_as_shipped
+from ismc.frontend.own import configuration, is_own, kind_as_shipped
 from ismc.frontend.probe import is_pointwise
 from ismc.ir import WITH_A_MASK, Graph, Layer, Operand
 from ismc.rules import kind_of
@@ -228,10 +228,7 @@ def _shape(tensor: Any, label: str) -> tuple[int, ...]:
 
 
 def _config(operation: Any, node: Any) -> dict[str, Any]:
-    try:
-        config = dict(operation.get_config()) if isinstance(operation, keras.Layer) else {}
-    except (NotImplementedError, ValueError, TypeError):
-        config = {}
+    config = (configuration(operation) or {}) if isinstance(operation, keras.Layer) else {}
     if isinstance(operation, keras.layers.Activation):
         config |= _activation(operation.activation, tuple(node.outputs[0].shape[1:]))
     if not isinstance(operation, keras.Layer):

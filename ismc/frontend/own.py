@@ -1,4 +1,4 @@
-"""Layers whose class was changed: what is known of the class does not hold for them."""
+"""Layers of which less is known than of their class: changed code, and no configuration."""
 
 from __future__ import annotations
 
@@ -11,14 +11,48 @@ from ismc.rules import kind_of
 
 KERAS = ("keras", "tf_keras")
 BASES = ("Layer", "Operation")  # what all layers share says nothing of one
+FOR_TRAINING = ("initializer", "regularizer", "constraint")
 
 
 def kind_as_shipped(layer: Any) -> str:
-    """The kind of a layer; another one, without a rule, where code of Keras was replaced."""
+    """The kind of a layer; another one, without a rule, where less is known than of its class.
+
+    That is where code of Keras was replaced, and where a layer of Keras has no configuration.
+    """
     kind, inside = kind_of(type(layer)), getattr(layer, "_flatten_layers", None)
     parts = [layer, *(inside(include_self=False) if inside else ())]
     patched = any(_is_of_keras(part) and not is_own(part) for part in parts)
-    return f"{kind} that was patched" if patched and _is_of_keras(layer) else kind
+    if not _is_of_keras(layer):
+        return kind
+    if patched:
+        return f"{kind} that was patched"
+    return f"{kind}, unconfigured" if configuration(layer) is None else kind
+
+
+def configuration(layer: Any) -> dict[str, Any] | None:
+    """What a layer tells of itself, if it can.
+
+    Where an initializer, a regularizer or a constraint of the user's has no configuration, theirs
+    are left out: they matter in training alone.
+    """
+    for known in (layer, _for_inference(layer)):
+        try:
+            return dict(known.get_config())
+        except Exception:  # noqa: BLE001, S112  (code of the user's may raise anything)
+            continue
+    return None
+
+
+def _for_inference(layer: Any) -> Any:
+    """The same layer, and those inside of it, without what matters in training alone."""
+    same = object.__new__(type(layer))
+    for name, value in vars(layer).items():
+        if name.endswith(FOR_TRAINING):
+            value = None
+        elif _is_layer(value):
+            value = _for_inference(value)
+        vars(same)[name] = value
+    return same
 
 
 def is_own(layer: Any) -> bool:
@@ -33,6 +67,11 @@ def is_own(layer: Any) -> bool:
         for method in vars(kind).values()
         if isinstance(method, FunctionType)
     )
+
+
+def _is_layer(value: Any) -> bool:
+    kinds = [kind for kind in type(value).__mro__ if kind.__name__ == "Layer"]
+    return any(kind.__module__.partition(".")[0] in KERAS for kind in kinds)
 
 
 def _is_of_keras(layer: Any) -> bool:

@@ -196,15 +196,13 @@ class Lowering:
         return self.step(name, prefix, term, ("N", *tail), (name, prefix, object()))
 
     def _define(self, name: str, prefix: str, term: Term, spans: Spans, key: Any) -> Name:
+        tail = (spans.width, *_tail(self.program, name))
         if prefix == "d" and is_cleared(self.program, name, self.beyond[name]):
-            if not isinstance(term, Name):
-                term = self._fresh(name, prefix, term, spans)
-            term = self.clean(name, term, spans)
+            term = self.clean(name, self.bind(name, prefix, term, tail), spans)
         if isinstance(term, Name):
             self.made[key] = term
         else:
-            shape = ("N", spans.width, *_tail(self.program, name))
-            term = self.step(name, prefix, term, shape, key)
+            term = self.step(name, prefix, term, ("N", *tail), key)
         form = Form.DIFFERENCE if prefix == "d" else Form.SLAB
         self.held.append(Held(term.name, name, form, spans, self._state(name, prefix)))
         return term
@@ -235,10 +233,6 @@ class Lowering:
         return self.bind(
             self.program.request.sequence, "lost", Apply("either", tuple(self.guards)), ()
         ).name
-
-    def _fresh(self, name: str, prefix: str, term: Term, spans: Spans) -> Name:
-        shape = ("N", spans.width, *_tail(self.program, name))
-        return self.step(name, prefix, term, shape, (name, prefix, object()))
 
     def step(self, name: str, prefix: str, term: Term, shape: tuple, key: Any) -> Name:
         """Adds an assignment under a fresh name; ``key`` is what it is found by later."""
