@@ -36,8 +36,8 @@ class Draw:
     masked: bool = False
 
     def integer(self, low: int, high: int) -> int:
-        """An integer in ``[low, high]``."""
-        return int(self.rng.integers(low, high + 1))
+        """An integer in ``[low, high]``; ``low`` where there is none."""
+        return int(self.rng.integers(low, max(low, high) + 1))
 
     def chance(self, share: float) -> bool:
         """True in a ``share`` of all draws."""

@@ -150,7 +150,7 @@ def _with_gaps(draw: Draw, x: np.ndarray) -> np.ndarray:
     x[draw.integer(0, len(x) - 1), length - draw.integer(0, length // 5) :] = 0
     for _ in range(draw.integer(0, 2)):
         start = draw.integer(0, length - 1)
-        x[draw.integer(0, len(x) - 1), start : start + draw.integer(1, max(1, length // 6))] = 0
+        x[draw.integer(0, len(x) - 1), start : start + draw.integer(1, length // 6)] = 0
     return x
 
 

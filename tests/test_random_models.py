@@ -1,4 +1,7 @@
-"""Random models: the compiled program and the oracle agree on every one."""
+"""Random models: the program and the oracle agree on every one.
+
+One in five goes through XLA, which takes most of the time; the others run as they are written.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from tests.random_models import Case, kinds, random_case
 from tests.random_wide import FORMS, forms_of, random_wide_case
 
 GROUP, WIDE_GROUP = 10, 2
+COMPILED = 5  # of so many models one goes through XLA
 FORMED = 40  # wide models that are planned
 
 
@@ -34,14 +38,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def problems_of(
-    seeds: range, draw: Callable[[int], Case] = random_case
+    seeds: range, draw: Callable[[int], Case] = random_case, compiled: int = COMPILED
 ) -> tuple[list[list[object]], list[str]]:
     """The seeds and kinds of the models that were compared, and what is wrong with them."""
     drawn, problems = [], []
     for seed in seeds:
         case = draw(seed)
         drawn.append([seed, *kinds(case.model)])
-        problem = problem_of(case)
+        problem = problem_of(case, eager=seed % compiled != 0)
         if problem:
             problems.append(problem)
     keras.backend.clear_session()
@@ -74,7 +78,7 @@ def test_random_models_agree_with_the_oracle(
 def test_wide_random_models_agree_with_the_oracle(
     wide_seeds: range, pool: ProcessPoolExecutor
 ) -> None:
-    _, problems = pool.submit(problems_of, wide_seeds, random_wide_case).result()
+    _, problems = pool.submit(problems_of, wide_seeds, random_wide_case, 1).result()
     assert not problems, f"{len(problems)} of {len(wide_seeds)} models:\n\n" + "\n\n".join(problems)
 
 
