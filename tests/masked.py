@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 import ismc
 from tests.comparing import assert_same_outputs
+from tests.random_check import as_written
 from tests.zoo.weights import randomise
 
 LENGTH = 14
@@ -57,8 +59,17 @@ def _written(x: np.ndarray, site: tuple[int, int], value: Any) -> np.ndarray:
     return x
 
 
-def assert_exact(model: Any, x: np.ndarray | None = None, **options: Any) -> Any:
-    """The compiled program gives what the model itself gives for every mutant."""
+def assert_exact(
+    model: Any, x: np.ndarray | None = None, *, eager: bool = False, **options: Any
+) -> Any:
+    """The compiled program gives what the model itself gives for every mutant.
+
+    Args:
+        model: with an input ``[B, L, 4]``.
+        x: what is mutated.
+        eager: whether the program is run as it is written, without XLA.
+        options: of `ismc.compile`.
+    """
     x = sequences() if x is None else x
     sites = options.get("sites") or [(i, i + 1) for i in range(x.shape[1])]
     ism = ismc.compile(model, verify=False, cache=False, **options)
@@ -69,7 +80,9 @@ def assert_exact(model: Any, x: np.ndarray | None = None, **options: Any) -> Any
             lambda y, shape=shape: np.asarray(y).reshape(*shape, *y.shape[1:]),
             model(flat, training=False),
         )
-        assert_same_outputs(call(ism), expected, sites, what)
+        with as_written(ism) if eager else nullcontext(ism) as run:
+            found = call(run)
+        assert_same_outputs(found, expected, sites, what)
     return ism
 
 

@@ -53,11 +53,11 @@ class AsWritten(CompiledISM):
 
 
 @contextmanager
-def eagerly() -> Iterator[None]:
-    """Inside, the functions of TensorFlow are run as they are written."""
+def as_written(ism: CompiledISM) -> Iterator[AsWritten]:
+    """The same; inside, functions of TensorFlow are run as they are written."""
     tf.config.run_functions_eagerly(True)
     try:
-        yield
+        yield AsWritten(**{f.name: getattr(ism, f.name) for f in fields(ism)})
     finally:
         tf.config.run_functions_eagerly(False)
 
@@ -72,8 +72,7 @@ def scanned(case: Case, *, eager: bool = False) -> tuple[Any, CompiledISM]:
     ism = ismc.compile(case.model, **case.options, verify=False, cache=False)
     if not eager:
         return case.scan(ism), ism
-    ism = AsWritten(**{f.name: getattr(ism, f.name) for f in fields(ism)})
-    with eagerly():
+    with as_written(ism) as ism:
         return case.scan(ism), ism
 
 

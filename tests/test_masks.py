@@ -252,6 +252,7 @@ BOTH: tuple[Build, ...] = (
 )  # fmt: skip
 
 
+COMPILED = (gate, attention, states, into_a_model, lambdas)  # the others run as they are written
 QUICK = (gate, attention, twice_recurrent, states, chain, into_a_model, several_inputs, lambdas)
 
 
@@ -269,7 +270,7 @@ def _cases() -> list[Any]:
 
 @pytest.mark.parametrize(("build", "family"), _cases())
 def test_masks_are_those_of_keras(build: Build, family: Any) -> None:
-    assert_exact(model_of(family, build))
+    assert_exact(model_of(family, build), eager=family is not keras or build not in COMPILED)
 
 
 def _doubled(x: Any) -> Any:
@@ -316,7 +317,7 @@ def _pooled(x: Any) -> Any:
     ],
 )  # fmt: skip
 def test_masks_of_layers_of_keras_3_and_of_users(build: Build) -> None:
-    assert_exact(model_of(keras, build))
+    assert_exact(model_of(keras, build), eager=True)
 
 
 def _tokens(x: Any) -> Any:

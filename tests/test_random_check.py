@@ -13,8 +13,9 @@ import pytest
 import ismc
 from tests import random_check
 from tests.comparing import assert_same_outputs
-from tests.random_check import Run, checked, eagerly, main, problem_of, scanned
+from tests.random_check import Run, as_written, checked, main, problem_of, scanned
 from tests.random_models import Case, random_case
+from tests.runs import small_model
 
 DEADLY = 3
 
@@ -65,7 +66,8 @@ def _scan_or(scan: Any, right: Any) -> Any:
 def test_functions_are_compiled_again_behind_an_eager_part() -> None:
     import tensorflow as tf
 
-    with pytest.raises(ZeroDivisionError), eagerly():
+    ism = ismc.compile(small_model(), verify=False)
+    with pytest.raises(ZeroDivisionError), as_written(ism):
         assert tf.config.functions_run_eagerly()
         raise ZeroDivisionError
     assert not tf.config.functions_run_eagerly()
