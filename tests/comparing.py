@@ -26,7 +26,7 @@ def refused(call: Callable[[], Any], *words: str) -> str:
     return text
 
 
-def some_slow(names: Iterable[str], slow: Container[str]) -> list[Any]:
+def some_slow(names: Iterable[Any], slow: Container[Any]) -> list[Any]:
     """Parameters of a test, of which some are run with ``--slow`` alone."""
     marked = pytest.mark.slow
     return [pytest.param(name, marks=marked) if name in slow else name for name in names]

@@ -53,7 +53,7 @@ def test_a_run_stops_at_a_wrong_score_and_leaves_nothing(files: Path, tmp_path: 
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("both", [False, True], ids=["one strand", "both strands"])
+@pytest.mark.parametrize("both", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_run_goes_on_with_the_models_own_scores(files: Path, tmp_path: Path, both: bool) -> None:
     path = tmp_path / "out.zarr"
     asked = wrong("centred", reverse_complement=both)
