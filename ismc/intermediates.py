@@ -27,7 +27,7 @@ from ismc.letters import Letters
 from ismc.passes import Form, Program
 from ismc.passes.beyond import Beyond
 from ismc.passes.program import Held
-from ismc.tolerance import ATOL, RTOL
+from ismc.tolerance import off
 
 if TYPE_CHECKING:
     from ismc.compiled import CompiledISM
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 Values = Mapping[str, Array]
 SEEN = "_seen"
+CANCELLED = 0.1  # of operands whose sum is nothing but rounding
 Worst = tuple[int, int, float, float, str]  # row, position, found, expected, reason
 
 
@@ -216,7 +217,7 @@ class _Truth:
         every = every.reshape(*self.shape, *every.shape[1:])[:, ranks]
         every = every.reshape(len(value), *every.shape[3:])
         own = np.repeat(own, len(value) // len(own), 0)
-        scale = max(float(np.abs(v[np.isfinite(v)]).max(initial=0.0)) for v in (own, every))
+        scale = self._scale(name)
         given = np.tile(np.repeat(sites, self.letters.count), self.shape[0])
         spared = np.zeros(len(value), bool) if lost is None else lost > 0
         worst = self._elsewhere(held, given, own, every, scale, spared)
@@ -229,6 +230,13 @@ class _Truth:
         where = (row // count, (site.start, site.stop), row % self.letters.count, position)
         return Fault(name, held.target, where, got, wanted, reason)
 
+    def _scale(self, name: str) -> float:
+        """What rounding of a value is relative to: its range, and a share of its operands'."""
+        operands = [n for n in self.program.graph[name].inputs if n in self.mutants]
+        found = [(name, 1.0), *((operand, CANCELLED) for operand in operands)]
+        each = [(v[name], share) for name, share in found for v in (self.reference, self.mutants)]
+        return max(share * float(np.abs(v[np.isfinite(v)]).max(initial=0.0)) for v, share in each)
+
     def _elsewhere(
         self, held: Held, given: Array, own: Array, every: Array, scale: float, spared: Array
     ) -> Worst | None:
@@ -240,7 +248,7 @@ class _Truth:
         need = self.program.need[held.layer]
         same = ((at < starts) | (at >= starts + held.spans.width)) & ~spared[:, None]
         same &= (at >= need.start) & (at < need.stop)
-        wrong = _off(own, every, scale) & same.reshape(*same.shape, *[1] * (own.ndim - 2))
+        wrong = off(own, every, scale) & same.reshape(*same.shape, *[1] * (own.ndim - 2))
         found = _furthest(own, every, wrong)
         return (*found, "is not recomputed there") if found else None
 
@@ -264,7 +272,7 @@ class _Truth:
         outer = spread == 0
         beyond = np.zeros_like(expected) if held.form is Form.DIFFERENCE else own
         wanted = np.where(outer, beyond, expected)
-        wrong = _off(value, wanted, scale)
+        wrong = off(value, wanted, scale)
         if held.beyond == Beyond.ORDINARY:
             wrong = np.where(outer, ~np.isfinite(value), wrong)
         elif held.beyond == Beyond.ANYTHING:
@@ -291,14 +299,6 @@ class _Truth:
         inside = (at >= 0) & (at < length)
         needed = (at >= need.start) & (at < need.stop)
         return np.clip(at, 0, length - 1), np.where(inside, np.where(needed, 1, 2), 0)
-
-
-def _off(value: Array, wanted: Array, scale: float) -> Array:
-    """Where a value is further from a finite one that is wanted than rounding takes it."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        limit = RTOL * np.abs(wanted) + ATOL * scale
-        near = (np.abs(value - wanted) <= limit) | (value == wanted)
-    return ~near & np.isfinite(wanted)
 
 
 def _furthest(value: Array, wanted: Array, wrong: Array) -> tuple[int, int, float, float] | None:

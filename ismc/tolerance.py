@@ -25,3 +25,10 @@ def exceeds(got: Array, want: Array, scale: float = 0.0) -> tuple[int, ...] | No
     excess[np.isnan(excess)] = np.inf
     worst = np.unravel_index(int(excess.argmax()), excess.shape)
     return tuple(int(i) for i in worst) if excess[worst] > 0 else None
+
+
+def off(got: Array, want: Array, scale: float) -> Array:
+    """Where a value is further from a finite one that is wanted than rounding takes it."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        near = (np.abs(got - want) <= RTOL * np.abs(want) + ATOL * scale) | (got == want)
+    return ~near & np.isfinite(want)

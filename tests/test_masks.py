@@ -252,8 +252,8 @@ BOTH: tuple[Build, ...] = (
 )  # fmt: skip
 
 
-COMPILED = (gate, attention, states, into_a_model, lambdas)  # the others run as they are written
-QUICK = (gate, attention, twice_recurrent, states, chain, into_a_model, several_inputs, lambdas)
+COMPILED = (gate, attention, states, into_a_model, lambdas)  # of Keras 3; the others run as written
+QUICK = (gate, attention, states, chain, into_a_model, lambdas)
 
 
 def _cases() -> list[Any]:
@@ -270,7 +270,7 @@ def _cases() -> list[Any]:
 
 @pytest.mark.parametrize(("build", "family"), _cases())
 def test_masks_are_those_of_keras(build: Build, family: Any) -> None:
-    assert_exact(model_of(family, build), eager=family is not keras or build not in COMPILED)
+    assert_exact(model_of(family, build), eager=family is keras and build not in COMPILED)
 
 
 def _doubled(x: Any) -> Any:
