@@ -208,16 +208,17 @@ def _described(call: _Call) -> tuple[str, str, dict[str, Any], Sequence[Any]]:
         symbol = layer.symbol or layer.function.__name__
         unknown = f"tf.{symbol}", layer.name, {"compute_dtype": "float32"}, call.tensors
         return _lowered(call, symbol) or unknown
-    kind = kind_as_shipped(layer)
+    known = configuration(layer)
+    kind = kind_as_shipped(layer, known)
     if getattr(getattr(layer, "forward_layer", layer), "time_major", False):
         kind = f"{kind} with the time first"
-    return kind, layer.name, _config(call), call.tensors
+    return kind, layer.name, _config(call, known or {}), call.tensors
 
 
-def _config(call: _Call) -> dict[str, Any]:
+def _config(call: _Call, known: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration as plain data, under the names of Keras 3."""
     layer, layers = call.layer, tf_keras.layers
-    config: dict[str, Any] = _plain(configuration(layer) or {}, {})
+    config: dict[str, Any] = _plain(known, {})
     if isinstance(layer, layers.LeakyReLU):
         config["negative_slope"] = _plain(np.float32(config.pop("alpha")), {})
     if isinstance(layer, layers.BatchNormalization | layers.LayerNormalization):
@@ -260,7 +261,7 @@ def _lowered(call: _Call, symbol: str) -> tuple[str, str, dict[str, Any], Sequen
         return None
     number = re.search(r"_\d+$", call.layer.name)
     name = re.sub(r"_\d+$", "", operation.name) + (number.group() if number else "")
-    config = keras3._config(operation, node) | {"name": name}  # noqa: SLF001
+    config = keras3._config(operation, node, configuration(operation) or {}) | {"name": name}  # noqa: SLF001
     return kind_of(type(operation)), name, config, tensors
 
 

@@ -124,13 +124,14 @@ class _Reader:
                 self.kept.append(closed)
             body = inner.graph(closed, operation.name)
         owner, weights = self._weights(operation) if body is None else ("", {})
+        known = configuration(operation)
         layer = Layer(
             name=label,
-            kind=kind_as_shipped(operation) if body is None else "ismc.Model",
+            kind=kind_as_shipped(operation, known) if body is None else "ismc.Model",
             inputs=tuple(self.names[id(t)] for t in tensors),
             shape=_shape(results[0], label) if len(results) == 1 else (),
             dtype=str(results[0].dtype),
-            config=_config(operation, node),
+            config=_config(operation, node, known or {}),
             weights=tuple(weights),
             owner=owner,
             call=None if body else _caller(operation, node, tensors, weights),
@@ -227,8 +228,8 @@ def _shape(tensor: Any, label: str) -> tuple[int, ...]:
     return shape
 
 
-def _config(operation: Any, node: Any) -> dict[str, Any]:
-    config = (configuration(operation) or {}) if isinstance(operation, keras.Layer) else {}
+def _config(operation: Any, node: Any, known: Mapping[str, Any]) -> dict[str, Any]:
+    config = dict(known)
     if isinstance(operation, keras.layers.Activation):
         config |= _activation(operation.activation, tuple(node.outputs[0].shape[1:]))
     if not isinstance(operation, keras.Layer):

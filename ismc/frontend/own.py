@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -14,10 +15,14 @@ BASES = ("Layer", "Operation")  # what all layers share says nothing of one
 FOR_TRAINING = ("initializer", "regularizer", "constraint")
 
 
-def kind_as_shipped(layer: Any) -> str:
+def kind_as_shipped(layer: Any, known: Mapping[str, Any] | None) -> str:
     """The kind of a layer; another one, without a rule, where less is known than of its class.
 
     That is where code of Keras was replaced, and where a layer of Keras has no configuration.
+
+    Args:
+        layer: of Keras or of the user's.
+        known: its `configuration`.
     """
     kind, inside = kind_of(type(layer)), getattr(layer, "_flatten_layers", None)
     parts = [layer, *(inside(include_self=False) if inside else ())]
@@ -26,15 +31,17 @@ def kind_as_shipped(layer: Any) -> str:
         return kind
     if patched:
         return f"{kind} that was patched"
-    return f"{kind}, unconfigured" if configuration(layer) is None else kind
+    return f"{kind}, unconfigured" if known is None else kind
 
 
 def configuration(layer: Any) -> dict[str, Any] | None:
-    """What a layer tells of itself, if it can.
+    """What a layer tells of itself, if it can; a function tells nothing.
 
     Where an initializer, a regularizer or a constraint of the user's has no configuration, theirs
     are left out: they matter in training alone.
     """
+    if not _is_layer(layer):
+        return {}
     for known in (layer, _for_inference(layer)):
         try:
             return dict(known.get_config())
