@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from ismc.errors import VerificationError
 from ismc.letters import Letters
-from ismc.tolerance import exceeds
-from ismc.verify import moved, spread, towards
+from ismc.tolerance import exceeds, towards
+from ismc.verify import moved, spread
 
 if TYPE_CHECKING:
     from ismc.compiled import CompiledISM

@@ -7,6 +7,7 @@ import numpy as np
 Array = np.ndarray
 
 RTOL, ATOL = 1e-4, 1e-5
+ROUNDING = 1e-6  # of an output, about: what float32 leaves of sums in another order
 
 
 def exceeds(got: Array, want: Array, scale: float = 0.0) -> tuple[int, ...] | None:
@@ -25,6 +26,13 @@ def exceeds(got: Array, want: Array, scale: float = 0.0) -> tuple[int, ...] | No
     excess[np.isnan(excess)] = np.inf
     worst = np.unravel_index(int(excess.argmax()), excess.shape)
     return tuple(int(i) for i in worst) if excess[worst] > 0 else None
+
+
+def towards(want: Array, got: Array, most: Array) -> Array:
+    """An answer, moved by at most so much towards the one that is wanted."""
+    with np.errstate(invalid="ignore"):
+        near = np.abs(got - want) <= most
+        return np.where(near, want, got - np.sign(got - want) * most)
 
 
 def off(got: Array, want: Array, scale: float) -> Array:

@@ -12,7 +12,7 @@ from ismc.errors import UnsupportedModelError, VerificationError
 from ismc.intermediates import first_fault
 from ismc.letters import kinds
 from ismc.probes import probes
-from ismc.tolerance import exceeds
+from ismc.tolerance import ROUNDING, exceeds, towards
 
 if TYPE_CHECKING:
     from ismc.compiled import CompiledISM
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ismc.passes import Program
 
 EDGES, RANDOM = 2, 4
-ROUNDING = 1e-6  # of an output, about: what float32 leaves of sums in another order
 STEADY = (
     "Find the layer that draws random numbers, or keeps something from call to call, and build the "
     "model without it."
@@ -123,11 +122,6 @@ def spread(compiled: CompiledISM, found: list[Array]) -> list[Array]:
     if compiled.compares_letters:
         return [np.broadcast_to(2 * y.max(2, keepdims=True), y.shape) for y in found]
     return found
-
-
-def towards(true: Array, found: Array, most: Array) -> Array:
-    """What is found, moved towards what is true by so much at most."""
-    return np.where(np.abs(found - true) <= most, true, found - np.sign(found - true) * most)
 
 
 def _trial(

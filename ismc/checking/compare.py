@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ismc.checking.block import Block
-from ismc.checking.model import ROUNDING, model_scores
-from ismc.tolerance import ATOL, exceeds
+from ismc.checking.model import model_scores
+from ismc.tolerance import ATOL, ROUNDING, exceeds, towards
 
 Array = np.ndarray
 
@@ -58,7 +58,7 @@ def compared(
         scale = max(size, MARGIN * rounded * _change(block, i, mutants) / ATOL)
         if worst is None and exceeds(found, true, scale) is not None:
             most = _magnified(ism, block, mutants)[i]
-            place = exceeds(_towards(true, found, most), true, scale)
+            place = exceeds(towards(true, found, most), true, scale)
             if place is not None:
                 row, *entry = place
                 record, site, letter = map(int, mutants[row])
@@ -118,10 +118,3 @@ def _over_letters(y: Array, block: Block) -> Array:
 
 def _compares(ism: Any) -> bool:
     return getattr(ism, "first", ism).compares_letters
-
-
-def _towards(true: Array, found: Array, most: Array) -> Array:
-    """What is found, moved towards what is true by so much at most."""
-    with np.errstate(invalid="ignore"):
-        near = np.abs(found - true) <= most
-        return np.where(near, true, found - np.sign(found - true) * most)

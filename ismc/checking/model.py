@@ -10,7 +10,6 @@ from ismc.checking.block import Block
 
 Array = np.ndarray
 
-ROUNDING = 1e-6  # of an output, about: what float32 leaves of sums in another order
 ROWS = 256  # mutants that are written at a time
 
 
