@@ -102,7 +102,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         check: compare on the user's own data, too. Of the sequences of a run, which is `predict`,
             `ismc.score` or ``ismc run``, a few mutants are also computed by the model itself: those
             with the largest changes, and others at the edges, at positions without a letter and at
-            random. That takes some 2 % of the time, and one call of 16 mutants at least. ``True``
+            random. That takes 2 % of the time that the plan predicts; at least 16 mutants. ``True``
             stops at a wrong answer; ``"recompute"`` takes the model's own answers for all of its
             batch and goes on; ``False`` checks nothing. Single calls and `saturate` check nothing.
         autotune: time what the cost model decides, and its alternatives, on this machine, and
