@@ -7,14 +7,18 @@ sample of triples. Programs run eagerly, and every value inside is compared with
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from math import prod
+from multiprocessing import get_context
 from typing import Any
 
 import keras
@@ -263,28 +267,53 @@ def _forms(program: Program, rng: np.random.Generator) -> tuple[tuple[str, str],
 FORMS: Counter[str] = Counter()
 
 
-def main(kind: str, first: int = 0, count: int = 10**9) -> int:
-    """Tries chains and prints how many there were, what is wrong and how long it took."""
+def chosen(kind: str, first: int = 0, count: int = 10**9) -> list[Chain]:
+    """The chains of a kind from a first one on; of triples, those of a seed."""
     if kind == "triples":
-        chains = triples(first, count)
-    else:
-        chains = {"pairs": pairs, "wide": wide_pairs}[kind]()[first : first + count]
+        return triples(first, count)
+    return {"pairs": pairs, "wide": wide_pairs}[kind]()[first : first + count]
+
+
+def _prepare(*request: Any) -> None:
     warnings.simplefilter("ignore")
-    began, wrong, tried = time.perf_counter(), [], 0
-    for i, group in enumerate(groups(chains)):
-        found, branches = faults(group, kind == "wide", i)
-        tried += branches
-        wrong += found
-        for text in found:
-            print("wrong:", text, flush=True)
-        if i % 50 == 49:
-            print(f"{tried} of {len(chains)}, {time.perf_counter() - began:.0f} s", flush=True)
-    seconds = time.perf_counter() - began
+    GROUPS[:] = groups(chosen(*request))
+
+
+GROUPS: list[list[Chain]] = []  # of this process
+
+
+def _try(index: int, wide: bool) -> tuple[list[str], int, Counter[str]]:
+    """What is wrong in one group, how many of its chains fit, and the forms that were drawn."""
+    FORMS.clear()
+    return *faults(GROUPS[index], wide, index), FORMS.copy()
+
+
+def main(kind: str, first: int = 0, count: int = 10**9) -> int:
+    """Tries chains on every core, and prints how many, what is wrong and how long it took."""
+    request = (kind, first, count)
+    chains = chosen(*request)
+    began, wrong, tried, forms = time.perf_counter(), 0, 0, Counter[str]()
+    with ProcessPoolExecutor(
+        os.cpu_count(),
+        mp_context=get_context("spawn"),
+        initializer=_prepare,
+        initargs=request,
+    ) as pool:
+        indices = range(len(list(groups(chains))))
+        each = pool.map(partial(_try, wide=kind == "wide"), indices)
+        for i, (found, branches, drawn) in enumerate(each):
+            tried += branches
+            wrong += len(found)
+            forms += drawn
+            for text in found:
+                print("wrong:", text, flush=True)
+            if i % 50 == 49:
+                print(f"{tried} of {len(chains)}, {time.perf_counter() - began:.0f} s", flush=True)
     print(
         f"{len(chains)} {kind}: {tried} neighbourhoods, {len(chains) - tried} that do not fit, "
-        f"{len(wrong)} wrong, {seconds:.0f} s; forms {dict(FORMS)}"
+        f"{wrong} wrong, {time.perf_counter() - began:.0f} s; forms {dict(forms)}"
     )
-    return len(wrong)
+    return wrong
 
 
 if __name__ == "__main__":

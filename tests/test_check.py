@@ -16,9 +16,11 @@ from ismc.checking.choose import FEW, allotted, chosen
 from ismc.errors import InputError, VerificationError
 from ismc.tolerance import exceeds
 from tests.comparing import some_slow
-from tests.runs import small_model
+from tests.runs import kept_programs, small_model
 from tests.wrong import LENGTH, RIGHT, WRONG, network, sequences
 from tests.zoo import ZOO, random_inputs
+
+__all__ = ["kept_programs"]
 
 NUMBER = r"(-?[\d.]+(?:e-?\d+)?)"
 SAID = re.compile(

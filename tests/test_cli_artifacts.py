@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import ismc
+from tests.runs import kept_programs
 from tests.test_artifacts import pytestmark
 from tests.test_cli import _call, _fails, files, loaded, small_model, work
 
-__all__ = ["files", "pytestmark", "work"]
+__all__ = ["files", "kept_programs", "pytestmark", "work"]
 
 
 @pytest.fixture

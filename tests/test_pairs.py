@@ -9,7 +9,7 @@ import tensorflow as tf
 import ismc
 from ismc import cost
 from ismc.runtime import conv1d_gemm, conv1d_pairs, pair_taps
-from tests.comparing import assert_form_agrees
+from tests.comparing import assert_form_agrees, some_slow
 from tests.test_toom import case, exact
 from tests.zoo import ZOO, random_inputs
 
@@ -64,7 +64,9 @@ def test_no_difference_stays_none() -> None:
     assert (conv1d_pairs(tf.zeros_like(d), w, dilation=4).numpy() == 0).all()
 
 
-@pytest.mark.parametrize("name", ["bpnet", "chrombpnet", "basenji", "dilated_cnn"])
+@pytest.mark.parametrize(
+    "name", some_slow(["bpnet", "chrombpnet", "basenji", "dilated_cnn"], ["chrombpnet", "basenji"])
+)
 def test_models_by_this_form_agree_with_the_oracle(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import ismc
+from tests.comparing import some_slow
 from tests.zoo import ZOO, random_inputs
 
 layers = keras.layers
@@ -72,7 +73,9 @@ def test_the_letter_that_is_there_gives_the_reference() -> None:
     np.testing.assert_allclose(kept[0], ism.reference(x)[0], rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["basset", "bpnet", "deepstarr", "beluga"])
+@pytest.mark.parametrize(
+    "name", some_slow(["basset", "bpnet", "deepstarr", "beluga"], ["deepstarr", "beluga"])
+)
 def test_models_of_the_field(name: str) -> None:
     model = ZOO[name].model(small=True)
     ism = ismc.compile(model, precision="bfloat16")

@@ -22,7 +22,7 @@ from ismc.threads import cores, together
 from tests.comparing import assert_same_outputs, some_slow
 from tests.zoo import ZOO, random_inputs
 
-THREADS = (1, 2, 3, 5)
+THREADS = (1, 2, 5)
 NAMES = (
     "basset",  # a Dense after Flatten, by position
     "bpnet",  # two outputs, spans as wide as the sequence
@@ -43,7 +43,7 @@ def leaves(nest: Any) -> list[np.ndarray]:
     return [np.asarray(y) for y in keras.tree.flatten(nest)]
 
 
-@pytest.mark.parametrize("name", some_slow(NAMES, ["danq", "attention_pool_net"]))
+@pytest.mark.parametrize("name", some_slow(NAMES, ["bpnet", "danq", "attention_pool_net"]))
 def test_numbers_do_not_depend_on_how_many_parts_there_are(name: str) -> None:
     entry = ZOO[name]
     model = entry.model(small=True)

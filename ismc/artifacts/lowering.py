@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
+from itertools import count
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.compiler.mlir.stablehlo import stablehlo
+from tensorflow.python.eager import context
 
 from ismc.dump import show
 from ismc.garbage import uncollected
@@ -58,18 +61,52 @@ def lower(
         again.append(known.get(id(tensor), len(arguments) + len(constants)))
         if id(tensor) not in known:
             constants.append(np.asarray(tensor))
-    stages = traced.experimental_get_compiler_ir(*specs)
-    for stage in ("stablehlo", "hlo"):
-        show(f"{name}.{stage}", partial(stages, stage=stage))
-    try:
-        code = stages(stage="stablehlo_serialized")
-        serialize = stablehlo.serialize_portable_artifact_str  # pyright: ignore[reportAttributeAccessIssue]
-        code = serialize(code, TARGET)
-        text = _digest(stages(stage="stablehlo")) if told else ""
-    except (ValueError, AttributeError, tf.errors.OpError) as error:
-        raise LoweringError(str(error)) from error
+    with _without_stack_traces(concrete) as bare:
+        stages = bare.experimental_get_compiler_ir(*specs)
+        for stage in ("stablehlo", "hlo"):
+            show(f"{name}.{stage}", partial(stages, stage=stage))
+        try:
+            serialize = stablehlo.serialize_portable_artifact_str  # pyright: ignore[reportAttributeAccessIssue]
+            code = serialize(stages(stage="stablehlo_serialized"), TARGET)
+            text = _digest(stages(stage="stablehlo")) if told else ""
+        except (ValueError, AttributeError, tf.errors.OpError) as error:
+            raise LoweringError(str(error)) from error
     results = tuple(Spec(tuple(y.shape), y.dtype.name) for y in concrete.structured_outputs)
     return Module(code, tuple(arguments), results, tuple(again), tuple(constants), text)
+
+
+@contextmanager
+def _without_stack_traces(concrete: Any) -> Iterator[Any]:
+    """The same function, whose operations do not know which lines of Python made them.
+
+    TensorFlow never frees a function that it has lowered. With every operation it keeps the whole
+    stack of Python calls, which takes several times the memory of the function itself.
+    """
+    library = concrete.graph.as_graph_def().library.function
+    functions = [concrete.function_def, *library]
+    names = {each.signature.name: f"ismc_lowered_{next(_COUNT)}" for each in functions}
+    running: Any = context.context()
+    for function in functions:
+        function.signature.name = names[function.signature.name]
+        for node in function.node_def:
+            for value in node.attr.values():
+                for called in [value.func] if value.HasField("func") else value.list.func:
+                    called.name = names.get(called.name, called.name)
+        running.add_function_def(function)
+    kinds = [argument.type for argument in functions[0].signature.output_arg]
+    captured, name = concrete.captured_inputs, functions[0].signature.name
+
+    def call(*given: Any) -> Any:
+        return tf.raw_ops.PartitionedCall(args=[*given, *captured], Tout=kinds, f=name)
+
+    try:
+        yield tf.function(call, jit_compile=True, autograph=False)
+    finally:
+        for new in names.values():
+            running.remove_function(new)
+
+
+_COUNT = count()  # TensorFlow must not take one function for another
 
 
 def _digest(text: str) -> str:
