@@ -105,11 +105,15 @@ class Race:
                 self.sides[side]["sweep"] = reply["sweep"]
         return best
 
-    def time(self, best: dict[str, list[Record]], rounds: int) -> None:
-        """All sides in turn; one that takes long takes part in fewer rounds."""
+    def time(self, best: dict[str, list[Record]], rounds: int) -> list[float]:
+        """All sides in turn, and the product rate of the machine in each round, in GFLOP/s.
+
+        A side that takes long takes part in fewer rounds.
+        """
         replies: dict[str, list[list[Record]]] = {side: [] for side in best}
-        spent = dict.fromkeys(best, 0.0)
+        spent, gflops = dict.fromkeys(best, 0.0), []
         for turn in range(rounds):
+            gflops.append(self.ask("naive", "gemm")["gflops"])
             for side in [name for name in best if name in self.workers]:
                 if turn and spent[side] * (turn + 1) / turn > BUDGET:
                     continue
@@ -121,6 +125,7 @@ class Race:
             each = [summed_up(found) for found in zip(*replies[side], strict=True)]
             chosen = min(range(len(each)), key=lambda i: each[i]["seconds"])
             self.sides[side] |= {"variant": best[side][chosen], **each[chosen]}
+        return gflops
 
     def _once(self, side: str, variant: Record) -> Record:
         return self.ask(side, "time", variant=variant, mutants=self.row.naive_mutants)
@@ -143,9 +148,7 @@ def race(name: str, row: Row, against: Sequence[str], rounds: int, say: Say) -> 
             run.start(side)
         start, stop = row.sites or (0, known["length"])
         run.compare(windows(start, stop))
-        before = run.ask("naive", "gemm")["gflops"]
-        run.time(run.sweep(), rounds)
-        gflops = [before, run.ask("naive", "gemm")["gflops"]]
+        gflops = run.time(run.sweep(), rounds)
     seconds = run.sides["ismc"]["seconds"]
     return {
         "row": name,

@@ -44,7 +44,7 @@ def share(minimum: float | None, seconds: float, gflops: Sequence[float]) -> flo
     """
     if minimum is None:
         return None
-    return minimum / seconds / 1e9 / statistics.fmean(gflops)
+    return minimum / seconds / 1e9 / statistics.median(gflops)
 
 
 def ratios(results: Record) -> Iterator[tuple[str, str, float]]:

@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 import ismc
+from tests.as_written import as_written
 from tests.comparing import assert_same_outputs
-from tests.random_check import as_written
 from tests.zoo.weights import randomise
 
 LENGTH = 14

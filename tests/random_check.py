@@ -14,9 +14,8 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,6 +28,7 @@ import tensorflow as tf
 
 import ismc
 from ismc.compiled import CompiledISM
+from tests.as_written import as_written
 from tests.comparing import assert_same_outputs
 from tests.random_models import Case, random_case
 from tests.random_wide import random_wide_case
@@ -38,28 +38,6 @@ EVERY = 20  # models between two collections of garbage
 EAGER, COMPILED = 1000, 200  # seeds of one process; TensorFlow keeps what it has compiled
 MUTANTS = 256  # of one call of the model
 Record = dict[str, Any]
-
-
-class AsWritten(CompiledISM):
-    """A compiled form whose programs are run by TensorFlow, operation by operation."""
-
-    def _load(self, letters: Any, batch: int, arrangement: Any) -> Any:
-        return lambda given: list(
-            self._flat(letters, batch, arrangement, *map(tf.convert_to_tensor, given))
-        )
-
-    def _model(self, batch: int) -> Any:
-        return lambda given: list(self._flat_model(batch, *map(tf.convert_to_tensor, given)))
-
-
-@contextmanager
-def as_written(ism: CompiledISM) -> Iterator[AsWritten]:
-    """The same; inside, functions of TensorFlow are run as they are written."""
-    tf.config.run_functions_eagerly(True)
-    try:
-        yield AsWritten(**{f.name: getattr(ism, f.name) for f in fields(ism)})
-    finally:
-        tf.config.run_functions_eagerly(False)
 
 
 def scanned(case: Case, *, eager: bool = False) -> tuple[Any, CompiledISM]:

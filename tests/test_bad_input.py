@@ -225,7 +225,13 @@ class Unsaid:
         return np.linspace(-1, 1, int(np.prod(shape)), dtype="float32").reshape(shape)
 
 
-@pytest.mark.parametrize("keras_2", [False, True], ids=["keras", "tf_keras"])
+@pytest.mark.parametrize(
+    "keras_2",
+    [
+        pytest.param(False, id="keras", marks=pytest.mark.as_written),
+        pytest.param(True, id="tf_keras"),
+    ],
+)
 @pytest.mark.parametrize("layer", ["Conv1D", "LSTM", "Dense inside", "Silent inside"])
 def test_layers_without_a_configuration_are_computed(layer: str, keras_2: bool) -> None:
     kinds: Any = pytest.importorskip("tf_keras") if keras_2 else keras

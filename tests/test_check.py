@@ -16,11 +16,9 @@ from ismc.checking.choose import FEW, allotted, chosen
 from ismc.errors import InputError, VerificationError
 from ismc.tolerance import exceeds
 from tests.comparing import some_slow
-from tests.runs import kept_programs, small_model
+from tests.runs import small_model
 from tests.wrong import LENGTH, RIGHT, WRONG, network, sequences
 from tests.zoo import ZOO, random_inputs
-
-__all__ = ["kept_programs"]
 
 NUMBER = r"(-?[\d.]+(?:e-?\d+)?)"
 SAID = re.compile(
@@ -36,6 +34,7 @@ def close(found: Any, want: Any) -> None:
         np.testing.assert_allclose(found[name], want[name], rtol=1e-4, atol=1e-5 * scale)
 
 
+@pytest.mark.as_written
 @pytest.mark.parametrize("score", some_slow([None, "centred_alternatives", "l2"], ["l2"]))
 def test_predict_stops_at_a_wrong_answer_and_tells_both_numbers(score: Any) -> None:
     model = network()
@@ -53,6 +52,8 @@ def test_predict_stops_at_a_wrong_answer_and_tells_both_numbers(score: Any) -> N
     assert "check='recompute'" in str(error.value)
 
 
+@pytest.mark.as_written
+@pytest.mark.as_written
 @pytest.mark.parametrize("score", some_slow([None, "centred_alternatives"], [None]))
 def test_predict_takes_the_models_own_answers(score: Any) -> None:
     model = network()
@@ -65,6 +66,7 @@ def test_predict_takes_the_models_own_answers(score: Any) -> None:
     assert ism.checks.found.error > 1e-2
 
 
+@pytest.mark.as_written
 def test_off_is_off() -> None:
     ism = ismc.compile(network(), check=False, **WRONG)
     found, wrong = ism.predict(X), ism.saturate(X)
@@ -79,6 +81,7 @@ def test_off_is_off() -> None:
         ismc.compile(network(), check=1)  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.as_written
 def test_each_kind_of_call_is_checked() -> None:
     ism = ismc.compile(network(), check=False, **WRONG)
     unknown = X.copy()
@@ -102,6 +105,7 @@ VIEWS: dict[str, Any] = {"reverse_complement": True, "shifts": (0, -3)}
 SITES = [(0, 2), 5, (30, 34), 59]
 
 
+@pytest.mark.as_written
 @pytest.mark.parametrize(
     ("score", "sites", "seeds"),
     [
@@ -132,6 +136,7 @@ def test_artifacts_are_checked(tmp_path: Any) -> None:
     assert ism.with_weights(network(1)).checks.found.mutants == 0
 
 
+@pytest.mark.as_written
 def test_numbers_that_are_none_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     ism = ismc.compile(small_model(), verify=False)
     real = type(ism).saturated
@@ -155,6 +160,7 @@ def test_scores_that_magnify_rounding_are_let_through() -> None:
     assert 8 <= ism.checks.found.mutants < FEW
 
 
+@pytest.mark.as_written
 @pytest.mark.parametrize("verify", some_slow([True, False], [True]))
 def test_rounded_products_are_held_against_their_rounding(verify: bool) -> None:
     options: dict[str, Any] = {"precision": "bfloat16", "score": "difference"}

@@ -15,6 +15,8 @@ from tests.comparing import assert_equal_to_oracle
 from tests.zoo.inputs import one_hot
 from tests.zoo.weights import randomise
 
+pytestmark = pytest.mark.as_written
+
 
 def net(x: Any, along: Callable[[int], tuple[int, int]], kernel: tuple[int, int]) -> Any:
     """Two blocks; ``along`` puts a size on the axis of the positions."""

@@ -181,6 +181,7 @@ def branches(kind: str, length: int) -> keras.Model:
     return keras.Model(x, keras.layers.GlobalAveragePooling1D()(keras.layers.Multiply()(both)))
 
 
+@pytest.mark.as_written
 @pytest.mark.parametrize(
     ("kind", "length"),
     [("depthwise", 200), ("einsum", 200), ("matmul", 80)],  # Keras calls the last at each position

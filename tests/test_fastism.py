@@ -18,6 +18,8 @@ from ismc import fastism
 from ismc.fastism import FastISM, NaiveISM, fast_ism_utils
 from ismc.rules import examples
 
+pytestmark = pytest.mark.as_written
+
 LENGTH = 24
 SETS = ("SEE_THROUGH_LAYERS", "AGGREGATE_LAYERS", "STOP_LAYERS", "POOLING_LAYERS")
 

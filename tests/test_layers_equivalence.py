@@ -197,6 +197,7 @@ def test_a_score_is_a_function_of_the_outputs() -> None:
     assert_same_outputs(scored.saturate(x), ((mutants - own) ** 2).sum(-1))
 
 
+@pytest.mark.as_written
 @pytest.mark.parametrize("seed", range(1000, 1010))
 def test_stopping_anywhere_changes_no_number(seed: int) -> None:
     """A random layer of a random model as the last that is computed on differences."""

@@ -15,6 +15,7 @@ import ismc
 
 Answer = namedtuple("Answer", "profile counts")
 X = np.eye(4, dtype=np.float32)[np.random.default_rng(0).integers(0, 4, (2, 30))]
+LIBRARIES = [pytest.param(keras, marks=pytest.mark.as_written), tf_keras]
 SITES = ((0, 2), (13, 0), (29, 3))  # and the letter that is written
 
 NESTS: dict[str, Callable[..., Any]] = {
@@ -93,7 +94,7 @@ def taken(library: Any, nest: Any) -> Any:
 
 @pytest.mark.parametrize("model", [returned, inside, subclassed, taken])
 @pytest.mark.parametrize("nest", NESTS)
-@pytest.mark.parametrize("library", [keras, tf_keras])
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_answers_are_those_of_a_plain_call(library: Any, nest: str, model: Any) -> None:
     built = model(library, NESTS[nest])
     found = ismc.compile(built).saturate(X)
@@ -107,7 +108,7 @@ def test_answers_are_those_of_a_plain_call(library: Any, nest: str, model: Any) 
             np.testing.assert_allclose(ours[:, site, letter], plain, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("library", [keras, tf_keras])
+@pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("nest", ["dict of dicts", "named tuple", "mixed"])
 def test_every_output_is_chosen_by_its_name(library: Any, nest: str) -> None:
     model = returned(library, NESTS[nest])

@@ -64,6 +64,7 @@ def test_no_difference_stays_none() -> None:
     assert (conv1d_pairs(tf.zeros_like(d), w, dilation=4).numpy() == 0).all()
 
 
+@pytest.mark.as_written
 @pytest.mark.parametrize(
     "name", some_slow(["bpnet", "chrombpnet", "basenji", "dilated_cnn"], ["chrombpnet", "basenji"])
 )

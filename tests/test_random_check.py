@@ -12,8 +12,9 @@ import pytest
 
 import ismc
 from tests import random_check
+from tests.as_written import as_written
 from tests.comparing import assert_same_outputs
-from tests.random_check import Run, as_written, checked, main, problem_of, scanned
+from tests.random_check import Run, checked, main, problem_of, scanned
 from tests.random_models import Case, random_case
 from tests.runs import small_model
 
@@ -44,7 +45,7 @@ def test_as_written_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None
     def compiled(*_: Any) -> None:
         raise AssertionError("XLA was asked")
 
-    monkeypatch.setattr("ismc.artifacts.kept.Kept.__call__", compiled)
+    monkeypatch.setattr("ismc.artifacts.kept.Kept._make", compiled)
     assert problem_of(random_case(2), eager=True) == ""
     assert "XLA was asked" in problem_of(random_case(2))
 

@@ -14,6 +14,8 @@ from tests.comparing import assert_equal_to_oracle, some_slow
 from tests.zoo.inputs import one_hot
 from tests.zoo.weights import randomise
 
+pytestmark = pytest.mark.as_written
+
 CELLS: list[tuple[type, dict[str, Any]]] = [
     (layers.LSTM, {}),
     (

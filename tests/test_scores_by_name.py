@@ -170,6 +170,7 @@ def test_every_score_is_its_formula(name: str) -> None:
         assert np.abs(want).max() > 0.01
 
 
+@pytest.mark.as_written
 @pytest.mark.parametrize(("name", "sites", "output"), COMPILED)
 def test_programs_compute_every_score(name: str, sites: Any, output: str) -> None:
     x, want, at = sequences(), expected(name, sites, output), there(sequences(), sites)

@@ -18,6 +18,8 @@ from tests.zoo.inputs import one_hot
 from tests.zoo.spliceai import spliceai
 from tests.zoo.weights import randomise
 
+pytestmark = pytest.mark.as_written
+
 
 def units(x: Any, kernels: tuple[tuple[int, int], ...]) -> Any:
     x = layers.Conv1D(6, 1)(x)

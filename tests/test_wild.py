@@ -138,6 +138,7 @@ def truth(case: Callable[[Any], Any], model: keras.Model, sites: Any) -> tuple[A
     )
 
 
+@pytest.mark.as_written
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 def test_answers_are_as_good_as_those_of_the_model(case: Callable[[Any], Any]) -> None:
     model, sites = built(case), sites_of(case)

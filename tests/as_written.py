@@ -1,0 +1,56 @@
+"""Programs run by TensorFlow operation by operation, without XLA, in a fraction of the time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from functools import partial
+from typing import Any
+
+import pytest
+import tensorflow as tf
+
+from ismc.artifacts.kept import Kept
+from ismc.compiled import CompiledISM
+
+
+class AsWritten(CompiledISM):
+    """A compiled form whose programs are run by TensorFlow, operation by operation."""
+
+    def _load(self, letters: Any, batch: int, arrangement: Any) -> Any:
+        return _ready(partial(self._flat, letters, batch, arrangement))
+
+    def _model(self, batch: int) -> Any:
+        return _ready(partial(self._flat_model, batch))
+
+
+def _ready(function: Callable[..., Any]) -> Kept:
+    """A function in place of the program that would be made of it."""
+    return Kept(run=lambda given: list(function(*map(tf.convert_to_tensor, given))), runtime=None)  # pyright: ignore[reportArgumentType]
+
+
+@contextmanager
+def functions_as_written() -> Iterator[None]:
+    """Inside, functions of TensorFlow are not traced."""
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+@contextmanager
+def as_written(ism: CompiledISM) -> Iterator[AsWritten]:
+    """The same program; inside, it is run as it is written."""
+    with functions_as_written():
+        yield AsWritten(**{f.name: getattr(ism, f.name) for f in fields(ism)})
+
+
+@contextmanager
+def all_as_written() -> Iterator[None]:
+    """Inside, every program is run as it is written."""
+    with functions_as_written(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CompiledISM, "_load", AsWritten._load)
+        patch.setattr(CompiledISM, "_model", AsWritten._model)
+        yield
