@@ -34,6 +34,7 @@ class Race:
         self.row, self.folder, self.stack, self.say = row, folder, stack, say
         self.workers: dict[str, Worker] = {}
         self.sides: dict[str, Record] = {}
+        self.gflops: list[float] = []  # product rate of the machine, a number a round
         self.job = {
             "model": row.model,
             "arguments": dict(row.arguments),
@@ -105,15 +106,12 @@ class Race:
                 self.sides[side]["sweep"] = reply["sweep"]
         return best
 
-    def time(self, best: dict[str, list[Record]], rounds: int) -> list[float]:
-        """All sides in turn, and the product rate of the machine in each round, in GFLOP/s.
-
-        A side that takes long takes part in fewer rounds.
-        """
+    def time(self, best: dict[str, list[Record]], rounds: int) -> None:
+        """The product rate and all sides in turn; a side that takes long has fewer rounds."""
         replies: dict[str, list[list[Record]]] = {side: [] for side in best}
-        spent, gflops = dict.fromkeys(best, 0.0), []
+        spent = dict.fromkeys(best, 0.0)
         for turn in range(rounds):
-            gflops.append(self.ask("naive", "gemm")["gflops"])
+            self.gflops.append(self.ask("naive", "gemm")["gflops"])
             for side in [name for name in best if name in self.workers]:
                 if turn and spent[side] * (turn + 1) / turn > BUDGET:
                     continue
@@ -125,7 +123,6 @@ class Race:
             each = [summed_up(found) for found in zip(*replies[side], strict=True)]
             chosen = min(range(len(each)), key=lambda i: each[i]["seconds"])
             self.sides[side] |= {"variant": best[side][chosen], **each[chosen]}
-        return gflops
 
     def _once(self, side: str, variant: Record) -> Record:
         return self.ask(side, "time", variant=variant, mutants=self.row.naive_mutants)
@@ -148,7 +145,7 @@ def race(name: str, row: Row, against: Sequence[str], rounds: int, say: Say) -> 
             run.start(side)
         start, stop = row.sites or (0, known["length"])
         run.compare(windows(start, stop))
-        gflops = run.time(run.sweep(), rounds)
+        run.time(run.sweep(), rounds)
     seconds = run.sides["ismc"]["seconds"]
     return {
         "row": name,
@@ -160,10 +157,10 @@ def race(name: str, row: Row, against: Sequence[str], rounds: int, say: Say) -> 
         "sites": [start, stop],
         "mutants": known["mutants"],
         "gpus": known["gpus"],
-        "gemm_gflops": gflops,
+        "gemm_gflops": run.gflops,
         "operations": compiled["operations"],
         "minimum": compiled["minimum"],
-        "share": share(compiled["minimum"], seconds, gflops),
+        "share": share(compiled["minimum"], seconds, run.gflops),
         "speedups": speedups(run.sides),
         "sides": run.sides,
     }

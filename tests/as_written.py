@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from ismc.artifacts.kept import Kept
+from ismc.artifacts.on_tensorflow import TensorFlow
 from ismc.compiled import CompiledISM
 
 
@@ -27,7 +28,7 @@ class AsWritten(CompiledISM):
 
 def _ready(function: Callable[..., Any]) -> Kept:
     """A function in place of the program that would be made of it."""
-    return Kept(run=lambda given: list(function(*map(tf.convert_to_tensor, given))), runtime=None)  # pyright: ignore[reportArgumentType]
+    return Kept(TensorFlow(), run=lambda given: list(function(*map(tf.convert_to_tensor, given))))
 
 
 @contextmanager

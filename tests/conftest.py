@@ -29,8 +29,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes half a minute, run with --slow")
-    config.addinivalue_line("markers", "as_written: without XLA, which --slow adds")
-    """Random models hold masks that are ignored and softmax of one value; Keras warns of both."""
+    config.addinivalue_line("markers", "as_written: without XLA, except with --slow")
+    # random models hold masks that are ignored and softmax of one value; Keras warns of both
     config.addinivalue_line("filterwarnings", "ignore:.*does not support masking:UserWarning")
     config.addinivalue_line("filterwarnings", "ignore:(?s).*using a softmax over axis:UserWarning")
 
@@ -70,7 +70,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(autouse=True)
 def _as_written(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Programs of marked tests are run as they are written, unless ``--slow`` is asked for."""
+    """Runs the programs of marked tests operation by operation, unless ``--slow`` is given."""
     if request.config.getoption("--slow") or not request.node.get_closest_marker("as_written"):
         yield
         return

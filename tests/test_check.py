@@ -34,8 +34,8 @@ def close(found: Any, want: Any) -> None:
         np.testing.assert_allclose(found[name], want[name], rtol=1e-4, atol=1e-5 * scale)
 
 
-@pytest.mark.as_written
 @pytest.mark.parametrize("score", some_slow([None, "centred_alternatives", "l2"], ["l2"]))
+@pytest.mark.as_written
 def test_predict_stops_at_a_wrong_answer_and_tells_both_numbers(score: Any) -> None:
     model = network()
     ism = ismc.compile(model, score=score, **WRONG)
@@ -52,9 +52,8 @@ def test_predict_stops_at_a_wrong_answer_and_tells_both_numbers(score: Any) -> N
     assert "check='recompute'" in str(error.value)
 
 
-@pytest.mark.as_written
-@pytest.mark.as_written
 @pytest.mark.parametrize("score", some_slow([None, "centred_alternatives"], [None]))
+@pytest.mark.as_written
 def test_predict_takes_the_models_own_answers(score: Any) -> None:
     model = network()
     ism = ismc.compile(model, score=score, check="recompute", **WRONG)
@@ -93,6 +92,7 @@ def test_each_kind_of_call_is_checked() -> None:
     close(ism.predict(X, 0.25, check="recompute"), naive(X, 0.25))
 
 
+@pytest.mark.as_written
 def test_small_calls_share_one_allotment() -> None:
     ism = ismc.compile(small_model(), score="difference", verify=False)
     for i in range(len(X)):
@@ -105,7 +105,6 @@ VIEWS: dict[str, Any] = {"reverse_complement": True, "shifts": (0, -3)}
 SITES = [(0, 2), 5, (30, 34), 59]
 
 
-@pytest.mark.as_written
 @pytest.mark.parametrize(
     ("score", "sites", "seeds"),
     [
@@ -113,6 +112,7 @@ SITES = [(0, 2), 5, (30, 34), 59]
         ("centred_alternatives", SITES, [0, 1]),
     ],
 )
+@pytest.mark.as_written
 def test_ensembles_are_checked_as_a_whole(score: Any, sites: Any, seeds: list[int]) -> None:
     models = [network(seed) for seed in seeds]
     options = {"score": score, "sites": sites, **VIEWS}
@@ -136,7 +136,6 @@ def test_artifacts_are_checked(tmp_path: Any) -> None:
     assert ism.with_weights(network(1)).checks.found.mutants == 0
 
 
-@pytest.mark.as_written
 def test_numbers_that_are_none_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     ism = ismc.compile(small_model(), verify=False)
     real = type(ism).saturated
@@ -151,6 +150,7 @@ def test_numbers_that_are_none_are_found(monkeypatch: pytest.MonkeyPatch) -> Non
         ism.predict(X)
 
 
+@pytest.mark.as_written
 def test_scores_that_magnify_rounding_are_let_through() -> None:
     def score(reference: Any, mutant: Any) -> Any:
         return tf.math.log(tf.abs(mutant - reference) + 1e-12)
@@ -160,7 +160,6 @@ def test_scores_that_magnify_rounding_are_let_through() -> None:
     assert 8 <= ism.checks.found.mutants < FEW
 
 
-@pytest.mark.as_written
 @pytest.mark.parametrize("verify", some_slow([True, False], [True]))
 def test_rounded_products_are_held_against_their_rounding(verify: bool) -> None:
     options: dict[str, Any] = {"precision": "bfloat16", "score": "difference"}
@@ -172,6 +171,7 @@ def test_rounded_products_are_held_against_their_rounding(verify: bool) -> None:
         ismc.compile(network(), **options, **WRONG).predict(X)
 
 
+@pytest.mark.as_written
 def test_an_error_does_not_use_up_what_is_checked() -> None:
     ism = ismc.compile(network(), **WRONG)
     for _ in range(3):

@@ -38,12 +38,17 @@ print(json.dumps([field("VmHWM") - before, ism.plan.mutants]))
 """
 
 
-def peak(*case: int) -> tuple[int, int]:
-    """Bytes that a saturation adds at its peak, and the mutants of a tile."""
-    command = [sys.executable, "-c", MEASURE, json.dumps(case)]
+def printed(script: str, *arguments: str) -> str:
+    """The last line that a script prints in a process of its own."""
+    command = [sys.executable, "-c", script, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 0, done.stderr[-2000:]
-    added, mutants = json.loads(done.stdout.splitlines()[-1])
+    return done.stdout.splitlines()[-1]
+
+
+def peak(*case: int) -> tuple[int, int]:
+    """Bytes that a saturation adds at its peak, and the mutants of a tile."""
+    added, mutants = json.loads(printed(MEASURE, json.dumps(case)))
     return added, mutants
 
 
@@ -99,7 +104,4 @@ print((resident() - before) / 4)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads memory from /proc")
 def test_a_function_that_was_lowered_leaves_no_stack_traces() -> None:
     """Of 200 operations made 100 calls deep, TensorFlow would keep 8 MB each time."""
-    command = [sys.executable, "-c", LOWERED]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert float(done.stdout) < 5
+    assert float(printed(LOWERED)) < 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from hashlib import sha256
 from itertools import count
@@ -77,36 +77,34 @@ def lower(
 
 @contextmanager
 def _without_stack_traces(concrete: Any) -> Iterator[Any]:
-    """The same function, whose operations do not know which lines of Python made them.
+    """A copy of a function whose operations have no Python stack traces.
 
-    TensorFlow never frees a function that it has lowered. With every operation it keeps the whole
-    stack of Python calls, which takes several times the memory of the function itself.
+    TensorFlow never frees a function that it has lowered, nor the stack trace of each of its
+    operations. The stack traces take several times the memory of the function itself.
     """
     library = concrete.graph.as_graph_def().library.function
     functions = [concrete.function_def, *library]
     names = {each.signature.name: f"ismc_lowered_{next(_COUNT)}" for each in functions}
     running: Any = context.context()
-    for function in functions:
-        function.signature.name = names[function.signature.name]
-        for node in function.node_def:
-            for value in node.attr.values():
-                for called in [value.func] if value.HasField("func") else value.list.func:
-                    called.name = names.get(called.name, called.name)
-        running.add_function_def(function)
-    kinds = [argument.type for argument in functions[0].signature.output_arg]
-    captured, name = concrete.captured_inputs, functions[0].signature.name
+    with ExitStack() as added:
+        for function in functions:
+            function.signature.name = names[function.signature.name]
+            for node in function.node_def:
+                for value in node.attr.values():
+                    for called in [value.func] if value.HasField("func") else value.list.func:
+                        called.name = names.get(called.name, called.name)
+            running.add_function_def(function)
+            added.callback(running.remove_function, function.signature.name)
+        kinds = [argument.type for argument in functions[0].signature.output_arg]
+        captured, name = concrete.captured_inputs, functions[0].signature.name
 
-    def call(*given: Any) -> Any:
-        return tf.raw_ops.PartitionedCall(args=[*given, *captured], Tout=kinds, f=name)
+        def call(*given: Any) -> Any:
+            return tf.raw_ops.PartitionedCall(args=[*given, *captured], Tout=kinds, f=name)
 
-    try:
         yield tf.function(call, jit_compile=True, autograph=False)
-    finally:
-        for new in names.values():
-            running.remove_function(new)
 
 
-_COUNT = count()  # TensorFlow must not take one function for another
+_COUNT = count()  # a name that is used again would give TensorFlow's old function
 
 
 def _digest(text: str) -> str:
