@@ -59,7 +59,8 @@ def _timed(kind: str, model: str, folder: Path, seed: int) -> Record:
 
     import ismc  # before TensorFlow runs anything
     from benchmarks.architectures import build, sequences
-    from ismc.artifacts import executables, kept, loaded  # noqa: F401  (imports are not counted)
+    from ismc.artifacts.cache import cached as kept
+    from ismc.artifacts.cache import executables
 
     net = build(model, {}, seed)
     x, spent = sequences(net), []

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import ismc
-from ismc.arrange import batches
-from ismc.inputs import named_inputs
-from ismc.letters import every_letter
+from ismc.execution.inputs import named_inputs
+from ismc.execution.substitutions import every_letter
+from ismc.execution.tiling import batches
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,12 @@ import numpy as np
 
 import ismc
 from benchmarks.architectures import build
-from ismc.checked import Checked
-from ismc.checking import checked_rows
-from ismc.io.genome import Genome
-from ismc.io.regions import open_regions
-from ismc.jobs import job
-from ismc.scan import Scorer, scan
+from ismc.io.sequences.genome import Genome
+from ismc.io.sequences.regions import open_regions
+from ismc.ism.checking.statistics import Checked
+from ismc.jobs.checking import checked_rows
+from ismc.jobs.job import job
+from ismc.jobs.run import Scorer, scan
 
 Record = dict[str, Any]
 
@@ -77,7 +77,7 @@ def _clocked() -> Iterator[list[float]]:
         clock.append(perf_counter() - begin)
         return found
 
-    with patch("ismc.scan.checked_rows", timed):
+    with patch("ismc.jobs.run.checked_rows", timed):
         yield clock
 
 

@@ -34,7 +34,7 @@ import ismc
 from benchmarks.naive import gemm_rate, naive_forms, timed
 from benchmarks.records import read, write
 from benchmarks.zoo_table import ACCURACY, into_readme, markdown
-from ismc.explain import verdict
+from ismc.plan.explain import verdict
 from tests.zoo import ARCHITECTURES, Entry, random_inputs
 
 RUN, SWEEP, NAIVE, RACE = 20.0, 25.0, 6.0, 45.0  # seconds: ours, all batches, naive, all rounds

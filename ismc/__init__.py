@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 def _prepare() -> None:
     """XLA's cache must be set up before TensorFlow runs anything; this imports nothing heavy."""
-    from ismc.artifacts.executables import prepare
+    from ismc.artifacts.cache.executables import prepare
 
     prepare()
 
@@ -18,36 +18,33 @@ def _prepare() -> None:
 _prepare()
 
 _PUBLIC = {
-    "CompiledISM": "ismc.compiled",
+    "CompiledISM": "ismc.ism.compiled",
     "IsmcError": "ismc.errors",
     "UnsupportedModelError": "ismc.errors",
     "InputError": "ismc.errors",
     "ArtifactError": "ismc.errors",
     "VerificationError": "ismc.errors",
     "InternalError": "ismc.errors",
-    "NaiveISM": "ismc.oracle",
-    "OpenISM": "ismc.lengths",
-    "load_model": "ismc.io.models",
+    "NaiveISM": "ismc.ism.naive",
+    "OpenISM": "ismc.ism.open_length",
+    "load_model": "ismc.frontend.load_model",
     "Role": "ismc.rules",
     "Rule": "ismc.rules",
-    "Window": "ismc.window",
+    "Window": "ismc.ir.window",
     "compile": "ismc.api",
     "convert": "ismc.io.convert",
-    "ensemble": "ismc.averaging",
-    "load": "ismc.artifacts.loaded",
-    "LoadedISM": "ismc.artifacts.loaded",
-    "open_scores": "ismc.io.store",
+    "ensemble": "ismc.ism.ensemble",
+    "load": "ismc.ism.loaded",
+    "LoadedISM": "ismc.ism.loaded",
+    "open_scores": "ismc.io.stores.store",
     "rule": "ismc.rules",
-    "score": "ismc.notebook",
+    "score": "ismc.jobs.score",
 }
 _MODULES = ("plot", "scores", "toolkits")
 
 if TYPE_CHECKING:
     from ismc import plot, scores, toolkits
     from ismc.api import compile  # noqa: A004
-    from ismc.artifacts.loaded import LoadedISM, load
-    from ismc.averaging import ensemble
-    from ismc.compiled import CompiledISM
     from ismc.errors import (
         ArtifactError,
         InputError,
@@ -56,14 +53,17 @@ if TYPE_CHECKING:
         UnsupportedModelError,
         VerificationError,
     )
+    from ismc.frontend.load_model import load_model
     from ismc.io.convert import convert
-    from ismc.io.models import load_model
-    from ismc.io.store import open_scores
-    from ismc.lengths import OpenISM
-    from ismc.notebook import score
-    from ismc.oracle import NaiveISM
+    from ismc.io.stores.store import open_scores
+    from ismc.ir.window import Window
+    from ismc.ism.compiled import CompiledISM
+    from ismc.ism.ensemble import ensemble
+    from ismc.ism.loaded import LoadedISM, load
+    from ismc.ism.naive import NaiveISM
+    from ismc.ism.open_length import OpenISM
+    from ismc.jobs.score import score
     from ismc.rules import Role, Rule, rule
-    from ismc.window import Window
 
 
 def __getattr__(name: str) -> Any:

@@ -8,28 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ismc.artifacts.kept import opened
-from ismc.autotune import autotune as tune
-from ismc.calibration import calibrate
-from ismc.checking import Checks, mode_of
+from ismc.artifacts.cache.cached import opened
+from ismc.artifacts.cache.keys import program_key, recalled, remembered, verdict_key
 from ismc.codegen.load import load
 from ismc.codegen.render import render
-from ismc.compiled import CompiledISM
-from ismc.cost import using_rates
-from ismc.debug import observed
 from ismc.errors import InputError
+from ismc.execution.inputs import Sites, site_spans
+from ismc.execution.results import scored_shapes
+from ismc.execution.weights import UNBOUND
 from ismc.frontend import Model, read
 from ismc.frontend.infer import inferred
 from ismc.frontend.lengths import is_open
 from ismc.frontend.masks import told
-from ismc.frontend.steady import refuse_unsteady
-from ismc.hits import trust
-from ismc.inputs import Sites, site_spans
-from ismc.keys import program_key, recalled, remembered, verdict_key
-from ismc.lengths import OpenISM
-from ismc.passes import PIPELINE, Program, Request
-from ismc.passes.flatten import flatten
-from ismc.requests import (
+from ismc.frontend.request import (
     choose_devices,
     choose_outputs,
     choose_rules,
@@ -38,14 +29,23 @@ from ismc.requests import (
     choose_threads,
     output_labels,
 )
-from ismc.results import scored_shapes
-from ismc.revealed import verify_revealed
+from ismc.ism.checking import Checks, mode_of
+from ismc.ism.checking.cached_programs import trust
+from ismc.ism.compiled import CompiledISM
+from ismc.ism.open_length import OpenISM
+from ismc.passes import PIPELINE, Program, Request
+from ismc.passes.flatten import flatten
+from ismc.passes.observe import observed
+from ismc.plan.cost import using_rates
 from ismc.rules import Rule
 from ismc.scores import Score, resolved
-from ismc.trials import Trials
-from ismc.verify import rounding_error
-from ismc.verify import verify as compare
-from ismc.weights import UNBOUND
+from ismc.tuning.autotune import autotune as tune
+from ismc.tuning.calibration import calibrate
+from ismc.tuning.trials import Trials
+from ismc.verification.revealed import verify_revealed
+from ismc.verification.steady import refuse_unsteady
+from ismc.verification.verify import rounding_error
+from ismc.verification.verify import verify as compare
 
 MEMORY = 1 << 30
 PRECISIONS = {"float32": 0.0, "bfloat16": 0.1}

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ismc.arrange import FLIGHT, batch_of
 from ismc.errors import InputError
-from ismc.io.letters import foreign, one_hot_of
+from ismc.execution.tiling import FLIGHT, batch_of
+from ismc.io.sequences.alphabet import foreign, one_hot_of
 from ismc.scores import Score, named
 
 Array = np.ndarray
@@ -90,7 +90,7 @@ def _norm(reference: Any, mutant: Any) -> Any:
 def _program(model: Any, score: str, x: Array) -> Any:
     """The program of a model with a score, compiled when it is first asked for."""
     from ismc.api import compile as compiled
-    from ismc.lengths import OpenISM
+    from ismc.ism.open_length import OpenISM
 
     known = getattr(model, KEPT, None)
     if known is None:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from ismc.artifacts.kept import Kept
-from ismc.artifacts.on_tensorflow import TensorFlow
-from ismc.compiled import CompiledISM
+from ismc.artifacts.cache.cached import Kept
+from ismc.execution.on_tensorflow import TensorFlow
+from ismc.ism.compiled import CompiledISM
 
 
 class AsWritten(CompiledISM):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import ismc
-from ismc import cost
 from ismc.errors import InputError
+from ismc.plan import cost
 
 RTOL, ATOL, FLOOR = 1e-4, 1e-5, 0.1
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ismc.io.content import Content
-from ismc.io.facts import Facts, Output, Part
-from ismc.io.making import created
-from ismc.io.sources import Coordinates
-from ismc.io.store import Store
+from ismc.io.sequences.sources import Coordinates
+from ismc.io.stores.content import Content
+from ismc.io.stores.facts import Facts, Output, Part
+from ismc.io.stores.making import created
+from ismc.io.stores.store import Store
 
 Array = np.ndarray
 TEXT = np.dtypes.StringDType()

@@ -27,17 +27,17 @@ from keras import layers
 
 from ismc import api
 from ismc.errors import UnsupportedModelError
+from ismc.execution.inputs import random_inputs, site_spans
+from ismc.execution.substitutions import kinds
 from ismc.frontend import read
 from ismc.frontend.masks import told
-from ismc.inputs import random_inputs, site_spans
-from ismc.intermediates import first_fault
-from ismc.letters import kinds
 from ismc.passes import Form, Program, Request
-from ismc.passes.balance import balance
+from ismc.passes.choose_recompute import balance
 from ismc.passes.flatten import flatten
 from ismc.passes.propagate import propagate
 from ismc.passes.schedule import strategies
 from ismc.rules import Example, examples
+from ismc.verification.intermediates import first_fault
 
 LENGTH, CHANNELS = 24, 4
 WIDE_LENGTH, WIDE, SITE = 96, 40, 36

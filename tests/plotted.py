@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from ismc.io.content import Content
-from ismc.io.facts import Facts, Output, Part
-from ismc.io.making import created
-from ismc.io.sources import Coordinates
-from ismc.io.store import Store
+from ismc.io.sequences.sources import Coordinates
+from ismc.io.stores.content import Content
+from ismc.io.stores.facts import Facts, Output, Part
+from ismc.io.stores.making import created
+from ismc.io.stores.store import Store
 from ismc.plot import files
 
 LENGTH, COUNT, BLOCK, START = 40, 8, 2, 500_000

@@ -27,7 +27,7 @@ import keras
 import tensorflow as tf
 
 import ismc
-from ismc.compiled import CompiledISM
+from ismc.ism.compiled import CompiledISM
 from tests.as_written import as_written
 from tests.comparing import assert_same_outputs
 from tests.random_models import Case, random_case

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ismc.io.content import Content
-from ismc.io.facts import Facts, Output, Part, block_size
-from ismc.io.making import created
-from ismc.io.sources import Coordinates
-from ismc.io.store import Store
+from ismc.io.sequences.sources import Coordinates
+from ismc.io.stores.content import Content
+from ismc.io.stores.facts import Facts, Output, Part, block_size
+from ismc.io.stores.making import created
+from ismc.io.stores.store import Store
 from ismc.report.entries import LEVELS, same_as
 from ismc.report.strongest import PEAKS
 

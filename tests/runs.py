@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from ismc.commands.options import Inputs, Places
-from ismc.programs import Wanted
+from ismc.cli.options import Inputs, Places
+from ismc.jobs.program import Wanted
 from tests.zoo import randomise
 
 LENGTH = 60

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ismc import cache
+from ismc.artifacts.cache import measurements as cache
+from ismc.artifacts.cache.store import Store
 from ismc.artifacts.container import Container
-from ismc.artifacts.store import Store
 
 A, B, C, D = (letter * 64 for letter in "abcd")
 POSIX = pytest.mark.skipif(os.name != "posix", reason="users and signals of POSIX")

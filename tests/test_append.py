@@ -17,10 +17,10 @@ import zarr
 from zarr.storage import LocalStore
 
 import ismc
-from ismc.commands.run import run
+from ismc.cli.run import run
 from ismc.errors import ArtifactError, InputError
-from ismc.io.store import Store, opened
-from ismc.scan import Scorer
+from ismc.io.stores.store import Store, opened
+from ismc.jobs.run import Scorer
 from tests.runs import (
     contents,
     folder_of_inputs,
@@ -209,7 +209,7 @@ def test_full_disk(files: Path, begun: Path, tmp_path: Path, monkeypatch: Any) -
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("ismc.io.content._resized", full)
+        patch.setattr("ismc.io.stores.content._resized", full)
         with pytest.raises(ArtifactError, match="No space left"):
             run(wanted(files), part(files, "second"), append, path)
     assert columns(opened(path)) == columns(opened(begun))

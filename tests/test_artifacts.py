@@ -278,9 +278,9 @@ def test_pools_are_emitted_in_a_form_that_every_xla_computes() -> None:
 
 def test_pools_are_right_under_jax() -> None:
     pytest.importorskip("jax")
-    from ismc.artifacts.lowering import lower
-    from ismc.artifacts.on_jax import Jax
-    from ismc.modules import Spec
+    from ismc.execution.lowering import lower
+    from ismc.execution.module import Spec
+    from ismc.execution.on_jax import Jax
     from ismc.runtime import max_pool1d
 
     x = np.random.default_rng(0).standard_normal((1, 999, 300)).astype(np.float32)

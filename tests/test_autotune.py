@@ -15,11 +15,13 @@ import pytest
 from keras import layers
 
 import ismc
-from ismc import api, cache, calibration
-from ismc.compiled import CompiledISM
-from ismc.cost import Rates
-from ismc.plan import Plan
-from ismc.trials import Trials, sample, tile_sites, together
+from ismc import api
+from ismc.artifacts.cache import measurements as cache
+from ismc.ism.compiled import CompiledISM
+from ismc.plan.cost import Rates
+from ismc.plan.plan import Plan
+from ismc.tuning import calibration
+from ismc.tuning.trials import Trials, sample, tile_sites, together
 from tests.comparing import assert_equal_to_oracle
 
 

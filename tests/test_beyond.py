@@ -102,7 +102,7 @@ def test_a_check_names_the_first_value_that_is_wrong(monkeypatch: pytest.MonkeyP
 def test_infinity_beyond_an_end_is_found_where_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without what sets differences to zero out there, the check names who reads infinity."""
     monkeypatch.setenv("ISMC_CHECK", "1")
-    monkeypatch.setattr("ismc.passes.lower.is_cleared", lambda *_: False)
+    monkeypatch.setattr("ismc.passes.lowering.builder.is_cleared", lambda *_: False)
     model = MODELS["mean"]()
     with pytest.raises(ismc.VerificationError, match=r"differs is '(conv1d|global)"):
         ismc.compile(model, cache=False)

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import ismc
-from ismc.cost import BLOCK
+from ismc.plan.cost import BLOCK
 from ismc.runtime import block_taps, conv1d_blocks
 from tests.test_toom import case, exact
 from tests.zoo import ZOO

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 import ismc
-from ismc import cache
-from ismc.artifacts import executables, kept
-from ismc.artifacts.store import Store
+from ismc.artifacts.cache import cached as kept
+from ismc.artifacts.cache import executables
+from ismc.artifacts.cache import measurements as cache
+from ismc.artifacts.cache.store import Store
 from tests.comparing import assert_equal_to_oracle
 from tests.test_artifacts import bits, one_hot, pytestmark, small_net
 from tests.zoo import randomise

@@ -521,7 +521,7 @@ def test_other_rules_get_their_own_program(tmp_path: Path, monkeypatch: pytest.M
     from ismc.rules import base
 
     monkeypatch.setattr(base, "_TABLE", table := dict(base._TABLE))
-    monkeypatch.setattr("ismc.fingerprint.layers._TABLE", table)
+    monkeypatch.setattr("ismc.artifacts.cache.fingerprint.layers._TABLE", table)
 
     class Moved(K.ReLU):
         """Computed by the rule of the user's, which may say more or less of it."""

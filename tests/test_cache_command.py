@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from ismc.artifacts.cache.store import Store
 from ismc.artifacts.container import Container
-from ismc.artifacts.store import Store
-from ismc.commands.app import app
+from ismc.cli.app import app
 
 KEY = "0123456789abcdef" * 4
 

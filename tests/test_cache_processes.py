@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ismc.artifacts.store import Store
+from ismc.artifacts.cache.store import Store
 from tests.test_artifacts import pytestmark
 
 __all__ = ["pytestmark"]
@@ -23,7 +23,7 @@ LIMIT = 180.0
 
 # processes are forked off one that has imported TensorFlow, but has not run it
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.test_artifacts", "ismc.compiled", "ismc.api"])
+CONTEXT.set_forkserver_preload(["tests.test_artifacts", "ismc.ism.compiled", "ismc.api"])
 
 
 def work(cache: str, answer: str, seed: int) -> None:

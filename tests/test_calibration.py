@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ismc import cache, calibration
-from ismc.calibration import calibrate, machine
-from ismc.commands.app import app
-from ismc.cost import Rates, rates, using_rates
-from ismc.threads import cores
+from ismc.artifacts.cache import measurements as cache
+from ismc.cli.app import app
+from ismc.execution.threads import cores
+from ismc.plan.cost import Rates, rates, using_rates
+from ismc.tuning import calibration
+from ismc.tuning.calibration import calibrate, machine
 
 FOUND = Rates(gemm=1e11, convolution=2e11, whole=3e11, elements=1e9, bytes=5e9, cache=4e6)
 

@@ -11,10 +11,10 @@ import pytest
 import tensorflow as tf
 
 import ismc
-from ismc.checking.block import Block, letters_at, spans_of
-from ismc.checking.choose import FEW, allotted, chosen
 from ismc.errors import InputError, VerificationError
-from ismc.tolerance import exceeds
+from ismc.ism.checking.block import Block, letters_at, spans_of
+from ismc.ism.checking.choose import FEW, allotted, chosen
+from ismc.ism.checking.tolerance import exceeds
 from tests.comparing import some_slow
 from tests.runs import small_model
 from tests.wrong import LENGTH, RIGHT, WRONG, network, sequences

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 import ismc
-from ismc.checked import Checked
-from ismc.checking.choose import FEW
-from ismc.commands.run import run
-from ismc.distributed import Actor, pack
+from ismc.cli.run import run
 from ismc.errors import VerificationError
-from ismc.io.store import opened
-from ismc.programs import Wanted
-from ismc.scan import Scorer
+from ismc.io.stores.store import opened
+from ismc.ism.checking.choose import FEW
+from ismc.ism.checking.statistics import Checked
+from ismc.jobs.program import Wanted
+from ismc.jobs.ray import Actor, pack
+from ismc.jobs.run import Scorer
 from tests.runs import contents, folder_of_inputs, kept_programs, places, regions, wanted
 from tests.test_cli import _call
 from tests.wrong import WRONG, network, sequences
@@ -101,7 +101,7 @@ def test_a_fault_in_a_later_block_keeps_those_before(
 
     with monkeypatch.context() as patch:
         patch.setattr(Scorer, "__call__", fault)
-        patch.setattr("ismc.checking.check._wanted", lambda *_: FEW)  # in every block
+        patch.setattr("ismc.ism.checking.check._wanted", lambda *_: FEW)  # in every block
         with pytest.raises(VerificationError, match=NAMED):
             run(wanted(files), regions(files), places(), path)
     assert opened(path).done.tolist() == [True] * 3 + [False] * 5

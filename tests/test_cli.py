@@ -17,11 +17,11 @@ from keras import layers
 from typer.testing import CliRunner
 
 import ismc
-from ismc import programs
 from ismc.cli import main
-from ismc.commands.app import app
-from ismc.io.fasta import read_fasta
-from ismc.io.store import Store, opened
+from ismc.cli.app import app
+from ismc.io.sequences.fasta import read_fasta
+from ismc.io.stores.store import Store, opened
+from ismc.jobs import program as programs
 from tests.comparing import assert_same_outputs
 from tests.zoo import randomise
 
@@ -306,7 +306,7 @@ def test_missing_libraries_name_the_extra(
 
 def test_missing_typer_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "typer", None)
-    monkeypatch.delitem(sys.modules, "ismc.commands.app")
+    monkeypatch.delitem(sys.modules, "ismc.cli.app")
     with pytest.raises(SystemExit, match=r"error: (.|\n)*'typer'(.|\n)*ismc\[cli\]") as caught:
         main(["--help"])
     assert isinstance(caught.value.code, str)  # Python prints it on stderr, and exits with 1

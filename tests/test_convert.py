@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ismc.commands.convert import convert as convert_command
+from ismc.cli.convert import convert as convert_command
 from ismc.errors import ArtifactError, InputError
 from ismc.io.convert import FORMATS, convert, format_of
 from ismc.io.convert.selection import chosen
-from ismc.io.facts import Output
+from ismc.io.stores.facts import Output
 from tests.converting import Made, made, regions
 
 GENOME = {"chr1": 500, "chr2": 90}

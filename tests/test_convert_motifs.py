@@ -260,7 +260,7 @@ def test_numbers_that_16_bits_do_not_hold(name: str, tmp_path: Path) -> None:
 
 
 def test_numbers_that_become_zero_are_counted(tmp_path: Path) -> None:
-    from ismc.commands.convert import convert as convert_command
+    from ismc.cli.convert import convert as convert_command
 
     given = made(tmp_path / "s.zarr", values=one_number(1e-9), centred=True)
     text = convert_command(given.path, tmp_path / "a.h5", "bpnet")

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from ismc.errors import InputError
-from ismc.io.content import Content
 from ismc.io.convert import FORMATS, convert
 from ismc.io.convert.hdf5_file import hdf5_file
-from ismc.io.facts import Facts, Output, Part
-from ismc.io.making import in_memory
-from ismc.io.store import Store
+from ismc.io.stores.content import Content
+from ismc.io.stores.facts import Facts, Output, Part
+from ismc.io.stores.making import in_memory
+from ismc.io.stores.store import Store
 from tests.converting import made, regions
 
 GENOME = {"chr1": 500, "chr2": 90}

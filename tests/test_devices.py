@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import ismc
-from ismc.arrange import batches
 from ismc.errors import InputError
+from ismc.execution.tiling import batches
 from tests.zoo import ZOO
 
 SPLIT = """

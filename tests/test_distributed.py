@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 import ismc
-from ismc.commands.bars import Bar
-from ismc.commands.options import Inputs
-from ismc.commands.run import run
-from ismc.distributed import ATTEMPTS, Actor, pack, unpack
+from ismc.cli.bars import Bar
+from ismc.cli.options import Inputs
+from ismc.cli.run import run
 from ismc.errors import ArtifactError, InputError
-from ismc.programs import Wanted
-from ismc.scan import Moved
+from ismc.jobs.program import Wanted
+from ismc.jobs.ray import ATTEMPTS, Actor, pack, unpack
+from ismc.jobs.run import Moved
 from tests.runs import LENGTH, contents, folder_of_inputs, places, regions, small_model, wanted
 
 ray = pytest.importorskip("ray", reason="pip install 'ismc[ray]'")

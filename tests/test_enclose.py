@@ -11,8 +11,8 @@ import pytest
 import ismc
 from ismc.codegen.load import load
 from ismc.codegen.render import render
-from ismc.passes.enclose import enclose
-from ismc.plan import Apply, Name, Plan, Step, Weights, names_in
+from ismc.passes.lowering.materialize import enclose
+from ismc.plan.plan import Apply, Name, Plan, Step, Weights, names_in
 from ismc.rules import Products
 from tests.comparing import assert_equal_to_oracle, assert_same_outputs
 

@@ -13,11 +13,11 @@ import pytest
 from keras import layers
 
 import ismc
-from ismc.artifacts import kept
-from ismc.averaging import Ensemble, ensemble
-from ismc.averaging.views import View
+from ismc.artifacts.cache import cached as kept
 from ismc.errors import InputError
-from ismc.io.digests import model_digest
+from ismc.ism.ensemble import Ensemble, ensemble
+from ismc.ism.ensemble.views import View
+from ismc.jobs.digests import model_digest
 from tests.test_scores_by_name import WRITES
 from tests.zoo import one_hot, randomise
 

@@ -15,7 +15,7 @@ from tensorflow.compiler.tf2xla.python import xla
 
 from benchmarks.export import export, recipe
 from benchmarks.pjrt import INPUTS, WEIGHTS, Case, draw, lines, mutated, race
-from ismc import cost
+from ismc.plan import cost
 from tests.zoo import ZOO
 
 BATCHES, SEQUENCES = (4, 8), 2

@@ -15,7 +15,7 @@ import pytest
 from Bio import bgzf
 
 from ismc.errors import InputError, IsmcError
-from ismc.io.fasta import open_fasta, read_fasta
+from ismc.io.sequences.fasta import open_fasta, read_fasta
 
 TEXT = ">first a gene\nACGT\nnN\n\n>second\nttttaa\n"
 EYE = np.eye(4, dtype=np.float32)

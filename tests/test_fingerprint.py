@@ -17,8 +17,8 @@ import pytest
 import tensorflow as tf
 
 from ismc import Role, Rule, Window
-from ismc.environment import _sources, environment
-from ismc.fingerprint import (
+from ismc.artifacts.cache.environment import _sources, environment
+from ismc.artifacts.cache.fingerprint import (
     Architecture,
     FingerprintError,
     architecture,
@@ -398,7 +398,7 @@ def test_renamed_keeps_what_passes_append() -> None:
 
 def test_registered_rules_of_the_users_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "_TABLE", table := dict(base._TABLE))
-    monkeypatch.setattr("ismc.fingerprint.layers._TABLE", table)
+    monkeypatch.setattr("ismc.artifacts.cache.fingerprint.layers._TABLE", table)
     key(net())
     base.rule("keras.Conv1D")(lambda _: Rule(Role.STOP))
     with pytest.raises(FingerprintError, match=r"a rule of the user's for keras\.Conv1D"):

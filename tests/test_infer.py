@@ -15,9 +15,9 @@ import ismc
 import ismc.rules.base
 from ismc.frontend import read
 from ismc.frontend.infer import infer, suggestion
-from ismc.ir import Layer
+from ismc.ir.graph import Layer
+from ismc.ir.window import Window
 from ismc.rules import Role, Rule
-from ismc.window import Window
 
 
 class Pointwise(keras.layers.Layer):

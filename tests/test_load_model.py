@@ -14,7 +14,7 @@ import pytest
 
 import ismc
 from ismc.errors import ArtifactError, InputError
-from ismc.io.models import load_model
+from ismc.frontend.load_model import load_model
 
 tf_keras = pytest.importorskip("tf_keras")
 

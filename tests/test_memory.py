@@ -74,8 +74,8 @@ LOWERED = """
 import gc
 from functools import partial
 import keras, tensorflow as tf
-from ismc.artifacts.lowering import lower
-from ismc.modules import Spec
+from ismc.execution.lowering import lower
+from ismc.execution.module import Spec
 
 def chain(count, x):
     for i in range(count):

@@ -16,7 +16,7 @@ import typer.main
 from typer.testing import CliRunner
 
 import ismc
-from ismc.commands.app import app
+from ismc.cli.app import app
 from ismc.fastism import FastISM
 from ismc.scores.registry import REGISTERED
 

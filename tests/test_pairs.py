@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import ismc
-from ismc import cost
+from ismc.plan import cost
 from ismc.runtime import conv1d_gemm, conv1d_pairs, pair_taps
 from tests.comparing import assert_form_agrees, some_slow
 from tests.test_toom import case, exact

@@ -18,10 +18,10 @@ import pytest
 from keras import layers
 
 import ismc
-from ismc.explain import verdict
 from ismc.frontend import read
+from ismc.ir.window import Span
 from ismc.passes import PIPELINE, Program, Request
-from ismc.window import Span
+from ismc.plan.explain import verdict
 from tests.zoo import ZOO
 
 GOLDENS = Path(__file__).parent / "goldens"

@@ -13,8 +13,8 @@ from keras import layers
 from typer.testing import CliRunner
 
 import ismc
-from ismc.commands.app import app
-from ismc.io.store import opened
+from ismc.cli.app import app
+from ismc.io.stores.store import opened
 from tests.reports import browser, heat_map, shown
 from tests.test_convert_motifs import as_modisco_reads
 from tests.zoo import randomise

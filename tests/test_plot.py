@@ -242,7 +242,7 @@ def test_without_zooms() -> None:
 def test_nothing_heavy_is_imported_before_a_figure() -> None:
     heavy = ["tensorflow", "keras", "matplotlib", "pandas", "seaborn", "logomaker", "scipy", "zarr"]
     code = (
-        "import sys, ismc.plot, ismc.plot.files, ismc.plot.table, ismc.commands.plot; "
+        "import sys, ismc.plot, ismc.plot.files, ismc.plot.table, ismc.cli.plot; "
         f"found = set({heavy}) & set(sys.modules); assert not found, found"
     )
     subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ismc.commands.plot import KINDS, plot
+from ismc.cli.plot import KINDS, plot
 from ismc.errors import ArtifactError, InputError
 from ismc.plot import importance
 from tests.plotted import LENGTH, SITES, START, Drawn, drawn, made, stores

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from ismc.commands.plot import plot
+from ismc.cli.plot import plot
 from ismc.errors import InputError
-from ismc.io.facts import Part
-from ismc.io.making import created
-from ismc.io.store import Store
+from ismc.io.stores.facts import Part
+from ismc.io.stores.making import created
+from ismc.io.stores.store import Store
 from ismc.plot import importance
 from ismc.plot.table import read_variants
 from tests.plotted import LENGTH, SITES, START, Drawn, content, drawn, facts_of, stores

@@ -10,8 +10,8 @@ import pytest
 from keras import layers, ops
 
 import ismc
-from ismc.probes import best_windows, first_kernel, probes
 from ismc.rules.base import IDENTITY
+from ismc.verification.probes import best_windows, first_kernel, probes
 from tests.test_dtypes import net
 from tests.zoo import randomise
 

@@ -19,12 +19,12 @@ import tf_keras
 from keras import layers
 
 import ismc
-from ismc import products
 from ismc.frontend import read
-from ismc.ir import Graph, Layer
+from ismc.ir.graph import Graph, Layer
 from ismc.passes import Program, Request
 from ismc.passes.flatten import flatten
-from ismc.products import pairs
+from ismc.plan import multiply_adds as products
+from ismc.plan.multiply_adds import pairs
 from ismc.rules import Example, Node, examples, rule_of
 from ismc.rules.products import _PRODUCTS
 

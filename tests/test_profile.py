@@ -11,8 +11,8 @@ from keras import layers
 from typer.testing import CliRunner
 
 import ismc
-from ismc.commands.app import app
-from ismc.profile import _part, _rising
+from ismc.cli.app import app
+from ismc.ism.profile import _part, _rising
 
 
 @pytest.fixture

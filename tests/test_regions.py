@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from Bio import bgzf
 
-from ismc.io.genome import Genome
-from ismc.io.regions import open_regions
-from ismc.io.sources import Source
+from ismc.io.sequences.genome import Genome
+from ismc.io.sequences.regions import open_regions
+from ismc.io.sequences.sources import Source
 from tests.comparing import refused
 
 SIZES = {"chr1": 997, "chr2": 120, "chrM": 61, "chr3": 60, "scaffold.1": 7}

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ismc.commands.report import report
+from ismc.cli.report import report
 from ismc.errors import ArtifactError, InputError, IsmcError
-from ismc.io.content import Content
 from ismc.io.extras import EXTRAS
-from ismc.io.facts import Output
-from ismc.io.making import created
-from ismc.io.store import opened
+from ismc.io.stores.content import Content
+from ismc.io.stores.facts import Output
+from ismc.io.stores.making import created
+from ismc.io.stores.store import opened
 from ismc.report import chosen
 from ismc.report.entries import OTHER, same_as, scaled
 from ismc.report.strongest import APART, PEAKS, Strongest, peaks

@@ -12,9 +12,9 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from ismc.commands.report import report
-from ismc.io.facts import Output
-from ismc.io.store import Store, opened
+from ismc.cli.report import report
+from ismc.io.stores.facts import Output
+from ismc.io.stores.store import Store, opened
 from tests.reports import (
     FACTS,
     browser,

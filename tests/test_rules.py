@@ -10,15 +10,15 @@ import pytest
 import tensorflow as tf
 
 import ismc
-from ismc.commands.layers import example_model
+from ismc.cli.layers import example_model
 from ismc.frontend import read
+from ismc.ir.window import Span
 from ismc.passes import Form, Program, Request
 from ismc.passes.classify import classify
 from ismc.passes.flatten import flatten
 from ismc.passes.propagate import propagate
 from ismc.passes.segment import segment
 from ismc.rules import Example, Role, examples
-from ismc.window import Span
 
 CASES = [
     pytest.param(kind, example, id=f"{kind}-{i}")
@@ -101,7 +101,7 @@ def test_linear_means_that_the_reference_does_not_matter(kind: str, example: Exa
 
 
 def test_the_page_of_layers_is_what_the_rules_say(request: pytest.FixtureRequest) -> None:
-    from ismc.commands.layers import table
+    from ismc.cli.layers import table
 
     page = Path(__file__).parent.parent / "docs" / "layers.md"
     if request.config.getoption("--update"):

@@ -13,14 +13,14 @@ import pytest
 import tensorflow as tf
 
 import ismc
-from ismc.commands.options import shard_of
-from ismc.commands.run import run
-from ismc.compiled import CompiledISM
+from ismc.cli.options import shard_of
+from ismc.cli.run import run
 from ismc.errors import ArtifactError, InputError
-from ismc.io import store as stores
-from ismc.io.regions import open_regions
-from ismc.io.store import Store, opened
-from ismc.programs import Wanted
+from ismc.io.sequences.regions import open_regions
+from ismc.io.stores import store as stores
+from ismc.io.stores.store import Store, opened
+from ismc.ism.compiled import CompiledISM
+from ismc.jobs.program import Wanted
 from tests.runs import (
     BLOCK,
     LENGTH,

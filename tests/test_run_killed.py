@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ismc.commands.run import run
+from ismc.cli.run import run
 from tests.runs import contents, folder_of_inputs, kept_programs, places, regions, wanted
 
 # processes are forked off one that has imported TensorFlow, but has not run it
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.runs", "ismc.commands.run", "ismc.compiled", "ismc.api"])
+CONTEXT.set_forkserver_preload(["tests.runs", "ismc.cli.run", "ismc.ism.compiled", "ismc.api"])
 LIMIT = 120.0
 
 __all__ = ["kept_programs"]
@@ -26,7 +26,7 @@ __all__ = ["kept_programs"]
 
 def work(folder: str, target: str) -> None:
     """Goes on with the run, or begins it; every block takes a while."""
-    from ismc.scan import Scorer
+    from ismc.jobs.run import Scorer
 
     real = Scorer.__call__
 

@@ -10,10 +10,10 @@ import pandas
 import pytest
 
 import ismc
-from ismc.commands.run import run
+from ismc.cli.run import run
 from ismc.errors import InputError
-from ismc.io.store import opened
-from ismc.programs import Wanted
+from ismc.io.stores.store import opened
+from ismc.jobs.program import Wanted
 from tests.runs import (
     LENGTH,
     contents,

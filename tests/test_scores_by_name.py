@@ -17,9 +17,9 @@ from keras import layers
 
 import ismc
 from ismc import scores
-from ismc.artifacts import kept
+from ismc.artifacts.cache import cached as kept
 from ismc.errors import InputError
-from ismc.letters import every_letter
+from ismc.execution.substitutions import every_letter
 from ismc.scores import registry
 from ismc.scores.letters import finished, present
 from tests.comparing import some_slow
@@ -232,7 +232,7 @@ def test_verification_is_passed_by_scores_that_magnify_rounding() -> None:
 
 
 def test_verification_sees_a_wrong_score(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ismc import compiled
+    from ismc.ism import compiled
 
     def wrong(score: Any, answers: Any, *rest: Any) -> Any:
         del score, rest

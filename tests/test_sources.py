@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ismc.io.arrays import from_array, from_strings, open_array
-from ismc.io.fasta import open_fasta
-from ismc.io.letters import codes_of, one_hot_of
-from ismc.io.sources import Source, open_source
+from ismc.io.sequences.alphabet import codes_of, one_hot_of
+from ismc.io.sequences.arrays import from_array, from_strings, open_array
+from ismc.io.sequences.fasta import open_fasta
+from ismc.io.sequences.sources import Source, open_source
 from tests.comparing import refused
 
 TEXTS = ["ACGTN", "ttgca", "NNNNN", "GATTA"]
@@ -115,7 +115,7 @@ def test_rows_that_are_not_one_hot(tmp_path: Path, row: list[float]) -> None:
 
 
 def test_arrays_larger_than_a_block_are_checked_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ismc.io.arrays.BYTES", 100)
+    monkeypatch.setattr("ismc.io.sequences.arrays.BYTES", 100)
     _same(from_array(_x()))
     x = _x()
     x[3, 4] = 1

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ismc import cache
+from ismc.artifacts.cache import measurements as cache
+from ismc.artifacts.cache.store import Store
 from ismc.artifacts.container import Container, pack, read, write
-from ismc.artifacts.store import Store
 from ismc.errors import ArtifactError, InputError
 from tests.stores import POSIX, A, B, C, D, age, content, names, new_store, path_of, same
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ismc.artifacts.cache.store import DAMAGED, Store
 from ismc.artifacts.container import Container, write
-from ismc.artifacts.store import DAMAGED, Store
 from tests.corrupting import corrupted
 from tests.stores import A, B, age, content, fails, names, new_store, path_of, same
 

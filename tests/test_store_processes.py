@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ismc.artifacts.store import Store
+from ismc.artifacts.cache.store import Store
 from tests.stores import POSIX, A, B, C, D, age, content, fails, new_store, same
 
 SPAWN = multiprocessing.get_context("spawn")

@@ -11,8 +11,8 @@ import pytest
 from keras import layers
 
 import ismc
-from ismc.passes.thin import ALL, Lattice
-from ismc.window import Window
+from ismc.ir.window import Window
+from ismc.passes.prune_positions import ALL, Lattice
 from tests.comparing import assert_equal_to_oracle
 from tests.zoo.inputs import one_hot
 from tests.zoo.spliceai import spliceai

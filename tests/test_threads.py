@@ -14,11 +14,12 @@ import pytest
 import tensorflow as tf
 
 import ismc
-from ismc import arrange, cost
-from ismc.arrange import chosen_tiles, tables_of
 from ismc.errors import InputError
-from ismc.oracle import NaiveISM
-from ismc.threads import cores, together
+from ismc.execution import tiling as arrange
+from ismc.execution.threads import cores, together
+from ismc.execution.tiling import chosen_tiles, tables_of
+from ismc.ism.naive import NaiveISM
+from ismc.plan import cost
 from tests.comparing import assert_same_outputs, some_slow
 from tests.zoo import ZOO, random_inputs
 

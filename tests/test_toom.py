@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 import ismc
-from ismc import cost
-from ismc.cost import POINTS, toom
+from ismc.plan import cost
+from ismc.plan.cost import POINTS, toom
 from ismc.runtime import conv1d_gemm, conv1d_toom, toom_taps
 from tests.comparing import assert_form_agrees, some_slow
 from tests.zoo import ZOO, random_inputs

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from Bio import bgzf
 
-from ismc.io.arrays import from_strings
-from ismc.io.genome import Genome
-from ismc.io.regions import open_regions
-from ismc.io.variants import Variant, Variants, open_variants
+from ismc.io.sequences.arrays import from_strings
+from ismc.io.sequences.genome import Genome
+from ismc.io.sequences.regions import open_regions
+from ismc.io.sequences.variants import Variant, Variants, open_variants
 from tests.comparing import refused
 
 LENGTH = 20

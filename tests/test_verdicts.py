@@ -14,9 +14,9 @@ from keras import ops
 
 import ismc
 from ismc import api
-from ismc.artifacts import kept
-from ismc.revealed import hides, shown
+from ismc.artifacts.cache import cached as kept
 from ismc.rules import base
+from ismc.verification.revealed import hides, shown
 from tests.comparing import assert_equal_to_oracle
 from tests.test_artifacts import one_hot, pytestmark, small_net
 from tests.zoo import randomise
@@ -38,7 +38,7 @@ class Blur(keras.Layer):
 @pytest.fixture
 def wrong_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "_TABLE", table := dict(base._TABLE))
-    monkeypatch.setattr("ismc.fingerprint.layers._TABLE", table)
+    monkeypatch.setattr("ismc.artifacts.cache.fingerprint.layers._TABLE", table)
     window = ismc.Window(size=3, pad=1)
     rule = ismc.Rule(ismc.Role.LOCAL, window=window, outside=0.0, trim=(1, 1))
     ismc.rule(Blur)(lambda _: rule)
@@ -139,7 +139,7 @@ def test_a_wrong_rule_behind_weights_that_hide_it_in_keras_2(
             return k.layers.AveragePooling1D(5, 1, "same")(x)
 
     monkeypatch.setattr(base, "_TABLE", table := dict(base._TABLE))
-    monkeypatch.setattr("ismc.fingerprint.layers._TABLE", table)
+    monkeypatch.setattr("ismc.artifacts.cache.fingerprint.layers._TABLE", table)
     window = ismc.Window(size=3, pad=1)
     rule = ismc.Rule(ismc.Role.LOCAL, window=window, outside=0.0, trim=(1, 1))
     ismc.rule(Old)(lambda _: rule)

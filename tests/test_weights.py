@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import ismc
-from ismc.weights import held, values
+from ismc.execution.weights import held, values
 from tests.zoo import ZOO, random_inputs
 
 

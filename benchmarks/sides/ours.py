@@ -15,7 +15,8 @@ import numpy as np
 import ismc
 from benchmarks.architectures import build, sequences
 from benchmarks.sides.serving import Record, rows_of, serve, steady, timed
-from ismc.artifacts import kept, lowering
+from ismc.artifacts.cache import cached as kept
+from ismc.execution import lowering
 
 
 class Ours:

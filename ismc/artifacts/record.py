@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ismc import nest
 from ismc.artifacts.container import MAGIC, Container
 from ismc.errors import ArtifactError
-from ismc.letters import Letters
-from ismc.plan import Band, Line, Measured, Plan, Signature
+from ismc.execution.substitutions import Letters
+from ismc.ir import pytree as nest
+from ismc.plan.plan import Band, Line, Measured, Plan, Signature
 from ismc.scores.score import Score
 
 Array = np.ndarray

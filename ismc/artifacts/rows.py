@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ismc.modules import Run
+from ismc.execution.module import Run
 
 Array = np.ndarray
 ROWS = 16

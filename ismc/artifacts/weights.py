@@ -69,7 +69,7 @@ def _named(source: Any) -> dict[str, Array]:
             return _safetensors(path)
         if is_artifact(path):
             return _artifact(path)
-        from ismc.io.models import load_model
+        from ismc.frontend.load_model import load_model
 
         source = load_model(path)
     from ismc.frontend import read as lowered

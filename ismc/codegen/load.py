@@ -6,7 +6,7 @@ import linecache
 from collections.abc import Callable
 from typing import Any
 
-from ismc.plan import Plan
+from ismc.plan.plan import Plan
 
 
 def load(source: str, plan: Plan) -> Callable[..., Any]:

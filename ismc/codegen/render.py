@@ -7,7 +7,7 @@ from functools import cache
 import jinja2
 
 from ismc.codegen.view import view
-from ismc.plan import Plan
+from ismc.plan.plan import Plan
 
 
 @cache

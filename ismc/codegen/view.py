@@ -9,7 +9,7 @@ from math import inf, isinf
 
 from ismc import __version__
 from ismc.codegen.layout import statement
-from ismc.plan import Apply, Name, Offset, Plan, Size, Step, Table, Term, Weights
+from ismc.plan.plan import Apply, Name, Offset, Plan, Size, Step, Table, Term, Weights
 
 OPERATORS = ("+", "-")
 

@@ -21,8 +21,8 @@ def load_model() -> Any:
 
 
 def load_sequence() -> Any:
-    """The enhancer as `ismc.io.fasta.Records`: one sequence of 2,000 bases."""
-    from ismc.io.fasta import read_fasta
+    """The enhancer as `ismc.io.sequences.fasta.Records`: one sequence of 2,000 bases."""
+    from ismc.io.sequences.fasta import read_fasta
 
     return read_fasta(FOLDER / "enhancer.fa")
 

@@ -19,9 +19,9 @@ from ismc.demo import FOLDER, TASKS, Site, load_model, strongest
 from ismc.errors import InputError
 from ismc.io.convert import convert
 from ismc.io.extras import extras
-from ismc.io.fasta import open_fasta
+from ismc.io.sequences.fasta import open_fasta
 from ismc.io.targets import check_target
-from ismc.jobs import job
+from ismc.jobs.job import job
 from ismc.plot import plot_saturation
 
 MUTANTS, ROUNDS = 512, 3

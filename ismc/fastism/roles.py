@@ -9,8 +9,8 @@ from numbers import Integral
 from typing import Any
 
 from ismc.fastism import fast_ism_utils as sets
+from ismc.ir.window import Window
 from ismc.rules.base import THE_LAYER, Node, Role, Rule, extra_rules, rule_of, stop
-from ismc.window import Window
 
 Describe = Callable[[Node], Rule]
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ismc.errors import VerificationError
+from ismc.execution.inputs import named_inputs, replacement
 from ismc.fastism.arguments import (
     Ranges,
     equally_wide,
@@ -16,7 +17,6 @@ from ismc.fastism.arguments import (
     unchanged,
 )
 from ismc.fastism.roles import changed, current
-from ismc.inputs import named_inputs, replacement
 from ismc.rules.base import extra_rules
 
 Array = np.ndarray
@@ -39,7 +39,7 @@ class NaiveISM:
     def __init__(
         self, model: Any, seq_input_idx: int = 0, change_ranges: Ranges | None = None
     ) -> None:
-        from ismc.oracle import NaiveISM as Oracle
+        from ismc.ism.naive import NaiveISM as Oracle
 
         self.model, self.seq_input_idx = model, seq_input_idx
         sites = equally_wide(change_ranges)
@@ -141,8 +141,8 @@ class FastISM:
         Raises:
             VerificationError: when a value differs by more; names the worst.
         """
-        from ismc.inputs import random_inputs
-        from ismc.tolerance import exceeds
+        from ismc.execution.inputs import random_inputs
+        from ismc.ism.checking.tolerance import exceeds
 
         rng = np.random.default_rng(0)
         arrays = random_inputs(self.compiled.plan.signature, batch_size, rng)

@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ismc.ir import Layer
+from ismc.ir.graph import Layer
 
 RANDOM = re.compile("Random|Stateful.*(Normal|Uniform)|TruncatedNormal|Multinomial|^Rng|Determin")
 

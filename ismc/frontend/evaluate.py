@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from ismc.frontend.model import Model
-from ismc.ir import Graph
+from ismc.ir.graph import Graph
 
 Weights = Mapping[str, Mapping[str, Any]]
 

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ismc.ir import Graph, Layer
+from ismc.ir.graph import Graph, Layer
+from ismc.ir.window import Window
 from ismc.rules import Node, Role, Rule, rule_of
 from ismc.rules.base import NO_RULE
-from ismc.window import Window
 
 Array = np.ndarray
 Values = tuple[Array, ...]

@@ -25,7 +25,7 @@ from ismc.frontend.masking import activated, given_a_mask, run_of
 from ismc.frontend.model import Model
 from ismc.frontend.own import configuration, is_own, kind_as_shipped
 from ismc.frontend.tensorflow_functions import applied
-from ismc.ir import WITH_A_MASK, Graph, Layer
+from ismc.ir.graph import WITH_A_MASK, Graph, Layer
 from ismc.rules import kind_of
 
 ACTIVATIONS = {"swish": "silu", "hard_sigmoid": "user's hard_sigmoid"}

@@ -9,13 +9,13 @@ from typing import Any
 import keras
 
 from ismc.errors import UnsupportedModelError
-from ismc.frontend.folded import unfolded
 from ismc.frontend.lengths import at_shapes, is_open
 from ismc.frontend.masking import activated, given_a_mask, run_of
 from ismc.frontend.model import Model
 from ismc.frontend.own import configuration, is_own, kind_as_shipped
 from ismc.frontend.probe import is_pointwise
-from ismc.ir import WITH_A_MASK, Graph, Layer, Operand
+from ismc.frontend.squeezed import unfolded
+from ismc.ir.graph import WITH_A_MASK, Graph, Layer, Operand
 from ismc.rules import kind_of
 
 FUSED = tuple(

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ismc.ir import OpaqueCall
+from ismc.ir.graph import OpaqueCall
 
 Value = Any  # a tensor, or the list of a layer with several results
 

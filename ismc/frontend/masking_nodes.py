@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ismc.frontend.masking import mask_of, with_mask
 from ismc.frontend.traced import Kind
-from ismc.ir import Layer, OpaqueCall
+from ismc.ir.graph import Layer, OpaqueCall
 
 
 def mask_layer(

@@ -21,7 +21,7 @@ from ismc.errors import UnsupportedModelError
 from ismc.frontend.masking import carrying, mask_of, without
 from ismc.frontend.masking_nodes import mask_layer
 from ismc.frontend.traced import BATCH, Kind, called, symbolic, traced, tracing
-from ismc.ir import WITH_A_MASK, Graph, Layer
+from ismc.ir.graph import WITH_A_MASK, Graph, Layer
 from ismc.rules.base import known_kinds
 
 MAKERS = ("Masking", "Embedding", "ReversibleEmbedding", "Lambda")

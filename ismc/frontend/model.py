@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ismc.ir import Graph
+from ismc.ir.graph import Graph
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from ismc.frontend.masking import mask_of, with_mask
-from ismc.ir import Layer, Shape
+from ismc.ir.graph import Layer, Shape
 
 BATCH = 7  # of what is traced; no mask is a constant of so many sequences
 

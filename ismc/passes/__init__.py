@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ismc.passes.balance import balance
+from ismc.passes.choose_recompute import balance
 from ismc.passes.classify import classify
-from ismc.passes.expand import expand
+from ismc.passes.decompose import expand
 from ismc.passes.flatten import flatten
+from ismc.passes.positions_first import turn
 from ismc.passes.program import Form, Program, Request
 from ismc.passes.propagate import propagate
+from ismc.passes.prune_positions import thin
 from ismc.passes.schedule import schedule
 from ismc.passes.segment import segment
-from ismc.passes.thin import thin
-from ismc.passes.turn import turn
 
 Pass = Callable[[Program], Program]
 

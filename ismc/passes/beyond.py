@@ -23,10 +23,10 @@ from __future__ import annotations
 from enum import IntEnum
 from math import isinf
 
-from ismc.ir import Layer
+from ismc.ir.graph import Layer
+from ismc.ir.window import Span
 from ismc.passes.program import Form, Program
 from ismc.rules import Rule
-from ismc.window import Span
 
 
 class Beyond(IntEnum):

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ismc.ir import WITH_A_MASK, Graph, Layer
+from ismc.ir.graph import WITH_A_MASK, Graph, Layer
 from ismc.passes.program import Program
 from ismc.rules import Node, Role, Rule, rule_of
 from ismc.rules.base import THE_LAYER, checked, stop

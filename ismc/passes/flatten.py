@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ismc.ir import Graph, Layer
+from ismc.ir.graph import Graph, Layer
 from ismc.passes.program import Program
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from ismc.ir import Graph
-from ismc.plan import Plan
+from ismc.ir.graph import Graph
+from ismc.ir.window import Span, Spans
+from ismc.plan.plan import Plan
 from ismc.rules import Rule
-from ismc.window import Span, Spans
 
 
 class Form(Enum):
@@ -56,7 +56,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Held:
-    """A value of a layer in the program of a tile; see `ismc.intermediates`.
+    """A value of a layer in the program of a tile; see `ismc.verification.intermediates`.
 
     Attributes:
         target: the name that it has in the source.

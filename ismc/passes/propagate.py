@@ -16,10 +16,10 @@ from __future__ import annotations
 from functools import reduce
 from operator import or_
 
-from ismc.ir import Layer
+from ismc.ir.graph import Layer
+from ismc.ir.window import Span, Spans
 from ismc.passes.program import Form, Program
 from ismc.rules import Rule
-from ismc.window import Span, Spans
 
 
 def propagate(program: Program) -> Program:

@@ -13,20 +13,20 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
-from ismc import cost
-from ismc.ir import Layer
-from ismc.passes.divide import divide
-from ismc.passes.emit import emit
-from ismc.passes.enclose import enclose
-from ismc.passes.lower import Lowering, reference_name
-from ismc.passes.minimum import minimum
+from ismc.ir.graph import Layer
+from ismc.ir.window import Span
+from ismc.passes.lowering.builder import Lowering, reference_name
+from ismc.passes.lowering.emit import emit
+from ismc.passes.lowering.hoist import divide
+from ismc.passes.lowering.lower_bound import minimum
+from ismc.passes.lowering.materialize import enclose
+from ismc.passes.lowering.reference import reference_steps
+from ismc.passes.lowering.rounding import rounding
 from ismc.passes.program import Form, Program
-from ismc.passes.reference import reference_steps
-from ismc.passes.rounding import rounding
-from ismc.plan import Line, Plan
-from ismc.products import in_full, of
+from ismc.plan import cost
+from ismc.plan.multiply_adds import in_full, of
+from ismc.plan.plan import Line, Plan
 from ismc.rules import Products
-from ismc.window import Span
 
 STEP, TILE = 1e-5, 5e-4  # seconds of a step of a recurrence and of a tile, however small
 LONG_TO_COMPILE = ("toom", "pairs")

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ismc.ir import Layer
+from ismc.ir.graph import Layer
 from ismc.passes.program import Form, Program
 from ismc.passes.wild import wild_values
 from ismc.rules import Role, Rule

@@ -16,7 +16,7 @@ import numpy as np
 
 from ismc.errors import InputError
 from ismc.io.extras import extras
-from ismc.io.lines import opened
+from ismc.io.sequences.lines import opened
 
 if TYPE_CHECKING:
     import pandas

@@ -18,8 +18,8 @@ from markupsafe import Markup
 
 from ismc.errors import ArtifactError
 from ismc.io.extras import extras
-from ismc.io.facts import LETTERS
-from ismc.io.store import Store
+from ismc.io.stores.facts import LETTERS
+from ismc.io.stores.store import Store
 from ismc.io.targets import whole
 from ismc.report.entries import LEVELS, letters_of, packed, same_as
 from ismc.report.strongest import APART, PEAKS, Strongest, peaks

@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 
 from ismc.errors import InputError
-from ismc.io.facts import Facts, Output
+from ismc.io.stores.facts import Facts, Output
 
 MOST = 8
 

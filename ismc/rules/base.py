@@ -15,8 +15,8 @@ from math import inf
 from types import MappingProxyType
 from typing import Any
 
-from ismc.ir import Layer
-from ismc.window import Span, Window
+from ismc.ir.graph import Layer
+from ismc.ir.window import Span, Window
 
 
 class Role(Enum):

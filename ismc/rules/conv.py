@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
+from ismc.ir.window import Window
 from ismc.rules.base import (
     CHANNELS_FIRST,
     Example,
@@ -16,7 +17,6 @@ from ismc.rules.base import (
     unpadded,
 )
 from ismc.rules.products import Products, counts
-from ismc.window import Window
 
 
 @describe(

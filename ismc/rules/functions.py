@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from ismc.ir import Operand
+from ismc.ir.graph import Operand
 from ismc.rules.base import IDENTITY, THE_LAYER, Example, Expr, Node, Role, Rule, describe, stop
 from ismc.rules.merge import apart, concatenated, merged
 from ismc.rules.shape import padded, regrouped, repeated

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
-from ismc.ir import Layer, Operand, Shape
+from ismc.ir.graph import Layer, Operand, Shape
 from ismc.rules.base import Node
 from ismc.rules.products import Products, counts, products_of
 

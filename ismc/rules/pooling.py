@@ -3,9 +3,9 @@
 from math import inf
 from typing import Any
 
+from ismc.ir.window import Window
 from ismc.rules.base import Example, Expr, Node, Role, Rule, describe, stop, unpadded
 from ismc.rules.conv import along, padding_before
-from ismc.window import Window
 
 EXAMPLES = [
     Example({"pool_size": 2}),

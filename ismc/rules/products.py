@@ -26,7 +26,7 @@ class Products:
         step: of a recurrence, of one step on the state.
         weights: numbers of the kernel.
         between: numbers that are written between the products, such as attention weights.
-        speed: what `ismc.cost.speed` calls the way they run on whole sequences.
+        speed: what `ismc.plan.cost.speed` calls the way they run on whole sequences.
         local: the same on the changed positions.
     """
 

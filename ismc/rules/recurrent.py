@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ismc.ir import Layer
+from ismc.ir.graph import Layer
 from ismc.rules.base import Expr, Node, Rule, describe, stop
 from ismc.rules.products import Products, counts, products_of
 

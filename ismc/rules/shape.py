@@ -3,6 +3,7 @@
 from math import prod
 from typing import Any
 
+from ismc.ir.window import Span, Window
 from ismc.rules.base import (
     IDENTITY,
     THE_LAYER,
@@ -15,7 +16,6 @@ from ismc.rules.base import (
     stop,
     unpadded,
 )
-from ismc.window import Span, Window
 
 
 @describe("Cropping1D", examples=[Example({"cropping": [2, 3]}), Example({"cropping": [0, 1]})])

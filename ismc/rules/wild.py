@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ismc.ir import Operand
+from ismc.ir.graph import Operand
 from ismc.rules.base import Node, Rule
 
 UNBOUNDED = ("Cumprod", "Normalize", "Prod")

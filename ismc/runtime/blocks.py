@@ -11,7 +11,7 @@ from math import ceil
 
 import tensorflow as tf
 
-from ismc.cost import BLOCK
+from ismc.plan.cost import BLOCK
 from ismc.runtime.differences import conv1d_gemm, taps
 from ismc.runtime.overlap import add_pieces
 from ismc.runtime.products import in_columns, with_taps

@@ -4,7 +4,7 @@ Positions are the coefficients of a polynomial, taps those of another, and what 
 product of the two, known from its values at as many points as it has coefficients (Toom and Cook;
 Winograd's filtering is its transpose). Four positions and four taps take seven products in place
 of sixteen, on sums that are made of positions in the tile and of taps before the loop.
-`ismc.cost.toom` chooses the groups.
+`ismc.plan.cost.toom` chooses the groups.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from operator import add
 import numpy as np
 import tensorflow as tf
 
-from ismc.cost import Toom, toom
+from ismc.plan.cost import Toom, toom
 from ismc.runtime.overlap import add_pieces
 from ismc.runtime.products import in_batch, in_columns, product, with_taps
 from ismc.runtime.types import Tensor, Weights

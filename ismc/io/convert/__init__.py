@@ -27,7 +27,7 @@ from ismc.io.convert import basenji, bigwig, bpnet, chrombpnet, modisco, native,
 from ismc.io.convert.files import check_free, together
 from ismc.io.convert.format import Format, Request
 from ismc.io.convert.selection import Task
-from ismc.io.store import Store
+from ismc.io.stores.store import Store
 from ismc.io.targets import check_target
 
 __all__ = ["FORMATS", "Conversion", "Format", "convert", "converted", "format_of"]

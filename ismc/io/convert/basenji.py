@@ -27,7 +27,7 @@ from ismc.io.convert.halves import Halves
 from ismc.io.convert.hdf5_file import hdf5_file
 from ismc.io.convert.provenance import in_bytes, places, provenance
 from ismc.io.convert.selection import chosen, chosen_output
-from ismc.io.store import Store
+from ismc.io.stores.store import Store
 
 Array = np.ndarray
 TAKEN = ("seqs", "chr", "start", "end", "strand", "label")

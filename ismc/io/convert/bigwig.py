@@ -34,8 +34,8 @@ from ismc.io.convert.provenance import provenance
 from ismc.io.convert.selection import Choice, chosen
 from ismc.io.convert.track import Records, Run, runs
 from ismc.io.extras import extras
-from ismc.io.facts import Facts
-from ismc.io.store import Store
+from ismc.io.stores.facts import Facts
+from ismc.io.stores.store import Store
 
 Array = np.ndarray
 SPOOL = 64 << 20

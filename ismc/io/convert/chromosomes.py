@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ismc.errors import InputError
-from ismc.io.store import Store
+from ismc.io.stores.store import Store
 
 
 def chromosomes(store: Store, path: Path | None) -> dict[str, int]:

@@ -19,8 +19,8 @@ import numpy as np
 from ismc.errors import ArtifactError, InputError
 from ismc.io.convert.format import Request
 from ismc.io.convert.selection import Choice, chosen
-from ismc.io.facts import LETTERS, Facts
-from ismc.io.store import Store
+from ismc.io.stores.facts import LETTERS, Facts
+from ismc.io.stores.store import Store
 
 Array = np.ndarray
 

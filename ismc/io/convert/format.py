@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ismc.io.convert.selection import Task
-from ismc.io.store import Store
+from ismc.io.stores.store import Store
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ismc.errors import InputError
-from ismc.io.store import Store
+from ismc.io.stores.store import Store
 
 Array = np.ndarray
 MOST = float(np.finfo(np.float16).max)

@@ -22,7 +22,7 @@ from ismc.io.convert.contributions import contributing, contributions, how, read
 from ismc.io.convert.format import Format, Request
 from ismc.io.convert.npz_file import npz_file
 from ismc.io.convert.provenance import places, provenance
-from ismc.io.store import Store
+from ismc.io.stores.store import Store
 
 Array = np.ndarray
 

@@ -8,7 +8,7 @@ For ``N`` records of length ``L``, ``S`` sites and the letters ACGT:
 * ``chrom``, ``start``, ``end``, ``summit``, ``strand`` ``[N]``, and ``genome_chroms``,
   ``genome_sizes`` ``[K]``, where records are regions of a genome
 * ``at`` and ``variants/<column>`` in place of ``sites``, where variants were scored; see
-  `ismc.io.store`
+  `ismc.io.stores.store`
 * ``about``, which says what scores are, and what `ismc.io.convert.provenance` names: text;
   attributes of the file in HDF5, arrays of one text in npz
 
@@ -25,13 +25,13 @@ from typing import Any
 import numpy as np
 
 from ismc.errors import InputError
-from ismc.io.content import CHECK
 from ismc.io.convert.contributions import read
 from ismc.io.convert.format import Format, Request
 from ismc.io.convert.hdf5_file import hdf5_file
 from ismc.io.convert.npz_file import npz_file
 from ismc.io.convert.provenance import provenance
-from ismc.io.store import Store
+from ismc.io.stores.content import CHECK
+from ismc.io.stores.store import Store
 
 Array = np.ndarray
 

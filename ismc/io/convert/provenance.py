@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ismc.io.facts import Facts
-from ismc.io.store import COORDINATES, Store
+from ismc.io.stores.facts import Facts
+from ismc.io.stores.store import COORDINATES, Store
 
 Array = np.ndarray
 

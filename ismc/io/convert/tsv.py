@@ -10,8 +10,9 @@ Lines that begin with ``#`` say where the scores come from (``comment="#"`` in p
   outputs, or of the chosen output or task
 
 Numbers have nine digits, so that they are those of the store again as float32. No row says that a
-letter was replaced by itself. A store of variants is written as `ismc.io.variant_table` does it.
-One block of records is in memory at a time, and the text of one record.
+letter was replaced by itself. A store of variants is written as by
+`ismc.io.sequences.variant_table`. One block of records is in memory at a time, and the text of one
+record.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from ismc.io.convert.contributions import read
 from ismc.io.convert.format import Format, Request
 from ismc.io.convert.provenance import places, provenance
 from ismc.io.convert.selection import Choice, chosen, chosen_output
-from ismc.io.facts import Facts
-from ismc.io.store import Store
+from ismc.io.stores.facts import Facts
+from ismc.io.stores.store import Store
 from ismc.io.targets import text_file
 
 Array = np.ndarray
@@ -40,7 +41,7 @@ def write(request: Request, paths: Sequence[Path]) -> list[str]:
     """Writes the table."""
     store, facts = request.store, request.store.facts
     if facts.slots:
-        from ismc.io.variant_table import write_variants
+        from ismc.io.sequences.variant_table import write_variants
 
         write_variants(store, paths[0])
         return []

@@ -1,0 +1,1 @@
+"""Compiled programs kept between runs, and the keys they are found by."""

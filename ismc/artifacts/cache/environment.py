@@ -1,0 +1,104 @@
+"""What machine code depends on beside the program: versions, processor, devices, switches."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import ismc
+from ismc.execution.threads import cores
+
+SWITCHES = ("XLA_", "ONEDNN_", "DNNL_", "TF_ENABLE_ONEDNN", "NVIDIA_TF32_OVERRIDE", "TF_CUDNN",
+            "TF_DETERMINISTIC", "KERAS_BACKEND")  # fmt: skip
+PERSISTENT = "--tf_xla_persistent_cache_"
+
+
+def environment() -> dict[str, Any]:
+    """Versions, processor, devices and switches, as plain data."""
+    experimental = tf.config.experimental
+    return _fixed() | {
+        "switches": _switches(),
+        "tf32": experimental.tensor_float_32_execution_enabled(),
+        "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+    }
+
+
+@cache
+def _fixed() -> dict[str, Any]:
+    """What stays as it is in a process."""
+    return {
+        "versions": {
+            "ismc": ismc.__version__,
+            "keras": _version("keras"),
+            "numpy": np.__version__,
+            "python": list(sys.version_info[:2]),
+            "tensorflow": [tf.__version__, tf.version.GIT_VERSION],
+            "build": {key: str(value) for key, value in tf.sysconfig.get_build_info().items()},
+        },
+        "machine": [platform.system(), platform.machine(), *_processor(), cores()],
+        "devices": _devices(),
+        "sources": _sources(Path(ismc.__file__).parent),
+    }
+
+
+def _version(package: str) -> str:
+    """The version of a package that may not be there: artifacts are run without Keras."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _switches() -> dict[str, str]:
+    """Environment variables that change what TensorFlow computes, and how it is compiled."""
+    found = {key: value for key, value in os.environ.items() if key.startswith(SWITCHES)}
+    flags = os.environ.get("TF_XLA_FLAGS", "").split()
+    kept = [flag for flag in flags if not flag.startswith(PERSISTENT)]
+    return found | ({"TF_XLA_FLAGS": " ".join(kept)} if kept else {})
+
+
+def _processor() -> tuple[str, str]:
+    """The processor's name, and a digest of the instructions that it has."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor(), ""
+    lines = [line.partition(":") for line in text.partition("\n\n")[0].splitlines()]
+    found = {key.strip(): value.strip() for key, _, value in lines}
+    flags = sorted(set((found.get("flags") or found.get("Features") or "").split()))
+    parts = ("model name", "vendor_id", "cpu family", "model", "CPU implementer", "CPU part")
+    return " ".join(found.get(part, "") for part in parts), _digest(" ".join(flags).encode())
+
+
+def _devices() -> list[str]:
+    """The kinds of devices, each once."""
+    kinds = set()
+    for device in tf.config.list_physical_devices():
+        details: dict[str, Any] = {}
+        if device.device_type == "GPU":
+            details = tf.config.experimental.get_device_details(device)
+        parts = (details.get("device_name", ""), details.get("compute_capability", ""))
+        kinds.add(" ".join(map(str, (device.device_type, *parts))))
+    return sorted(kinds)
+
+
+def _sources(folder: Path) -> str:
+    """A digest of the package's own files, for a version alone does not tell of an edit."""
+    files = [file for kind in ("*.py", "*.jinja") for file in folder.rglob(kind)]
+    found = hashlib.sha256()
+    for file in sorted(files):
+        found.update(f"{file.relative_to(folder).as_posix()} {_digest(file.read_bytes())}".encode())
+    return found.hexdigest()
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

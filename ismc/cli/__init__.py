@@ -1,0 +1,23 @@
+"""The entry point of the command `ismc`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from ismc.errors import IsmcError
+from ismc.io.extras import extras
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a command and exits: 0 when done, 1 after an error of ismc, 2 for wrong usage.
+
+    Args:
+        arguments: those of the command line by default.
+    """
+    try:
+        with extras():
+            from ismc.cli.app import app
+    except IsmcError as error:
+        sys.exit(f"error: {error}")
+    app(None if arguments is None else list(arguments), prog_name="ismc")

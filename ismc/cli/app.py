@@ -1,0 +1,176 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ismc import __version__
+from ismc.cli.cache import app as cache_app
+from ismc.cli.reporting import reporting
+from ismc.cli.results import convert, plot, report
+from ismc.cli.run_options import run
+from ismc.cli.sites import site_range
+from ismc.jobs.models import at_length, chosen_length, import_keras, load_model, sequence_length
+
+app = typer.Typer(
+    name="ismc",
+    help="Exact in-silico saturation mutagenesis of Keras models.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(cache_app)
+for command in (run, convert, plot, report):
+    app.command()(command)
+
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A model, a file .keras or .h5.")]
+Artifact = Annotated[Path, typer.Argument(metavar="FILE", help="An artifact, a file .ismc.")]
+Outputs = Annotated[
+    list[str] | None,
+    typer.Option("--outputs", metavar="NAME", help="An output; may be repeated; all by default."),
+]
+Start = Annotated[
+    int | None, typer.Option("--start", metavar="N", help="First position, from 0; 0 by default.")
+]
+End = Annotated[
+    int | None,
+    typer.Option("--end", metavar="N", help="The position after the last; the length by default."),
+]
+Length = Annotated[
+    int | None, typer.Option("--length", metavar="N", min=1, help="For a model of any length.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"ismc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Exact in-silico saturation mutagenesis of Keras models."""
+    del version
+
+
+@app.command()
+def explain(
+    model: ModelFile,
+    outputs: Outputs = None,
+    start: Start = None,
+    end: End = None,
+    length: Length = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Time it too, statement by statement.")
+    ] = False,
+    every: Annotated[
+        int, typer.Option("--every", metavar="N", min=1, help="Statements of a row of --profile.")
+    ] = 1,
+) -> None:
+    """Print what is done with each layer of a model, and why."""
+    with reporting():
+        loaded = load_model(model)
+        length = sequence_length(loaded) or chosen_length(None, length, str(model))
+        loaded = at_length(loaded, length)
+        import ismc
+
+        sites = site_range(start, end, length)
+        ism = ismc.compile(loaded, sites=sites, outputs=outputs or None, verify=False)
+        print(ism.explain())
+        if profile:
+            print(f"\n{ism.profile(every=every)}")
+
+
+@app.command("compile")
+def compile_(
+    model: ModelFile,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The artifact, a file .ismc.")
+    ],
+    outputs: Outputs = None,
+    start: Start = None,
+    end: End = None,
+    length: Length = None,
+    score: Annotated[
+        str, typer.Option("--score", metavar="NAME", help="See `ismc scores`.")
+    ] = "difference",
+    overwrite: Overwrite = False,
+) -> None:
+    """Compile a model once, into one file that runs without Keras and the model's code."""
+    with reporting():
+        import_keras()
+        from ismc.cli.artifact import compile_model
+
+        print(
+            compile_model(
+                model,
+                output,
+                outputs=outputs or (),
+                start=start,
+                end=end,
+                length=length,
+                score=score,
+                overwrite=overwrite,
+            )
+        )
+
+
+@app.command()
+def inspect(artifact: Artifact) -> None:
+    """Print what an artifact holds: its plan, versions, sizes and checks."""
+    with reporting():
+        from ismc.cli.artifact import inspected
+
+        print(inspected(artifact))
+
+
+@app.command()
+def scores() -> None:
+    """Print the names of scores, and what they are."""
+    with reporting():
+        from ismc.scores import described
+
+        print(described())
+
+
+@app.command()
+def demo(
+    directory: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write into.")
+    ],
+    overwrite: Overwrite = False,
+) -> None:
+    """Run an example from end to end."""
+    with reporting():
+        import_keras()
+        from ismc.demo import run as run_demo  # pyright: ignore
+
+        run_demo(directory, overwrite=overwrite)
+
+
+@app.command()
+def calibrate() -> None:
+    """Measure how fast this machine is, as the cost model sees it, and remember it."""
+    with reporting():
+        import_keras()
+        from ismc.cli.calibrate import table
+
+        print(table())
+
+
+@app.command()
+def layers() -> None:
+    """Print what each layer does to positions, as a Markdown table."""
+    with reporting():
+        import_keras()
+        from ismc.cli.layers import table
+
+        print(table(), end="")

@@ -1,0 +1,99 @@
+"""How a long run tells where it is: a bar on a terminal, a line a minute elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from ismc.io.extras import extras
+from ismc.ism.checking.statistics import Checked
+from ismc.jobs.run import Moved
+
+EVERY = 60.0
+
+
+@dataclass
+class Tally:
+    """What was done so far; ``answering`` and ``waiting`` are seconds."""
+
+    records: int = 0
+    sites: int = 0
+    mutants: int = 0
+    answering: float = 0.0
+    waiting: float = 0.0
+    checked: Checked = field(default_factory=Checked)
+    began: float = field(default_factory=monotonic)
+
+    def add(self, moved: Moved) -> None:
+        """Counts one block."""
+        self.records += moved.records
+        self.sites += moved.sites
+        self.mutants += moved.mutants
+        self.answering += moved.answering
+        self.waiting += moved.waiting
+        self.checked += Checked(moved.checked, moved.error, moved.recomputed)
+
+    @property
+    def speed(self) -> str:
+        """Sites and mutants per second."""
+        seconds = max(monotonic() - self.began, 1e-9)
+        return f"{self.sites / seconds:,.0f} sites/s, {self.mutants / seconds:,.0f} mutants/s"
+
+
+class Bar:
+    """Where a run is: what it does, and how many records are done."""
+
+    def __init__(self, progress: Any, task: Any, console: Any) -> None:
+        self._progress, self._task, self._console = progress, task, console
+        self._said = monotonic()
+        self.tally = Tally()
+        self.total = 0
+
+    def says(self, text: str) -> None:
+        """Tells what is done before records are scored."""
+        self._progress.update(self._task, description=text)
+
+    def begins(self, done: int, total: int) -> None:
+        """Scoring begins, with so many of all records done before."""
+        self.total, self.tally = total, Tally()
+        self._progress.reset(self._task, total=total, completed=done, speed="")
+        self._progress.update(self._task, description="records", completed=done)
+
+    def moved(self, moved: Moved) -> None:
+        """One block was written."""
+        self.tally.add(moved)
+        self._progress.update(self._task, advance=moved.records, speed=self.tally.speed)
+        now = monotonic()
+        if not self._console.is_terminal and now - self._said >= EVERY:
+            self._said = now
+            task = self._progress.tasks[0]
+            left = task.time_remaining
+            rest = "" if left is None else f", {left / 60:,.0f} min left"
+            done = f"{task.completed:,.0f} of {self.total:,} records"
+            print(f"{done}, {self.tally.speed}{rest}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def bar() -> Iterator[Bar]:
+    """A bar on stderr while something runs."""
+    with extras():
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]}"), TimeRemainingColumn(),
+    )  # fmt: skip
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
+        yield Bar(progress, progress.add_task("checking", total=None, speed=""), console)

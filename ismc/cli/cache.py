@@ -1,0 +1,88 @@
+"""`ismc cache`: the programs that are kept between runs."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from ismc.artifacts.cache.store import Store
+from ismc.cli.reporting import reporting
+
+app = typer.Typer(
+    name="cache", help="Look at compiled programs kept between runs.", no_args_is_help=True
+)
+
+Key = Annotated[str, typer.Argument(metavar="KEY", help="The key of an entry, or its beginning.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+DIGITS = 12
+
+
+@app.command("list")
+def list_entries() -> None:
+    """Print what is kept, the last used first."""
+    with reporting():
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        store = Store()
+        entries = store.entries()
+        table = Table("key", "size", "used", "created", "model", "versions")
+        for entry in entries:
+            versions = ", ".join(f"{name} {value}" for name, value in entry.versions.items())
+            times = _time(entry.used), _time(entry.created)
+            cells = (entry.key[:DIGITS], _size(entry.size), *times, entry.model, versions)
+            table.add_row(*(Text(cell) for cell in cells))
+        if entries:
+            Console().print(table)
+        total = _size(sum(entry.size for entry in entries))
+        print(f"{len(entries)} entries, {total} of {_size(store.limit)}, in {store.directory}")
+
+
+@app.command()
+def show(key: Key) -> None:
+    """Print the manifest of an entry, and what else it holds."""
+    with reporting():
+        found = Store().show(key)
+        print(json.dumps(found.manifest, indent=2, sort_keys=True))
+        for name, text in found.texts.items():
+            print(f"{name}: text, {len(text.splitlines())} lines")
+        for name, data in found.blobs.items():
+            print(f"{name}: {len(data)} bytes")
+        for name, array in found.arrays.items():
+            print(f"{name}: {array.dtype} {list(array.shape)}")
+
+
+@app.command()
+def clear(yes: Yes = False) -> None:
+    """Remove all that is kept; programs are compiled again when they are needed."""
+    with reporting():
+        store = Store()
+        if not yes:
+            typer.confirm(f"Remove all compiled programs in {store.directory}?", abort=True)
+        print(f"removed {store.clear()} entries from {store.directory}")
+
+
+@app.command()
+def verify() -> None:
+    """Check all that is kept; the exit code is 1 when something is damaged."""
+    with reporting():
+        store = Store()
+        problems = store.verify()
+        for problem in problems:
+            print(f"{problem.kind}: {problem.path.name}: {problem.reason}")
+        damaged = sum(problem.kind == "damaged" for problem in problems)
+        print(f"{len(store.entries())} entries whole, {damaged} damaged, in {store.directory}")
+        if damaged:
+            raise typer.Exit(1)
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:,.1f} MiB"
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")

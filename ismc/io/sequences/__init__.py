@@ -1,0 +1,1 @@
+"""Sequences that are read: FASTA, BED, VCF, arrays, text."""

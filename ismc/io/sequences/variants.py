@@ -1,0 +1,288 @@
+"""Variants of a VCF file, each at its site of a window of the genome.
+
+Only single letters are substituted. Whatever else there is, in the file or between it and the
+genome, is kept as a row with a status that says why there is no score.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from ismc.errors import InputError
+from ismc.io.sequences.alphabet import LETTERS, substitution
+from ismc.io.sequences.genome import Genome
+from ismc.io.sequences.lines import opened, table, too_few
+from ismc.io.sequences.problems import Note, OnError, counted, one_of, settled
+from ismc.io.sequences.regions import cut, window_name
+from ismc.io.sequences.sources import Coordinates, Source, check_length
+
+OK = "ok"
+DISAGREES = "REF disagrees"
+ABSENT = "chromosome not in genome"
+BEYOND = "beyond the end"
+NOWHERE = "not in any region"
+KIND = "variants: a VCF file with tabs between its columns"
+HINT = "Columns are CHROM, POS, ID, REF and ALT, with tabs between them; POS counts from 1."
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One alternative allele, in one window.
+
+    Attributes:
+        line: of the file, counted from 1.
+        chrom: as in the file.
+        pos: as in the file, counted from 1.
+        id: as in the file; ``"."`` if it has none.
+        ref: as in the file.
+        alt: one of those in the file.
+        status: ``"ok"``, or why there is no score.
+        window: index of the window, or -1.
+        site: position in the window, counted from 0, or -1.
+        letter: channel of the alternative letter, or -1.
+    """
+
+    line: int
+    chrom: str
+    pos: int
+    id: str
+    ref: str
+    alt: str
+    status: str
+    window: int = -1
+    site: int = -1
+    letter: int = -1
+
+    @property
+    def kind(self) -> str:
+        """The status without its details."""
+        return self.status.partition(":")[0] if self.status.startswith(DISAGREES) else self.status
+
+    def __str__(self) -> str:
+        """Its name and line."""
+        label = self.id if self.id not in (".", "") else f"{self.chrom}:{self.pos}"
+        return f"{label} {self.ref}>{self.alt} (line {self.line})"
+
+
+@dataclass(frozen=True)
+class Variants:
+    """The variants of a file.
+
+    Attributes:
+        rows: one for each alternative allele and window, in the order of the file.
+        windows: those with a variant that is scored.
+        counts: how many rows there are of each kind.
+        notes: which variants are not scored, and what is to be said of the windows.
+        problems: lines that are left out, with the reason.
+    """
+
+    rows: Sequence[Variant]
+    windows: Source
+    counts: dict[str, int]
+    notes: Sequence[str]
+    problems: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A variant and where the genome changes; counted from 0, -1 if nothing is to be scored."""
+
+    variant: Variant
+    position: int = -1
+
+
+def open_variants(
+    vcf: str | PathLike[str],
+    genome: str | PathLike[str] | Genome,
+    length: int | None = None,
+    on_error: OnError = "stop",
+    regions: Source | None = None,
+) -> Variants:
+    """The variants of a VCF file, plain or compressed by gzip or bgzip.
+
+    Each alternative allele is a row. Without ``regions``, each position has a window with the
+    variant at index ``L // 2``, padded with ``N`` at the ends of chromosomes. With ``regions``, a
+    variant has a row for each of their windows that it lies in.
+
+    Args:
+        vcf: the file.
+        genome: a FASTA file, plain or compressed by bgzip, or an opened one.
+        length: ``L``; that of ``regions`` if they are given.
+        on_error: ``"stop"`` at lines that are no variants, or ``"skip"`` them. A variant that
+            cannot be scored is none of these: it has a row.
+        regions: windows of the same genome, see `ismc.io.sequences.regions.open_regions`.
+
+    Raises:
+        InputError: when a file cannot be read, or no variant can be scored; when lines are no
+            variants and ``on_error`` is ``"stop"``.
+    """
+    one_of("on_error", on_error, ("stop", "skip"))
+    check_length(length)
+    path = Path(vcf)
+    if not isinstance(genome, Genome):
+        genome = Genome(genome)
+    length = _length(path, genome, length, regions)
+    _check_text(path)
+    places, problems = [], []
+    frame = table(path, KIND, 5)
+    for line, *fields in frame.itertuples():
+        found = _places(line, fields, genome)
+        if isinstance(found, str):
+            problems.append(f"line {line}: {found}")
+        else:
+            places += found
+    problems = settled(path, problems, on_error, len(places), HINT)
+    if regions is None or regions.coordinates is None:
+        at, names = _centred(places, length, genome)
+    else:
+        at, names = regions.coordinates, list(regions.names)
+    rows = list(_rows(places, at, length, regions is not None))
+    used = np.unique([row.window for row in rows if row.status == OK]).astype(np.int64)
+    notes = _unscored(rows)
+    if not len(used):
+        raise InputError(
+            f"{path} has no variant that can be scored: {'; '.join(notes)}.",
+            hint="Check that the genome is of the build that the variants are of."
+            if any(row.kind in (DISAGREES, ABSENT, BEYOND) for row in rows)
+            else "Only substitutions of single letters are scored.",
+        )
+    places_of = {int(window): i for i, window in enumerate(used)}
+    rows = [replace(row, window=places_of.get(row.window, -1)) for row in rows]
+    kept = at.at(used)
+    padded = [
+        window_name(chrom, start, end)
+        for chrom, start, end in zip(kept.chrom.tolist(), kept.start, kept.end, strict=True)
+        if start < 0 or end > genome.lengths[chrom]
+    ]
+    if padded:
+        text = f"{counted(len(padded), 'window')} over the end of a chromosome, padded with N"
+        notes.append(Note.of(text, padded))
+    windows = cut(path, genome, [names[i] for i in used], kept)
+    counts = dict(Counter(row.kind for row in rows))
+    return Variants(rows, windows, counts, (*notes, *windows.notes), problems)
+
+
+def _length(path: Path, genome: Genome, length: int | None, regions: Source | None) -> int:
+    if regions is None:
+        if length is None:
+            raise InputError(
+                f"The length of windows around the variants of {path} is not known, expected a "
+                "number of letters.",
+                hint="Pass it with --length, or pass regions.",
+            )
+        return length
+    if regions.coordinates is None or regions.coordinates.genome != genome.name:
+        raise InputError(
+            f"{regions.path} holds no regions of {genome.name}, expected windows to find the "
+            f"variants of {path} in.",
+            hint="Pass regions as a BED file, with the same genome.",
+        )
+    if length not in (None, regions.length):
+        raise InputError(
+            f"The regions {regions.path} have {regions.length} letters, expected {length}.",
+            hint="Pass one length for both.",
+        )
+    return regions.length
+
+
+def _check_text(path: Path) -> None:
+    with opened(path, KIND) as file:
+        if file.read(3) == "BCF":
+            raise InputError(
+                f"{path} is a BCF file, expected {KIND}.", hint=f"bcftools view {path} > out.vcf"
+            )
+
+
+def _places(line: int, fields: Sequence[str], genome: Genome) -> list[_Place] | str:
+    """The variants of a line, or what is wrong with it."""
+    if not all(fields):
+        return too_few(fields, 5)
+    chrom, text, name, ref, alts = fields
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        return f"POS {text!r} is no number"
+    if not re.fullmatch(r"[A-Za-z]+", ref):
+        return f"REF {ref!r} is not of letters"
+    found = []
+    for alt in alts.split(","):
+        if not alt:
+            return f"ALT {alts!r} has an empty allele"
+        variant = Variant(line, chrom, int(text), name, ref, alt, OK)
+        found.append(_checked(variant, genome))
+    return found
+
+
+def _checked(variant: Variant, genome: Genome) -> _Place:
+    """Where a variant is, with the status it has before windows are known."""
+    unsupported, offset, letter = substitution(variant.ref.upper(), variant.alt.upper())
+    if unsupported:
+        return _Place(replace(variant, status=f"unsupported: {unsupported}"))
+    if variant.chrom not in genome.lengths:
+        return _Place(replace(variant, status=ABSENT))
+    start = variant.pos - 1
+    end = start + len(variant.ref)
+    if start < 0 or end > genome.lengths[variant.chrom]:
+        return _Place(replace(variant, status=BEYOND))
+    own = genome.codes(variant.chrom, start, end).tobytes().decode("ascii")
+    if own != variant.ref.upper():
+        status = f"{DISAGREES}: VCF {variant.ref.upper()}, genome {own}"
+        return _Place(replace(variant, status=status))
+    return _Place(replace(variant, letter=LETTERS.index(letter)), start + offset)
+
+
+def _centred(
+    places: Sequence[_Place], length: int, genome: Genome
+) -> tuple[Coordinates, list[str]]:
+    """A window around each position, in the order of the file."""
+    found = dict.fromkeys((p.variant.chrom, p.position) for p in places if p.position >= 0)
+    position = np.array([position for _, position in found], np.int64)
+    start = position - length // 2
+    at = Coordinates(
+        chrom=np.array([chrom for chrom, _ in found], np.str_),
+        start=start,
+        end=start + length,
+        summit=position,
+        strand=np.full(len(found), "."),
+        genome=genome.name,
+    )
+    columns = (at.chrom.tolist(), at.start.tolist(), at.end.tolist())
+    return at, [window_name(*row) for row in zip(*columns, strict=True)]
+
+
+def _rows(places: Sequence[_Place], at: Coordinates, length: int, every: bool) -> Iterator[Variant]:
+    """Each variant in its windows: all that it lies in, or the one that it is the centre of."""
+    order = np.lexsort((at.start, at.chrom))
+    chroms, first = np.unique(at.chrom[order], return_index=True)
+    windows_of = dict(zip(chroms.tolist(), np.split(order, first[1:]), strict=bool(len(chroms))))
+    for place in places:
+        if place.position < 0:
+            yield place.variant
+            continue
+        windows = windows_of.get(place.variant.chrom, order[:0])
+        last = place.position if every else place.position - length // 2
+        low = last - length if every else last - 1
+        begin, end = np.searchsorted(at.start[windows], (low, last), "right")
+        for window in sorted(windows[begin:end].tolist()):
+            site = place.position - int(at.start[window])
+            yield replace(place.variant, window=window, site=site)
+        if begin == end:
+            yield replace(place.variant, status=NOWHERE, letter=-1)
+
+
+def _unscored(rows: Sequence[Variant]) -> list[str]:
+    """One note for each reason."""
+    places: dict[str, list[str]] = {}
+    for row in rows:
+        if row.status != OK:
+            _, _, details = row.status.partition(f"{DISAGREES}: ")
+            places.setdefault(row.kind, []).append(f"{row}{details and ': '}{details}")
+    return [
+        Note.of(f"{counted(len(found), 'variant')} without a score, {kind}", found)
+        for kind, found in places.items()
+    ]

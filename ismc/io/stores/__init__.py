@@ -1,0 +1,1 @@
+"""Scores that are written: Zarr stores, block by block."""

@@ -1,0 +1,62 @@
+"""What is computed, without weights: told by the layers, or by what their trace gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ismc.artifacts.cache.fingerprint import FingerprintError, architecture, digest
+from ismc.artifacts.cache.fingerprint.scores import score_data
+from ismc.execution.inputs import random_inputs
+from ismc.execution.lowering import LoweringError, lower
+from ismc.execution.module import Spec
+from ismc.scores.letters import part_across
+
+if TYPE_CHECKING:
+    from ismc.ism.compiled import CompiledISM
+
+
+def identity(ism: CompiledISM) -> str:
+    """SHA-256 of what layers and the score compute; the same on every machine for Keras's own.
+
+    Layers and scores of the user's are traced, which takes seconds; what cannot be lowered, such
+    as functions that hold variables, is left out.
+    """
+    return digest([_of_model(ism), _of_score(ism)])
+
+
+def _of_model(ism: CompiledISM) -> str:
+    try:
+        data = architecture(ism.model).data
+        return digest({key: value for key, value in data.items() if key != "code"})
+    except FingerprintError:
+        inputs = random_inputs(ism.plan.signature, 1, np.random.default_rng(0))
+        given = [ism.runtime.put(inputs[name]) for name, _ in ism.plan.inputs]
+        program = ism.lowered_model(1)
+        program.key = ""
+        try:
+            return program.traced([*given, *ism.weights()]).meaning
+        except LoweringError:
+            return ""
+
+
+def _of_score(ism: CompiledISM) -> str:
+    try:
+        return digest(score_data(ism.score))
+    except FingerprintError:
+        pass
+    specs = [Spec((1, *shape), "float32") for _, shape in ism.plan.outputs]
+    score: Any = ism.score
+    across = part_across(score)
+    letters = Spec((1, 1, ism.input_shape[1]), "float32")
+    calls: list[tuple[Any, list[Spec]]] = [
+        (lambda r, m: [score(r, m)], [spec, spec]) for spec in specs
+    ]
+    if across is not None:
+        rows = [Spec((*letters.shape, *shape), "float32") for shape in ism.shapes()]
+        calls += [(lambda y, there: [across(y, there)], [row, letters]) for row in rows]
+    try:
+        return digest([lower(call, given, "score", {}, True).meaning for call, given in calls])
+    except LoweringError:
+        return ""

@@ -1,0 +1,95 @@
+"""A model of open length: one compiled program per length, made when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ismc.errors import InputError
+from ismc.frontend.lengths import at_shapes
+from ismc.ism.compiled import CompiledISM
+
+Shapes = tuple[tuple[int, ...], ...]
+
+
+@dataclass(repr=False)
+class OpenISM:
+    """In-silico mutagenesis of a model that takes sequences of any length.
+
+    Calls are those of `CompiledISM`; the first call of each length compiles a program, which is
+    kept. Sites that were given hold for every length, so each must be long enough for them.
+    """
+
+    model: Any
+    compile: Callable[[Any], CompiledISM]
+    programs: dict[Shapes, CompiledISM] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        lengths = sorted(shapes[0][0] for shapes in self.programs)
+        return f"<OpenISM of {self.model.name!r}, compiled for lengths {lengths}>"
+
+    def __call__(self, x: Any, replace_with: Any = 0) -> Any:
+        """Writes ``replace_with`` at each site: ``[B, S, *output]``."""
+        return self.at(x)(x, replace_with)
+
+    def saturate(self, x: Any) -> Any:
+        """Writes every letter at each site: ``[B, S, C, *output]``."""
+        return self.at(x).saturate(x)
+
+    def reference(self, x: Any) -> Any:
+        """The model's own answer: ``[B, *output]``."""
+        return self.at(x).reference(x)
+
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """The same in NumPy, batch by batch; arguments as `CompiledISM.predict`."""
+        return self.at(x).predict(x, *args, **kwargs)
+
+    def explain(self, length: int) -> str:
+        """The plan for sequences of a length, where that alone is open."""
+        return self.at(self._empty(length)).explain()
+
+    def at(self, x: Any) -> CompiledISM:
+        """The program for inputs of these shapes.
+
+        Raises:
+            InputError: when the inputs do not fit the model, but for their length.
+        """
+        shapes = self._shapes(x)
+        if shapes not in self.programs:
+            self.programs[shapes] = self.compile(at_shapes(self.model, shapes))
+        return self.programs[shapes]
+
+    def _shapes(self, x: Any) -> Shapes:
+        tensors = self.model.inputs
+        if isinstance(x, Mapping):
+            names = list(getattr(self.model, "input_names", None) or [t.name for t in tensors])
+            if set(x) != set(names):
+                raise InputError(f"The inputs are {sorted(x)}, expected {sorted(names)}.")
+            values: Sequence[Any] = [x[name] for name in names]
+        elif len(tensors) > 1:
+            values = list(x)
+        else:
+            values = [x[0] if isinstance(x, list | tuple) and len(x) == 1 else x]
+        found = [np.shape(value)[1:] for value in values]
+        wanted = [tuple(tensor.shape)[1:] for tensor in tensors]
+        if len(found) != len(wanted) or not all(map(_fits, found, wanted)):
+            raise InputError(
+                f"The inputs have the shapes {[list(s) for s in found]} per sequence, expected "
+                f"{[list(s) for s in wanted]}, where None is any length.",
+                hint="Sequences are [B, L, C]; add a batch axis to a single one: x[None].",
+            )
+        return tuple(tuple(map(int, shape)) for shape in found)
+
+    def _empty(self, length: int) -> Any:
+        shapes = [tuple(length if n is None else n for n in t.shape[1:]) for t in self.model.inputs]
+        arrays = [np.zeros((1, *shape), np.float32) for shape in shapes]
+        return arrays if len(arrays) > 1 else arrays[0]
+
+
+def _fits(found: Sequence[int], wanted: Sequence[int | None]) -> bool:
+    return len(found) == len(wanted) and all(
+        w in (None, f) for f, w in zip(found, wanted, strict=True)
+    )

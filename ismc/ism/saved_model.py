@@ -1,0 +1,167 @@
+"""A compiled program as a SavedModel of TensorFlow, for those who serve with it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ismc.artifacts.record import MODEL, program_name
+from ismc.errors import ArtifactError
+from ismc.execution.module import Module
+from ismc.execution.on_tensorflow import call
+from ismc.execution.substitutions import Letters, kinds
+from ismc.execution.tiling import tables_of
+from ismc.ism.base import ISM
+
+Tensors = Mapping[str, tf.Tensor]
+
+
+def export(ism: ISM, modules: Mapping[str, Module], path: str | Path) -> None:
+    """Writes a folder that TensorFlow loads and serves without ismc and without Keras.
+
+    Args:
+        ism: what is called, for its plan, names and weights.
+        modules: its programs by name.
+        path: the folder; it must not exist.
+
+    Raises:
+        ArtifactError: when it exists, or cannot be written; nothing is left half-written.
+    """
+    target = Path(path)
+    if target.exists():
+        raise ArtifactError(f"{target} exists.", hint="Remove it, or choose another folder.")
+    part = target.with_name(f".{token_hex(8)}.part")
+    served = _Served(ism, modules)
+    try:
+        tf.saved_model.save(served, str(part), signatures=served.signatures())
+        part.replace(target)
+    except (OSError, tf.errors.OpError) as error:
+        raise ArtifactError(
+            f"{target} cannot be written ({error}).",
+            hint="Free space, make the folder writable, or choose another one.",
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+class _Served(tf.Module):
+    """What is saved: the weights, the offsets, and functions of any number of sequences."""
+
+    def __init__(self, ism: ISM, modules: Mapping[str, Module]) -> None:
+        super().__init__(name="ismc")
+        self._ism, self._modules = ism, dict(modules)
+        self.held = [
+            tf.Variable(tf.constant(np.asarray(w)), trainable=False) for w in ism.weights()
+        ]
+        *saturating, self._write = kinds(ism.plan)
+        self._turned, self._every = saturating[0], saturating[-1]
+
+    def signatures(self) -> dict[str, Any]:
+        """``saturate`` (served by default), ``reference``, and ``write``.
+
+        There is no ``write`` where the score compares the letters of a site.
+        """
+        specs = {
+            name: tf.TensorSpec([None, *shape], tf.float32, name=name)
+            for name, shape in self._ism.plan.inputs
+        }
+        _, width, channels = self._every.block.shape
+        block = tf.TensorSpec([width, channels], tf.float32, name="block")
+        saturate = self._function(self._saturated, specs)
+        found = {
+            "serving_default": saturate,
+            "saturate": saturate,
+            "reference": self._function(self._reference, specs),
+        }
+        if not self._ism.compares_letters:
+            found["write"] = self._function(self._written, specs | {"block": block})
+        return found
+
+    def _function(self, function: Callable[..., Any], specs: Mapping[str, Any]) -> Any:
+        traced = tf.function(function, autograph=False)
+        return traced.get_concrete_function(**specs)
+
+    def _saturated(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Every letter at every site: ``[B, S, C, *output]`` by label."""
+        plan = self._ism.plan
+
+        def one(given: Tensors) -> list[tf.Tensor]:
+            if not self._turned.turned:
+                return self._program(given, self._every, self._every.block)
+            at = tf.gather(given[plan.sequence], tf.constant(plan.starts))
+            binary = tf.reduce_all((at == 0) | (at == 1))
+            one_hot = binary & tf.reduce_all(tf.reduce_sum(at, 1) == 1)
+            return tf.cond(
+                one_hot,
+                lambda: self._program(given, self._turned, self._turned.block),
+                lambda: self._program(given, self._every, self._every.block),
+            )
+
+        return self._each(one, inputs)
+
+    def _written(self, block: tf.Tensor, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """One block at every site: ``[B, S, *output]`` by label."""
+
+        def one(given: Tensors) -> list[tf.Tensor]:
+            return [y[:, 0] for y in self._program(given, self._write, block[None])]
+
+        return self._each(one, inputs)
+
+    def _reference(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The model's own outputs: ``[B, *output]`` by label."""
+        module = self._modules[f"{MODEL}-1"]
+
+        def one(given: Tensors) -> list[tf.Tensor]:
+            named = [given[name][None] for name, _ in self._ism.plan.inputs]
+            return [y[0] for y in self._compiled(module, [*named, *self.held])]
+
+        return self._each(one, inputs)
+
+    def _each(
+        self, function: Callable[[Tensors], list[tf.Tensor]], inputs: Tensors
+    ) -> dict[str, tf.Tensor]:
+        """Sequence after sequence, as programs are of one."""
+        names = [name for name, _ in self._ism.plan.inputs]
+        outputs = [tf.float32] * len(self._ism.chosen)
+        found = tf.map_fn(
+            lambda values: function(dict(zip(names, values, strict=True))),
+            [inputs[name] for name in names],
+            parallel_iterations=1,
+            fn_output_signature=outputs,
+        )
+        return dict(zip(self._ism.labels, found, strict=True))
+
+    def _program(self, given: Tensors, letters: Letters, block: Any) -> list[tf.Tensor]:
+        plan = self._ism.plan
+        found = self._ism.arranged(letters, 1)
+        others = [given[name][None] for name, _ in plan.inputs if name != plan.sequence]
+        said = [tf.constant(letters.turn), tf.convert_to_tensor(block)]
+        arguments = [given[plan.sequence][None], *others, *said, *self.held]
+        module, parts = self._modules[program_name(letters, 1)], []
+        for (begin, end), tables in zip(found.parts, tables_of(found), strict=True):
+            ys = self._compiled(module, [*arguments, *map(tf.constant, tables)])
+            parts.append([y[0, : end - begin] for y in ys])
+        joined = [tf.concat(ys, 0) for ys in zip(*parts, strict=True)]
+        if not plan.guard:
+            return joined
+        *joined, lost = joined
+        return [_unless(lost > 0, y) for y in joined]
+
+    def _compiled(self, module: Module, arguments: list[Any]) -> list[tf.Tensor]:
+        run = tf.function(lambda *given: call(module, given), jit_compile=True, autograph=False)
+        found = run(*arguments)
+        for y, spec in zip(found, module.results, strict=True):
+            y.set_shape(spec.shape)
+        return found
+
+
+def _unless(lost: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """Answers ``[S, A, ...]`` with NaN for mutants that lost too many digits."""
+    there = tf.reshape(lost, [*lost.shape, *[1] * (y.shape.rank - 2)])
+    return tf.where(there, tf.constant(float("nan"), y.dtype), y)

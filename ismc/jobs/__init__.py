@@ -1,0 +1,1 @@
+"""Bulk scoring: from models and records to a store of scores."""

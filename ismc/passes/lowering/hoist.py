@@ -1,0 +1,77 @@
+"""Puts what follows a Dense after Flatten behind the loop over tiles.
+
+Before: ``tile: ... d13 = reshape(d12)   f14 = dense_stop(r14, d13, ...)   f16 = relu(f15)``
+After:  ``tile: ... d13 = reshape(d12)``, ``rest: f14 = dense_by_position(...)  f16 = relu(f15)``
+Needs:  the steps of a tile. Sets: nothing; its answer becomes the plan.
+
+The kernel of such a layer is the largest of most models, and a tile touches most of the rows that
+its neighbours touch. Behind the loop, each row meets all mutants that change its position, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
+
+from ismc.plan.plan import Apply, Band, Size, Step, Table, names_in, offsets_in
+
+Parts = tuple[tuple[Step, ...], tuple[Step, ...], tuple[Step, ...]]
+
+
+def divide(
+    steps: Sequence[Step], results: Sequence[str], bands: Sequence[Band], rows: int, memory: int
+) -> Parts | None:
+    """The steps of a tile, what they hand on, and the steps for all mutants at once.
+
+    Args:
+        steps: the steps of a tile.
+        results: the values that are returned.
+        bands: the kernel rows of every Dense after Flatten.
+        rows: mutants of a sequence.
+        memory: bytes that the values of all mutants may take.
+
+    Returns:
+        Nothing where there is no such layer, where more than its input is taken from the tile, or
+        where the values of all mutants are too many.
+    """
+    if len(bands) != 1 or not rows:
+        return None
+    (band,) = bands
+    start = next(i for i, step in enumerate(steps) if band.key in offsets_in(step.term))
+    made = {step.target: step for step in steps}
+    behind = {steps[start].target}
+    for step in steps[start + 1 :]:
+        if names_in(step.term) & behind:
+            behind.add(step.target)
+    rest = [step for step in steps if step.target in behind]
+    taken = set().union(*(names_in(step.term) for step in rest)) & set(made) - behind
+    handed = [made[name] for name in taken]
+    apart = not any(offsets_in(step.term) for step in rest[1:]) and behind >= set(results)
+    if (
+        len(handed) != 1
+        or not apart
+        or 4 * rows * (_size(handed[0]) + 2 * max(map(_size, rest))) > memory
+    ):
+        return None
+    tile = tuple(step for step in steps if step.target not in behind)
+    rest[0] = replace(rest[0], term=_by_position(rest[0].term, band.key))
+    return tile, tuple(handed), tuple(rest)
+
+
+def _size(step: Step) -> int:
+    """Elements of one mutant."""
+    return prod(size for size in step.shape if isinstance(size, int))
+
+
+def _by_position(term: Apply, key: str) -> Apply:
+    """The same Dense of all mutants."""
+    r, d, _, _, weights = term.args
+    tables = (
+        Table(f"{key}_starts"),
+        Table(f"{key}_first"),
+        Table(f"{key}_from"),
+        Table(f"{key}_position"),
+    )
+    sizes = tuple((name, Size(f"{key}_{name}")) for name in ("most", "block", "grain", "ordered"))
+    return Apply("dense_by_position", (r, d, weights, *tables), sizes)

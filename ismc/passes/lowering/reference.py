@@ -1,0 +1,33 @@
+"""The reference program: every activation of the unmutated sequence that a tile looks up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ismc.passes.lowering.builder import Lowering, reference_name
+from ismc.passes.program import Program
+from ismc.plan.plan import Name, Step
+from ismc.rules.base import THE_LAYER
+
+
+def reference_steps(program: Program, wanted: Collection[str]) -> tuple[Step, ...]:
+    """Assignments of the wanted values and of all that they are computed from."""
+    graph = program.graph
+    closure = graph.ancestors(tuple(wanted))
+    low, steps = Lowering(program, {}), []
+    known: dict[str, Name] = {}
+    for name in program.live:
+        layer = graph[name]
+        if name not in closure:
+            continue
+        target = known[name] = reference_name(program, name)
+        if not layer.inputs:
+            continue
+        rule = program.rules[name]
+        if rule.reference.fn == "identity":
+            steps.append(Step(target.name, known[layer.inputs[0]], ("B", *layer.shape), name))
+            continue
+        operands = [known[source] for source in layer.inputs]
+        term = low.apply(layer, rule.reference or THE_LAYER, list(operands))
+        steps.append(Step(target.name, term, ("B", *layer.shape), name))
+    return tuple(steps)

@@ -1,0 +1,28 @@
+"""Passes that are looked at, and whose faults are told from those of users."""
+
+from __future__ import annotations
+
+from ismc.errors import InternalError, IsmcError
+from ismc.ir.dump import show
+from ismc.passes import PIPELINE, Pass, Program
+
+
+def observed(step: Pass) -> Pass:
+    """A pass that is verified, and shown to whoever looks."""
+
+    def run(program: Program) -> Program:
+        try:
+            after = step(program)
+        except IsmcError:
+            raise
+        except Exception as error:
+            raise InternalError(
+                f"The pass {step.__name__} failed with {type(error).__name__}: {error}.\n{program}",
+                hint="This is a fault of ismc; please report it with the text above.",
+            ) from error
+        show(f"{PIPELINE.index(step) + 1}-{step.__name__}.txt", after)
+        if after.plan is not None:
+            show("plan.txt", after.plan)
+        return after
+
+    return run

@@ -1,0 +1,129 @@
+"""The plan as a table: one line per layer."""
+
+from __future__ import annotations
+
+from ismc.plan.plan import Line, Measured, Plan
+
+HEADER = ("layer", "kind", "role", "form", "strategy", "width", "operations", "naive", "note")
+
+LARGE = 1.5  # a gain worth speaking of
+
+
+def table(plan: Plan) -> str:
+    """Role, form, strategy, width of length, operations per mutant against naive."""
+    rows = [HEADER, *(_row(line) for line in plan.lines if line.form != "reference")]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if i in (5, 6, 7) else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    ours, naive = plan.operations
+    length, channels = plan.sequence_shape
+    lines += [
+        "",
+        f"model {plan.model}, plan {plan.digest}: {len(plan.sites)} sites of a sequence "
+        f"[{length}, {channels}], {len(plan.active)} of them reach an output",
+        f"operations per mutant: {count(ours)}, naive {count(naive)}: {fewer(plan)}",
+        *needed(plan),
+        f"about {plan.mutants} mutants a tile",
+        predicted(plan),
+        verdict(plan),
+    ]
+    return "\n".join(lines)
+
+
+def fewer(plan: Plan) -> str:
+    """How many times fewer the operations of a mutant are than in the naive program, or more."""
+    ours, naive = plan.operations
+    if not ours:
+        return "none are left" if naive else "none in either"
+    return f"{naive / ours:.1f} times fewer" if ours <= naive else f"{ours / naive:.1f} times more"
+
+
+def totals(plan: Plan) -> tuple[float, float]:
+    """Predicted seconds of one mutant at every site: of the plan and of the naive program."""
+    ours, naive = plan.seconds
+    return ours * len(plan.active), naive * len(plan.sites)
+
+
+def gain(plan: Plan) -> float:
+    """How many times faster a sequence is predicted to be scored than by the naive program."""
+    ours, naive = totals(plan)
+    return naive / ours if ours else float("inf")
+
+
+def verdict(plan: Plan) -> str:
+    """One sentence on the gain to expect, with the reason when it is small.
+
+    It is a gain of time. Where many fewer operations take about as long, the sentence says so.
+    """
+    if not plan.active:
+        return "no site reaches an output: nothing is computed for mutants"
+    stops = [
+        line
+        for line in plan.lines
+        if line.form == "full" and line.reason and line.strategy == "whole"
+    ]
+    first = next((s for s in stops if not s.reason.startswith("after")), None)
+    if gain(plan) >= LARGE:
+        return f"predicted gain: {gain(plan):.1f} times"
+    reason = f": {first.name} ({first.title}): {first.reason}" if first else ""
+    ours, naive = plan.operations
+    if naive < LARGE * ours:
+        return f"no large gain is expected{reason}"
+    return f"predicted gain: {gain(plan):.1f} times, for the operations left take longer{reason}"
+
+
+def predicted(plan: Plan) -> str:
+    """What one saturation of one sequence takes, by the cost model."""
+    here, there = totals(plan)
+    letters = plan.letters
+    return f"predicted: {duration(letters * here)} a sequence, naive {duration(letters * there)}"
+
+
+def timing(found: Measured) -> str:
+    """What was measured: seconds, which program is run, and the error of rounded products."""
+    text = ""
+    if found.seconds:
+        text = (
+            f"\nmeasured: {duration(found.seconds)} a sequence, naive {duration(found.naive)} "
+            f"({found.form}, batch {found.batch})"
+        ) + (", which is run" if found.naive_is_faster else "")
+    if found.error is not None:
+        text += f"\nmeasured: answers are off by at most {found.error:.1e} of the largest change"
+    return text
+
+
+def duration(seconds: float) -> str:
+    """Seconds with the unit that keeps them short."""
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"
+
+
+def needed(plan: Plan) -> tuple[str, ...]:
+    """How much of the plan's work any difference scan has to do, if sites change anything."""
+    if not plan.active:
+        return ()
+    least, ours = plan.minimum // (plan.letters * len(plan.active)), plan.operations[0]
+    if least > ours:
+        return (f"direct products alone would take {count(least)} operations per mutant",)
+    return (f"at least {count(least)} of {count(ours)} operations per mutant are needed",)
+
+
+def count(number: int) -> str:
+    """A number with the unit prefix that keeps it short."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return str(number)
+
+
+def _row(line: Line) -> tuple[str, ...]:
+    reason = line.reason
+    return (
+        line.name, line.title, line.role, line.form, line.strategy,
+        f"{line.width} of {line.length}", count(line.operations), count(line.naive), reason,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Plans chosen by measurement on this machine."""

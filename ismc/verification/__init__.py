@@ -1,0 +1,1 @@
+"""Compiled programs compared with the naive program, when they are compiled."""

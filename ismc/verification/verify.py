@@ -1,0 +1,123 @@
+"""Holds a compiled program against the oracle, and finds the layer where they part."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from ismc.errors import UnsupportedModelError, VerificationError
+from ismc.execution.substitutions import kinds
+from ismc.ir.dump import is_checked
+from ismc.ism.checking.sensitivity import moved, spread
+from ismc.ism.checking.tolerance import exceeds, towards
+from ismc.verification.intermediates import first_fault
+from ismc.verification.probes import probes
+
+if TYPE_CHECKING:
+    from ismc.ism.compiled import CompiledISM
+    from ismc.ism.naive import NaiveISM
+    from ismc.passes import Program
+
+EDGES, RANDOM = 2, 4
+STEADY = (
+    "Find the layer that draws random numbers, or keeps something from call to call, and build the "
+    "model without it."
+)
+
+Array = np.ndarray
+
+
+def verify(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
+    """Compares saturation at the first, the last and a few random sites of two sequences.
+
+    They hold what `ismc.verification.probes` says; at the sites there are letters, and the program
+    is the one that answers for one-hot sequences.
+
+    The tolerance is ``1e-4`` relative, and absolute ``1e-5`` of the output's own range: that of
+    the model's output where a score is a small difference of large numbers. A score may magnify
+    rounding, as a logarithm does near 0: then it may be off by what rounding makes of it.
+
+    With ``ISMC_CHECK=1`` every value inside of the program is compared too; see
+    `ismc.verification.intermediates`.
+
+    Raises:
+        VerificationError: names the output, the worst site and the first layer that differs.
+        UnsupportedModelError: when the model differs from itself.
+    """
+    plan = compiled.plan
+    chosen, inputs, nest, oracle = _trial(compiled, seed)
+    letters = kinds(plan)[0]
+    got = compiled.at_sites(inputs, letters, chosen)
+    want = compiled.flat(oracle.saturate(nest))
+    raw = compiled.flat(oracle.reference(nest))
+    for i, name in enumerate(compiled.output_names):
+        ours, true = got[i], want[i].numpy()
+        scale = float(np.nanmax(np.abs(raw[i]), initial=0.0))
+        worst = exceeds(ours, true, scale)
+        if worst is not None and compiled.score is not None:
+            worst = exceeds(towards(true, ours, _magnified(compiled, seed)[i]), true, scale)
+        if worst is None:
+            continue
+        if exceeds(compiled.flat(oracle.reference(nest))[i].numpy(), raw[i].numpy()) is not None:
+            raise UnsupportedModelError(
+                f"Two calls of the model {plan.model!r} on the same sequences give different "
+                f"values for output {name!r}, so it has no one answer for a sequence.",
+                hint=STEADY,
+            )
+        _, s, a = worst[:3]
+        fault = first_fault(compiled, program, inputs, letters, chosen)
+        layer = fault.layer if fault else compiled.chosen[i]
+        raise VerificationError(
+            f"The compiled program gives {ours[worst]:.6g} for output {name!r} at site "
+            f"{plan.sites[chosen[s]]}, letter {a}, where the model gives {true[worst]:.6g}; the "
+            f"first layer that differs is {layer!r}.",
+            hint=f"Compile with stop_at={layer!r} for exact answers, and report the layer.",
+        )
+    if is_checked():
+        fault = first_fault(compiled, program, inputs, letters, chosen)
+        if fault is not None:
+            raise VerificationError(
+                f"In the compiled program {fault}.",
+                hint=f"Compile with stop_at={fault.layer!r}, and report the layer.",
+            )
+
+
+def rounding_error(compiled: CompiledISM, seed: int = 0) -> float:
+    """The largest error over the largest change from letter to letter, of the worst output.
+
+    At the sequences and sites that `verify` takes.
+    """
+    chosen, inputs, nest, oracle = _trial(compiled, seed)
+    got = compiled.at_sites(inputs, kinds(compiled.plan)[0], chosen)
+    want = compiled.flat(oracle.saturate(nest))
+    errors = [0.0]
+    for ours, theirs in zip(got, want, strict=True):
+        true = theirs.numpy()
+        change = float(np.ptp(true, axis=2).max(initial=0.0))
+        error = float(np.abs(ours - true).max(initial=0.0))
+        errors.append(error / change if change else 0.0)
+    return max(errors)
+
+
+def _magnified(compiled: CompiledISM, seed: int) -> list[Array]:
+    """How far the scores that `verify` compares move where outputs are rounded otherwise."""
+    _, _, nest, oracle = _trial(compiled, seed, moved(compiled.score))
+    return spread(compiled, [y.numpy() for y in compiled.flat(oracle.saturate(nest))])
+
+
+def _trial(
+    compiled: CompiledISM, seed: int, score: Any = None
+) -> tuple[list[int], dict[str, Array], Any, NaiveISM]:
+    """What is compared: some sites, random inputs flat and nested, and the oracle."""
+    plan = compiled.plan
+    rng = np.random.default_rng(seed)
+    count = len(plan.sites)
+    chosen = sorted(
+        {*range(count)[:EDGES], *range(count)[-EDGES:], *rng.integers(0, count, RANDOM)}
+    )
+    inputs = probes(plan, compiled.model, compiled.graph, chosen, rng)
+    nest = tf.nest.map_structure(lambda name: inputs[name], compiled.model.inputs)
+    oracle = compiled.oracle([plan.sites[i] for i in chosen], score)
+    return chosen, inputs, nest, oracle
