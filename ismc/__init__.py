@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from ismc._version import __version__
 
 
 def _prepare() -> None:
@@ -33,7 +33,7 @@ _PUBLIC = {
     "Window": "ismc.ir.window",
     "compile": "ismc.api",
     "convert": "ismc.io.convert",
-    "ensemble": "ismc.ism.ensemble",
+    "ensemble": "ismc.api",
     "load": "ismc.ism.loaded",
     "LoadedISM": "ismc.ism.loaded",
     "open_scores": "ismc.io.stores.store",
@@ -44,7 +44,7 @@ _MODULES = ("plot", "scores", "toolkits")
 
 if TYPE_CHECKING:
     from ismc import plot, scores, toolkits
-    from ismc.api import compile  # noqa: A004
+    from ismc.api import compile, ensemble  # noqa: A004
     from ismc.errors import (
         ArtifactError,
         InputError,
@@ -58,7 +58,6 @@ if TYPE_CHECKING:
     from ismc.io.stores.store import open_scores
     from ismc.ir.window import Window
     from ismc.ism.compiled import CompiledISM
-    from ismc.ism.ensemble import ensemble
     from ismc.ism.loaded import LoadedISM, load
     from ismc.ism.naive import NaiveISM
     from ismc.ism.open_length import OpenISM

@@ -32,6 +32,7 @@ from ismc.frontend.request import (
 from ismc.ism.checking import Checks, mode_of
 from ismc.ism.checking.cached_programs import trust
 from ismc.ism.compiled import CompiledISM
+from ismc.ism.ensemble import Ensemble, make_ensemble
 from ismc.ism.open_length import OpenISM
 from ismc.passes import PIPELINE, Program, Request
 from ismc.passes.flatten import flatten
@@ -202,6 +203,48 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
             remembered(store, verdict, compiled.plan.model, found)
     error = None if precision == "float32" else found
     return replace(compiled, measured=replace(compiled.measured, error=error))
+
+
+def ensemble(
+    models: Any,
+    *,
+    reverse_complement: bool = False,
+    shifts: int | Sequence[int] = (0,),
+    mirror_outputs: bool | str | Sequence[str] = True,
+    **settings: Any,
+) -> Ensemble:
+    """Compiles several models, or views of one, whose scores are averaged on the device.
+
+    There is one member for each model, orientation and shift. What is averaged are the members'
+    scores, not their predictions: the score of averaged predictions is something else, unless it is
+    a difference. References are averaged likewise.
+
+    A member of the reverse complement sees ``x[:, ::-1, ::-1]``; what it answers for the mirrored
+    site and the complementary letter is counted for a site and a letter. A member of shift ``k``
+    sees the sequence moved right by ``k`` positions, zeros (N) filling in, before it is turned. A
+    site, or a part of one, that is moved out of the window changes nothing there: its score is
+    that of the reference with itself.
+
+    Outputs with positions are turned back in answers for the reverse complement. They are not moved
+    back by a shift, which often is less than one of their positions, and their channels stay in
+    order: tracks of two strands are not exchanged.
+
+    Args:
+        models: a Keras model, or several of equal inputs and outputs, such as folds. Programs that
+            were compiled or loaded already can be averaged too, as they are.
+        reverse_complement: whether each model is asked about the reverse complement too.
+        shifts: by how many positions the sequence is moved, 0 for where it is.
+        mirror_outputs: outputs whose first axis is positions, which is turned back. ``True`` for
+            all of two axes or more, ``[positions, ...]``; else names, ``()`` for none. A flat
+            profile ``[positions]`` must be named. Scores that lost the axis, as with
+            ``track=sum``, are left as they are.
+        settings: as for `ismc.compile`: ``sites``, ``outputs``, ``score`` and so on.
+
+    Raises:
+        InputError: when models differ in their inputs or outputs, or an argument does not fit.
+        IsmcError: as `ismc.compile`.
+    """
+    return make_ensemble(compile, models, reverse_complement, shifts, mirror_outputs, settings)
 
 
 def assemble(program: Program, model: Model, outputs: tuple[str, ...]) -> CompiledISM:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ismc.io.sequences.sources import Coordinates
+from ismc.io.sequences.source import Coordinates
 from ismc.io.stores.content import Content
 from ismc.io.stores.facts import Facts, Output, Part
 from ismc.io.stores.making import created

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from ismc.io.sequences.sources import Coordinates
+from ismc.io.sequences.source import Coordinates
 from ismc.io.stores.content import Content
 from ismc.io.stores.facts import Facts, Output, Part
 from ismc.io.stores.making import created

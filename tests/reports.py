@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ismc.io.sequences.sources import Coordinates
+from ismc.io.sequences.source import Coordinates
 from ismc.io.stores.content import Content
 from ismc.io.stores.facts import Facts, Output, Part, block_size
 from ismc.io.stores.making import created

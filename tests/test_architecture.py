@@ -10,6 +10,8 @@ from pathlib import Path
 import jinja2
 import pytest
 
+from tests.imports import cycles, graph, imported
+
 ROOT = Path(__file__).parent.parent / "ismc"
 FILES = sorted(ROOT.rglob("*.py"))
 
@@ -33,6 +35,9 @@ RANKS = (
 )
 """The folders and the public modules of ismc: each imports those above it here, and its own."""
 
+PUBLIC = {"rules", "runtime", "scores", "fastism", "plot", "report", "demo", "cli"}
+"""Folders that users import from, call, or meet in generated programs."""
+
 TENSORFLOW = (
     "artifacts/cache/cached.py",
     "artifacts/cache/environment.py",
@@ -44,7 +49,7 @@ TENSORFLOW = (
     "frontend",
     "ism/checking/cached_programs.py",
     "ism/checking/sensitivity.py",
-    "ism/compiled.py",
+    "ism/program.py",
     "ism/naive.py",
     "ism/profile.py",
     "ism/saved_model.py",
@@ -77,14 +82,34 @@ def rank(name: str) -> int:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_go_downwards(path: Path) -> None:
-    if path == ROOT / "__init__.py":
-        assert not any(name.startswith("ismc") for name, _ in imports(path))
-        return
-    for module, line in imports(path):
+    """Those inside functions and for type checkers too."""
+    if path.parent == ROOT and path.stem in ("__init__", "_version"):
+        return  # public names are imported from everywhere; the version imports nothing
+    for module, line in imported(path):
         names = module.split(".")
-        if names[0] != "ismc" or len(names) == 1:
+        if names[0] != "ismc" or names[1:2] == ["_version"]:
             continue
+        assert len(names) > 1, f"{path}:{line} imports the package; import the module"
         assert rank(names[1]) <= rank(part(path)), f"{path}:{line} imports {module}"
+
+
+def test_no_modules_import_one_another() -> None:
+    assert cycles(graph()) == []
+
+
+def test_a_cycle_is_found() -> None:
+    knot = graph()
+    knot.add_edge("ismc.ir.graph", "ismc.api")
+    (found,) = cycles(knot)
+    assert {"ismc.ir.graph", "ismc.api"} <= {*found}
+
+
+def test_every_module_has_a_folder() -> None:
+    """Beside the folders of the ranks there are the public modules alone."""
+    top = {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert top - {"__pycache__"} == {"__init__", "_version"}.union(*RANKS)
+    folders = {name for names in RANKS for name in names if (ROOT / name).is_dir()}
+    assert len(folders - PUBLIC) <= 12
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -98,7 +123,7 @@ def test_tensorflow_stays_where_it_belongs(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_are_one_thing(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 320
-    assert path.stem not in ("utils", "helpers", "misc")
+    assert path.stem not in ("utils", "common", "helpers", "misc")
 
 
 def test_import_is_light() -> None:

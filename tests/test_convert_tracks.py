@@ -14,7 +14,7 @@ from ismc.errors import InputError
 from ismc.io.convert import convert
 from ismc.io.convert.bigwig import per_base
 from ismc.io.convert.chromosomes import read_sizes
-from ismc.io.sequences.sources import Coordinates
+from ismc.io.sequences.source import Coordinates
 from tests.converting import Made, centred, made, regions
 
 bigwigs = pytest.importorskip("pyBigWig")

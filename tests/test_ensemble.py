@@ -13,9 +13,10 @@ import pytest
 from keras import layers
 
 import ismc
+from ismc.api import ensemble
 from ismc.artifacts.cache import cached as kept
 from ismc.errors import InputError
-from ismc.ism.ensemble import Ensemble, ensemble
+from ismc.ism.ensemble import Ensemble
 from ismc.ism.ensemble.views import View
 from ismc.jobs.digests import model_digest
 from tests.test_scores_by_name import WRITES

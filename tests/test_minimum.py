@@ -11,6 +11,7 @@ import pytest
 from keras import layers
 
 import ismc
+from ismc.plan.explain import table
 from tests.zoo import ZOO
 
 Array = np.ndarray
@@ -261,4 +262,4 @@ def test_never_more_than_the_naive_program_nor_than_the_plan() -> None:
 def test_explain_says_it() -> None:
     model = chain(conv(5, 4), layers.ReLU(), conv(3, 3))
     plan = ismc.compile(model, verify=False).plan
-    assert "operations per mutant are needed" in str(plan)
+    assert "operations per mutant are needed" in table(plan)

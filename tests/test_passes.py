@@ -21,7 +21,7 @@ import ismc
 from ismc.frontend import read
 from ismc.ir.window import Span
 from ismc.passes import PIPELINE, Program, Request
-from ismc.plan.explain import verdict
+from ismc.plan.explain import table, verdict
 from tests.zoo import ZOO
 
 GOLDENS = Path(__file__).parent / "goldens"
@@ -46,7 +46,7 @@ def stages(model: keras.Model) -> list[str]:
     for step in PIPELINE:
         program = step(program)
         texts.append(f"# after {step.__name__}\n{program}")
-    return [*texts, str(program.plan)]
+    return [*texts, table(program.plan)]
 
 
 def place(name: str) -> int:
@@ -144,7 +144,7 @@ def test_what_explain_says_of_time_and_of_operations_agrees() -> None:
     plan = ismc.compile(_chain(), verify=False).plan
     ours, naive = plan.operations
     assert naive > 2 * ours
-    assert f"{naive / ours:.1f} times fewer\n" in str(plan)
+    assert f"{naive / ours:.1f} times fewer\n" in table(plan)
     said = verdict(replace(plan, seconds=(1.0, 3.0)))
     assert said == "predicted gain: 3.0 times"
     said = verdict(replace(plan, seconds=(1.0, 1.2)))  # fewer operations in the same time

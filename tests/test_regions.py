@@ -17,7 +17,7 @@ from Bio import bgzf
 
 from ismc.io.sequences.genome import Genome
 from ismc.io.sequences.regions import open_regions
-from ismc.io.sequences.sources import Source
+from ismc.io.sequences.source import Source
 from tests.comparing import refused
 
 SIZES = {"chr1": 997, "chr2": 120, "chrM": 61, "chr3": 60, "scaffold.1": 7}

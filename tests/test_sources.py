@@ -12,7 +12,8 @@ import pytest
 from ismc.io.sequences.alphabet import codes_of, one_hot_of
 from ismc.io.sequences.arrays import from_array, from_strings, open_array
 from ismc.io.sequences.fasta import open_fasta
-from ismc.io.sequences.sources import Source, open_source
+from ismc.io.sequences.open_source import open_source
+from ismc.io.sequences.source import Source
 from tests.comparing import refused
 
 TEXTS = ["ACGTN", "ttgca", "NNNNN", "GATTA"]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ismc import __version__
+from ismc._version import __version__
 from ismc.cli.cache import app as cache_app
 from ismc.cli.reporting import reporting
 from ismc.cli.results import convert, plot, report
@@ -80,10 +80,10 @@ def explain(
         loaded = load_model(model)
         length = sequence_length(loaded) or chosen_length(None, length, str(model))
         loaded = at_length(loaded, length)
-        import ismc
+        from ismc.api import compile as compile_model
 
         sites = site_range(start, end, length)
-        ism = ismc.compile(loaded, sites=sites, outputs=outputs or None, verify=False)
+        ism = compile_model(loaded, sites=sites, outputs=outputs or None, verify=False)
         print(ism.explain())
         if profile:
             print(f"\n{ism.profile(every=every)}")

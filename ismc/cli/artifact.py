@@ -18,6 +18,7 @@ from ismc.jobs.models import (
     load_model,
     sequence_length,
 )
+from ismc.plan.explain import table
 
 MIB = 1 << 20
 
@@ -43,10 +44,10 @@ def compile_model(
         raise InputError(f"{target} exists.", hint="Give --overwrite to replace it.")
     model = load_model(model_file)
     length = sequence_length(model) or chosen_length(None, length, str(model_file))
-    import ismc
+    from ismc.api import compile as compile_model
 
     sites = site_range(start, end, length)
-    ism = ismc.compile(
+    ism = compile_model(
         at_length(model, length), sites=sites, outputs=list(outputs) or None, score=score
     )
     ism.save(target)
@@ -62,7 +63,7 @@ def inspected(path: Path) -> str:
     found = read(path)
     said = recorded(found.manifest, str(path))
     plan = said.restored()
-    parts = [f"{path}: {path.stat().st_size:,} bytes, whole", "", str(plan), ""]
+    parts = [f"{path}: {path.stat().st_size:,} bytes, whole", "", table(plan), ""]
     rows = {
         "made": datetime.fromtimestamp(said.made).isoformat(" ", "seconds"),
         "with": ", ".join(f"{name} {value}" for name, value in said.versions.items()),

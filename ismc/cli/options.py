@@ -11,12 +11,12 @@ from ismc.errors import InputError
 
 if TYPE_CHECKING:
     from ismc.io.sequences.problems import OnError
-    from ismc.io.sequences.sources import Ambiguous, Ends
+    from ismc.io.sequences.source import Ambiguous, Ends
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """Where records come from, as options of a command say it; see `ismc.io.sequences.sources`."""
+    """Where records come from, as options of a command; see `ismc.io.sequences.open_source`."""
 
     fasta: Path | None = None
     bed: Path | None = None
@@ -30,7 +30,7 @@ class Inputs:
 
     def source(self, length: int | None) -> Any:
         """The records."""
-        from ismc.io.sequences.sources import open_source
+        from ismc.io.sequences.open_source import open_source
 
         return open_source(
             fasta=self.fasta,

@@ -107,7 +107,7 @@ def _drawn(
     kind: str, shown: Chosen, task: str | None, signed: bool, path: Path | None, column: str | None
 ) -> tuple[Figure, str]:
     """The figure of a record, and what it shows."""
-    from ismc import plot as plots
+    import ismc.plot as plots
     from ismc.plot.canvas import TASKS
 
     here: dict[str, Any] = {"sites": shown.sites, "start": shown.start, "chrom": shown.chrom}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isinf
 
-from ismc import __version__
+from ismc._version import __version__
 from ismc.codegen.layout import statement
 from ismc.plan.plan import Apply, Name, Offset, Plan, Size, Step, Table, Term, Weights
 

@@ -3,28 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from ismc.demo.model import TASKS, load_model, load_sequence
 from ismc.demo.strongest import Site, importance, strongest
 
-FOLDER = Path(__file__).parent
-TASKS = ("AP-1", "HNF4")
-
 __all__ = ["TASKS", "Site", "importance", "load_model", "load_sequence", "run", "strongest"]
-
-
-def load_model() -> Any:
-    """The Keras model, ``[B, 2000, 4]`` to logits ``[B, 2]`` for `TASKS`."""
-    import keras
-
-    return keras.saving.load_model(FOLDER / "model.keras", compile=False)
-
-
-def load_sequence() -> Any:
-    """The enhancer as `ismc.io.sequences.fasta.Records`: one sequence of 2,000 bases."""
-    from ismc.io.sequences.fasta import read_fasta
-
-    return read_fasta(FOLDER / "enhancer.fa")
 
 
 def run(directory: Path, *, overwrite: bool = False) -> tuple[Site, ...]:

@@ -14,13 +14,15 @@ import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
-import ismc
-from ismc.demo import FOLDER, TASKS, Site, load_model, strongest
+from ismc.api import compile as compile_model
+from ismc.demo.model import FOLDER, TASKS, load_model
+from ismc.demo.strongest import Site, strongest
 from ismc.errors import InputError
 from ismc.io.convert import convert
 from ismc.io.extras import extras
 from ismc.io.sequences.fasta import open_fasta
 from ismc.io.targets import check_target
+from ismc.ism.compiled import CompiledISM
 from ismc.jobs.job import job
 from ismc.plot import plot_saturation
 
@@ -45,7 +47,7 @@ def scan(directory: Path, *, overwrite: bool) -> tuple[Site, ...]:
 
     model, source = load_model(), open_fasta(FOLDER / "enhancer.fa")
     console.print(f"compiling {model.name} ({model.count_params():,} parameters)")
-    ism = ismc.compile(model, score="difference")
+    ism = compile_model(model, score="difference")
     scanned = job(ism, source, "demo model")
     store = scanned.store(None)
     scanned.score(store, store.left(), lambda _: None)
@@ -78,7 +80,7 @@ def _table(sites: tuple[Site, ...], one_hot: np.ndarray) -> Table:
     return table
 
 
-def _timing(model: Any, ism: ismc.CompiledISM, x: np.ndarray) -> str:
+def _timing(model: Any, ism: CompiledISM, x: np.ndarray) -> str:
     """Times both sides alternately; the naive one on some mutants, in its better form."""
     total = len(ism.sites) * (x.shape[2] - 1)
     mutants = tf.constant(np.repeat(x, MUTANTS, 0))

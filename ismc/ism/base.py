@@ -21,7 +21,7 @@ from ismc.execution.tiling import Arrangement, arrange, batches, filled, tables_
 from ismc.ism.checking import Checks, predicted
 from ismc.ism.checking.statistics import Mode
 from ismc.ism.recompute import recomputed
-from ismc.plan.explain import timing
+from ismc.plan.explain import table, timing
 from ismc.plan.plan import UNMEASURED, Measured, Signature
 from ismc.scores.letters import needs_every_letter, present
 
@@ -143,7 +143,7 @@ class ISM(Results):
 
     def explain(self) -> str:
         """One line per layer: role, form, strategy, width, operations against naive."""
-        return str(self.plan) + timing(self.measured)
+        return table(self.plan) + timing(self.measured)
 
     @property
     def sites(self) -> tuple[tuple[int, int], ...]:

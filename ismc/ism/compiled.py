@@ -1,78 +1,32 @@
-"""What a user holds: a callable that answers for every site, letter and sequence."""
+"""What `ismc.compile` returns: a callable that answers for every site, letter and sequence."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property, partial
-from hashlib import sha256
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
-import tensorflow as tf
-
-from ismc import __version__
-from ismc.artifacts.cache.cached import Kept
-from ismc.artifacts.cache.store import Store
-from ismc.artifacts.record import named
-from ismc.execution.module import Run, Runtime
-from ismc.execution.on_tensorflow import TensorFlow
-from ismc.execution.results import result_shapes
 from ismc.execution.substitutions import Letters
-from ismc.execution.tiling import Arrangement
-from ismc.execution.weights import UNBOUND, Bound, held, values
-from ismc.frontend import Model, answers
-from ismc.ir.dump import show
-from ismc.ir.graph import Graph
-from ismc.ism.base import BATCHES, ISM, Inputs, Sites
+from ismc.ism.base import BATCHES, Inputs, Sites
+from ismc.ism.checking.cached_programs import check_model, check_mutants
 from ismc.ism.identity import identity
-from ismc.ism.naive import NaiveISM
-from ismc.scores.letters import finished, part_across
-
-Array = np.ndarray
-
-TENSORFLOW = TensorFlow()
+from ismc.ism.profile import profile
+from ismc.ism.program import CompiledProgram
+from ismc.ism.save import programs, save
+from ismc.ism.saved_model import export
 
 
 @dataclass(repr=False, kw_only=True)
-class CompiledISM(ISM):
+class CompiledISM(CompiledProgram):
     """In-silico mutagenesis of one model, compiled.
 
     Weights are read from the model at every call, so a model that is trained further needs no new
     compilation. Shapes: ``B`` sequences, ``S`` sites, ``C`` channels.
-
-    Attributes:
-        build: the generated function that makes a program for tiles of one size.
-        calls: the original layers, for those that are called through Keras.
-        model: the model as it was lowered.
-        graph: its layers, models inside of it laid open.
-        score: what is computed from reference and mutant, if anything: a `Score` or a function.
-        store: the cache of programs, if there is one.
-        key: what determines every program, as 64 hexadecimal digits; empty where only a trace can
-            tell, since code of the user's takes part.
-        still: whether the key still tells what is compiled; that may have changed meanwhile.
-        hits: how far, of the largest change, programs out of the cache may be off, beside rounding,
-            when they are compared before they first answer; nothing if they are not compared.
-        bound: the weights that the programs are right for, where they are not for all.
     """
-
-    build: Callable[..., Any]
-    calls: Mapping[str, Any]
-    model: Model
-    graph: Graph
-    score: Any = None
-    store: Store | None = None
-    key: str = ""
-    still: Callable[[], bool] | None = None
-    hits: float | None = None
-    bound: Bound = UNBOUND
 
     def profile(self, x: Any = None, rounds: int = 5, every: int | str = 1) -> Any:
         """Where the time of a saturation goes, statement by statement; see `ismc.ism.profile`."""
-        from ismc.ism.profile import profile
-
         return profile(self, x, rounds, every)
 
     def save(self, path: str | Path, verbose: int | str = "auto") -> None:
@@ -88,8 +42,6 @@ class CompiledISM(ISM):
         Raises:
             ArtifactError: when it cannot be written.
         """
-        from ismc.ism.save import save
-
         self.bound.refuse()
         save(self, path, verbose)
 
@@ -106,211 +58,23 @@ class CompiledISM(ISM):
             ArtifactError: when it exists or cannot be written.
         """
         self.bound.refuse()
-        from ismc.ism.save import programs
-        from ismc.ism.saved_model import export
-
         export(self, programs(self, verbose=0, most=1), path)
-
-    @property
-    def runtime(self) -> Runtime:
-        """TensorFlow."""
-        return TENSORFLOW
-
-    @property
-    def variables(self) -> list[tuple[str, str, Any]]:
-        """Owner, name and variable of every weight, in the order that programs take them."""
-        named = self.model.variables.items()
-        return [(owner, name, v) for owner, found in named for name, v in found.items()]
-
-    @property
-    def versions(self) -> dict[str, str]:
-        """Of what the programs were made with."""
-        return {"ismc": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
 
     @cached_property
     def identity(self) -> str:
         """SHA-256 of what layers and the score compute, without weights; the user's are traced."""
         return identity(self)
 
-    def texts(self) -> dict[str, str]:
-        """What stands in entries and artifacts for whoever looks: the plan, the source."""
-        return {"plan.txt": self.explain(), "program.py": self.source}
-
-    def lowered(self, letters: Letters, batch: int, found: Arrangement) -> Kept:
-        """The program of so many letters and sequences, which a call compiles."""
-        return self._kept(
-            partial(self._flat, letters, batch, found),
-            {"letters": letters.count, "turned": letters.turned, "batch": batch},
-        )
-
-    def lowered_model(self, batch: int) -> Kept:
-        """The model's own outputs for so many sequences, as a program."""
-        return self._kept(partial(self._flat_model, batch), {"model": True, "batch": batch})
-
-    def nested(self, flat: Sequence[Any], found: Arrangement) -> tuple:
-        """The arguments of the generated program from flat ones."""
-        flat = list(flat)
-        x, given = flat.pop(0), {}
-        for name, _ in self.plan.inputs:
-            if name != self.plan.sequence:
-                given[name] = flat.pop(0)
-        turn, block = flat.pop(0), flat.pop(0)
-        weights = self._owned(flat)
-        at = {key: flat.pop(0) for key in sorted(found.at)}
-        order, spans, *tiles = flat
-        return x, given, turn, block, weights, at, order, spans[:, 0], *tiles
-
-    def program(self, letters: Letters, batch: int, found: Arrangement, build: Any = None) -> Any:
-        """The generated program for tiles of one size; ``build`` may be another form of it."""
-        mutants = batch * found.sites * letters.count
-        show("program.py", self.source)
-        results = result_shapes(self.plan, self.score, mutants)
-        return (build or self.build)(
-            mutants,
-            [[mutants, *step.shape[1:]] for step in self.plan.handed]
-            or [*results, *([[mutants]] if self.plan.guard else [])],
-            found.sizes,
-            letters.count,
-            letters.turned,
-            self.calls,
-            self.score,
-        )
-
-    def _flat(self, letters: Letters, batch: int, found: Arrangement, *flat: Any) -> list[Any]:
-        ys = self.program(letters, batch, found)(*self.nested(flat, found))
-        if not letters.saturates:
-            return ys
-        *_, spans, _, _ = flat
-        count = len(self.plan.outputs)
-        done = finished(self.score, ys[:count], flat[0], spans, self.plan.width, letters.turned)
-        return [*done, *ys[count:]]
-
-    def _flat_model(self, batch: int, *flat: Any) -> list[Any]:
-        del batch
-        rest = list(flat)
-        inputs = {name: rest.pop(0) for name, _ in self.plan.inputs}
-        return answers(self.model, self.graph, self.chosen, inputs, self._owned(rest))
-
-    def _owned(self, flat: list[Any]) -> dict[str, dict[str, Any]]:
-        """Weights by owner and name, taken from the front of flat arguments."""
-        return {
-            owner: {name: flat.pop(0) for name in named}
-            for owner, named in self.model.variables.items()
-        }
-
-    def _kept(self, function: Callable[..., list[Any]], kind: Mapping[str, Any]) -> Kept:
-        manifest = {
-            "model": self.plan.model,
-            "plan": self.plan.digest,
-            "program": dict(kind),
-            "tile": self.tile,
-            "threads": self.threads,
-            "measured": asdict(self.measured),
-            "versions": self.versions,
-        }
-        about = repr((self.key, sorted(kind.items()), self.tile, self.threads))
-        return Kept(
-            runtime=self.runtime,
-            function=function,
-            store=self.store,
-            key=sha256(about.encode()).hexdigest() if self.key else "",
-            manifest=manifest,
-            texts=self.texts,
-            variables=self._positions(kind),
-            name="program" if "letters" in kind else "model",
-            counted="letters" in kind,
-            still=self.still,
-        )
-
-    def _positions(self, kind: Mapping[str, Any]) -> dict[int, tf.Variable]:
-        """The variables by the numbers of the arguments that have their values."""
-        before = len(self.plan.inputs) + (2 if "letters" in kind else 0)
-        found = (held(variable) for _, _, variable in self.variables)
-        return {before + i: v for i, v in enumerate(found) if isinstance(v, tf.Variable)}
-
-    def _load(self, letters: Letters, batch: int, arrangement: Arrangement) -> Run:
-        return self.lowered(letters, batch, arrangement)
-
-    def _model(self, batch: int) -> Run:
-        return self.lowered_model(batch)
-
-    def weights(self) -> Sequence[Any]:
-        """The weights as the model holds them now."""
-        self.bound.check()
-        return values([variable for _, _, variable in self.variables])
-
-    def sources(self) -> Sequence[Any]:
-        """The variables themselves, which programs read: that takes no time."""
-        self.bound.check()
-        return [held(variable) for _, _, variable in self.variables]
-
     def _call(
         self, inputs: Inputs, letters: Letters, batch: int, device: str = "", sites: Sites = None
     ) -> list[Any]:
         ys = super()._call(inputs, letters, batch, device, sites)
         if self.hits is not None:
-            from ismc.ism.checking.cached_programs import check_mutants
-
             check_mutants(self, self._loaded(letters, batch).run, inputs, letters, ys, sites)
         return ys
 
     def _answers(self, inputs: Inputs) -> list[Any]:
         ys = super()._answers(inputs)
         if self.hits is not None:
-            from ismc.ism.checking.cached_programs import check_model
-
             check_model(self, [self.programs.get(("model", size)) for size in BATCHES], inputs, ys)
         return ys
-
-    def oracle(self, sites: Any, score: Any = None, **options: Any) -> NaiveISM:
-        """The naive program of the same outputs at some sites; with its ``options``.
-
-        TensorFlow keeps the memory of large calls, so they are small ones by default.
-        """
-        given = {"batch_size": 8, "sequence_input": self.plan.sequence, **options}
-        found = NaiveISM(self.model.model, sites=sites, score=score or self.score, **given)
-        return found.only(self.chosen, self.structure)
-
-    def _naive(self, inputs: Inputs, letters: Letters) -> list[Any]:
-        if not self.measured.naive_is_faster:
-            return super()._naive(inputs, letters)
-        nest = tf.nest.map_structure(lambda name: inputs[name], self.names)
-        if letters.saturates:
-            return self.flat(self.naive.saturate(nest))
-        return [y[:, :, None] for y in self.flat(self.naive(nest, letters.block[0]))]
-
-    def scored(self, reference: list[Array], mutant: list[Array]) -> list[Array]:
-        """What is returned of the outputs of mutants ``[n, *output]``."""
-        if self.score is None:
-            return mutant
-        pairs = zip(reference, mutant, strict=True)
-        return [np.asarray(self.score(tf.constant(r), tf.constant(m))) for r, m in pairs]
-
-    @property
-    def compares_letters(self) -> bool:
-        """Whether the score has a part across the letters of a site."""
-        return part_across(self.score) is not None
-
-    def compared(self, scores: list[Array], present: Array) -> list[Array]:
-        """The part of the score across letters, of scores ``[B, S, C, ...]``."""
-        across = part_across(self.score)
-        return [np.asarray(across(tf.constant(y), tf.constant(present))) for y in scores]
-
-    @property
-    def score_name(self) -> str:
-        """The score, spelled in full; module and name of a function, nothing if there is none."""
-        return "" if self.score is None else named(self.score)
-
-    def shapes(self) -> Sequence[Sequence[int]]:
-        """The shapes of what is returned for one mutant."""
-        return self._result_shapes
-
-    @cached_property
-    def _result_shapes(self) -> list[list[int]]:
-        return [shape[1:] for shape in result_shapes(self.plan, self.score)]
-
-    @cached_property
-    def naive(self) -> NaiveISM:
-        """The naive program as it was measured to be fastest."""
-        measured = self.measured
-        return self.oracle(self.plan.sites, batch_size=measured.batch, form=measured.form)

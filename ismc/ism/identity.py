@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,13 +11,11 @@ from ismc.artifacts.cache.fingerprint.scores import score_data
 from ismc.execution.inputs import random_inputs
 from ismc.execution.lowering import LoweringError, lower
 from ismc.execution.module import Spec
+from ismc.ism.program import CompiledProgram
 from ismc.scores.letters import part_across
 
-if TYPE_CHECKING:
-    from ismc.ism.compiled import CompiledISM
 
-
-def identity(ism: CompiledISM) -> str:
+def identity(ism: CompiledProgram) -> str:
     """SHA-256 of what layers and the score compute; the same on every machine for Keras's own.
 
     Layers and scores of the user's are traced, which takes seconds; what cannot be lowered, such
@@ -26,7 +24,7 @@ def identity(ism: CompiledISM) -> str:
     return digest([_of_model(ism), _of_score(ism)])
 
 
-def _of_model(ism: CompiledISM) -> str:
+def _of_model(ism: CompiledProgram) -> str:
     try:
         data = architecture(ism.model).data
         return digest({key: value for key, value in data.items() if key != "code"})
@@ -41,7 +39,7 @@ def _of_model(ism: CompiledISM) -> str:
             return ""
 
 
-def _of_score(ism: CompiledISM) -> str:
+def _of_score(ism: CompiledProgram) -> str:
     try:
         return digest(score_data(ism.score))
     except FingerprintError:

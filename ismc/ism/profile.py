@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -25,11 +25,9 @@ from ismc.codegen.view import view
 from ismc.errors import InputError
 from ismc.execution.inputs import random_inputs
 from ismc.execution.substitutions import every_letter
+from ismc.ism.program import CompiledProgram
 from ismc.plan.explain import count
 from ismc.plan.plan import Apply, Name, Plan, Size, Step, Term, Weights, names_in
-
-if TYPE_CHECKING:
-    from ismc.ism.compiled import CompiledISM
 
 HEADER = ("value", "layer", "strategy", "ms", "operations", "GFLOP/s", "share")
 HELD = "held"
@@ -108,7 +106,7 @@ class Profile:
 
 
 def profile(
-    ism: CompiledISM, x: Any = None, rounds: int = 5, every: int | str = 1, seed: int = 0
+    ism: CompiledProgram, x: Any = None, rounds: int = 5, every: int | str = 1, seed: int = 0
 ) -> Profile:
     """Times a saturation, statement by statement.
 
@@ -155,7 +153,7 @@ def _ends(plan: Plan, every: int | str) -> tuple[int, ...]:
     return tuple(sorted({*heads[1:], len(plan.tile), total} - {0}))
 
 
-def _part(ism: CompiledISM, end: int | None) -> CompiledISM:
+def _part(ism: CompiledProgram, end: int | None) -> CompiledProgram:
     """The program that ends after so many statements; ``None`` leaves out the reference too."""
     plan = ism.plan
     steps, loop = (*plan.tile, *plan.rest), len(plan.tile)
@@ -226,7 +224,7 @@ def _finished(nest: Any) -> None:
         tf.reshape(value, [-1])[:1].numpy()
 
 
-def _mutants(ism: CompiledISM, x: Any) -> int:
+def _mutants(ism: CompiledProgram, x: Any) -> int:
     flat = dict(zip(tf.nest.flatten(ism.model.inputs), tf.nest.flatten(x), strict=True))
     sequence = np.asarray(flat[ism.plan.sequence], np.float32)
     letters = every_letter({ism.plan.sequence: sequence}, ism.plan).count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,14 +11,11 @@ from ismc.execution.substitutions import Letters, every_block
 from ismc.ism.checking.block import Block, spans_of
 from ismc.ism.checking.model import model_scores
 
-if TYPE_CHECKING:
-    from ismc.ism.base import ISM
-
 Array = np.ndarray
 
 
 def recomputed(
-    ism: ISM,
+    ism: Any,
     answers: Sequence[Any],
     inputs: Mapping[str, Array],
     letters: Letters,
@@ -27,7 +24,7 @@ def recomputed(
     """Answers with those of lost mutants computed by the model.
 
     Args:
-        ism: what is called; it counts them in its ``tally``.
+        ism: an `ismc.ism.base.ISM`; it counts them in its ``tally``.
         answers: ``[B, S, A or C, *output]`` per output, and at last which mutants lost digits.
         inputs: of the call, by name.
         letters: what is written.

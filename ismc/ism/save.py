@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -31,9 +31,8 @@ from ismc.execution.substitutions import Letters, kinds
 from ismc.execution.tiling import buckets, filled
 from ismc.ir import pytree as nest
 from ismc.ism.base import BATCHES
-
-if TYPE_CHECKING:
-    from ismc.ism.compiled import CompiledISM
+from ismc.ism.identity import identity
+from ismc.ism.program import CompiledProgram
 
 Array = np.ndarray
 
@@ -41,8 +40,8 @@ ANSWERS = 1 << 20  # bytes of answers that are kept for the check, about
 SITES = 8
 
 
-def save(ism: CompiledISM, path: str | Path, verbose: int | str = "auto") -> None:
-    """Writes a program with its weights as they are now; see `CompiledISM.save`.
+def save(ism: CompiledProgram, path: str | Path, verbose: int | str = "auto") -> None:
+    """Writes a program with its weights as they are now; see `ismc.CompiledISM.save`.
 
     Raises:
         ArtifactError: when the file cannot be written, or this TensorFlow writes no StableHLO.
@@ -81,7 +80,7 @@ def save(ism: CompiledISM, path: str | Path, verbose: int | str = "auto") -> Non
         programs={name: module.record() for name, module in made.items()},
         checked=sites,
         made=time.time(),
-        identity=ism.identity,
+        identity=identity(ism),
     )
     blobs = {f"{name}{CODE}": module.code for name, module in made.items()}
     write(target, Container(record.manifest(), ism.texts(), blobs, arrays))
@@ -119,7 +118,7 @@ def answers(ism: Any, inputs: dict[str, Array], sites: tuple[int, ...]) -> dict[
     return found
 
 
-def programs(ism: CompiledISM, verbose: int | str, most: int = 1 << 30) -> dict[str, Module]:
+def programs(ism: CompiledProgram, verbose: int | str, most: int = 1 << 30) -> dict[str, Module]:
     """Every program that a call may take, of at most so many sequences, by name.
 
     Raises:

@@ -13,7 +13,7 @@ from ismc.jobs.models import chosen_length
 from ismc.jobs.program import Program, Wanted
 
 if TYPE_CHECKING:
-    from ismc.io.sequences.sources import Source
+    from ismc.io.sequences.source import Source
     from ismc.io.sequences.variants import Variants
 
 

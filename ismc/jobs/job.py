@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ismc import __version__
+from ismc._version import __version__
 from ismc.errors import InputError
 from ismc.io.sequences.variant_arrays import behind, digest, slots, table
 from ismc.io.stores.content import Content
@@ -21,7 +21,7 @@ from ismc.jobs.digests import model_digest
 from ismc.jobs.run import Moved, Scorer, scan
 
 if TYPE_CHECKING:
-    from ismc.io.sequences.sources import Source
+    from ismc.io.sequences.source import Source
     from ismc.io.sequences.variants import Variants
 
 

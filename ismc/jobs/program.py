@@ -103,7 +103,8 @@ class Program:
         Raises:
             IsmcError: when a model or a setting does not fit.
         """
-        import ismc
+        from ismc.api import compile as compile_model
+        from ismc.api import ensemble
 
         wanted = self.wanted
         views = {"reverse_complement": wanted.reverse_complement, "shifts": wanted.shifts}
@@ -117,25 +118,25 @@ class Program:
             for model in found:
                 if hasattr(model, "saturate"):
                     _check_ready(model, wanted, sites, more)
-            return ismc.ensemble(found, **views) if wanted.averaged else found[0]
+            return ensemble(found, **views) if wanted.averaged else found[0]
         models = [at_length(model, length) for model in self._models]
         given = {"sites": sites, "outputs": wanted.outputs, **wanted.settings}
         settings = {name: value for name, value in given.items() if value is not None}
         settings["score"] = wanted.score or "difference"
         if wanted.averaged:
-            return ismc.ensemble(models, **views, **settings)
-        return ismc.compile(models[0], **settings)
+            return ensemble(models, **views, **settings)
+        return compile_model(models[0], **settings)
 
 
 def _loaded(model: Any) -> Any:
     """A Keras model of sequences, or a program that is ready."""
-    import ismc
-
     if isinstance(model, (str, PathLike)):
         if not is_artifact(Path(model)):
             return load_model(Path(model))
         import_quietly("tensorflow")
-        return ismc.load(Path(model))
+        from ismc.ism.loaded import load
+
+        return load(Path(model))
     if not hasattr(model, "saturate"):
         check_inputs(model, repr(getattr(model, "name", model)))
     return model

@@ -209,9 +209,9 @@ def pack(ism: Any, folder: Path) -> Any:
 
 def unpack(packed: Any, folder: Path) -> Any:
     """The program that `pack` wrote, loaded."""
-    import ismc
+    from ismc.ism.loaded import load
 
     def loaded(name: str) -> Any:
-        return ismc.load(folder / name)
+        return load(folder / name)
 
     return loaded(packed) if isinstance(packed, str) else packed.with_programs(loaded)

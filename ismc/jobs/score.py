@@ -17,7 +17,7 @@ from ismc.ism.checking.statistics import Mode
 
 if TYPE_CHECKING:
     from ismc.io.sequences.problems import OnError
-    from ismc.io.sequences.sources import Ambiguous, Ends, Source
+    from ismc.io.sequences.source import Ambiguous, Ends, Source
     from ismc.io.sequences.variants import Variants
     from ismc.io.stores.store import Store
 
@@ -149,7 +149,7 @@ class Given:
 def _source(regions: Any, genome: Any, length: int | None, read: dict[str, Any]) -> Source:
     """The records of whatever a user passes."""
     from ismc.io.sequences.arrays import from_array, from_strings
-    from ismc.io.sequences.sources import open_source
+    from ismc.io.sequences.open_source import open_source
 
     settings: dict[str, Any] = {"length": length} | read
     strings = {name: read[name] for name in ("on_error", "ambiguous")}
@@ -172,7 +172,7 @@ def _table(regions: Any, genome: Any, settings: dict[str, Any]) -> Source:
     """The regions of a data frame, through a BED file."""
     from tempfile import TemporaryDirectory
 
-    from ismc.io.sequences.sources import open_source
+    from ismc.io.sequences.open_source import open_source
 
     missing = [name for name in ("chrom", "start", "end") if name not in regions.columns]
     if missing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ismc.errors import InternalError, IsmcError
 from ismc.ir.dump import show
 from ismc.passes import PIPELINE, Pass, Program
+from ismc.plan.explain import table
 
 
 def observed(step: Pass) -> Pass:
@@ -22,7 +23,7 @@ def observed(step: Pass) -> Pass:
             ) from error
         show(f"{PIPELINE.index(step) + 1}-{step.__name__}.txt", after)
         if after.plan is not None:
-            show("plan.txt", after.plan)
+            show("plan.txt", table(after.plan))
         return after
 
     return run

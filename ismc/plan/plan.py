@@ -267,8 +267,3 @@ class Plan:
 
     def __hash__(self) -> int:
         return hash(self.digest)
-
-    def __str__(self) -> str:
-        from ismc.plan.explain import table
-
-        return table(self)

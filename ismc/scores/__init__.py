@@ -5,8 +5,8 @@ and ``d = m - r``. A name is what ``ismc.compile(model, score=..)`` takes, with 
 brackets, for instance ``"log2_ratio(pseudocount=0.001, targets=[3, 5], track=mean)"``.
 """
 
+from ismc.scores.parse import parsed, resolved
 from ismc.scores.registry import described, named, names, register
 from ismc.scores.score import Score
-from ismc.scores.spelling import parsed, resolved
 
 __all__ = ["Score", "described", "named", "names", "parsed", "register", "resolved"]

@@ -56,12 +56,23 @@ class Score:
         return self.function(before, after, **self.parameters)
 
     def __str__(self) -> str:
-        from ismc.scores.spelling import spelled
-
-        return spelled(self)
+        """The whole of a score in one line, which `ismc.scores.parsed` reads back."""
+        parts = [f"{key}={value!r}" for key, value in self.parameters.items()]
+        if self.targets is not None:
+            parts.append(f"targets={_targets(self.targets)}")
+        if self.track is not None:
+            parts.append(f"track={self.track}")
+        return f"{self.name}({', '.join(parts)})" if parts else self.name
 
     def __repr__(self) -> str:
         return f"<Score {str(self)!r}: {self.formula}>"
 
     def __hash__(self) -> int:
         return hash(str(self))
+
+
+def _targets(targets: tuple[int, ...] | slice) -> str:
+    if not isinstance(targets, slice):
+        return str(list(targets))
+    parts = [targets.start, targets.stop, *([] if targets.step is None else [targets.step])]
+    return ":".join("" if part is None else str(part) for part in parts)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from ismc import __version__
+from ismc._version import __version__
 from ismc.artifacts.cache import measurements as cache
 from ismc.execution.threads import cores
 from ismc.plan.cost import Rates

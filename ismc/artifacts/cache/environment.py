@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-import ismc
+from ismc._version import __version__
 from ismc.execution.threads import cores
 
 SWITCHES = ("XLA_", "ONEDNN_", "DNNL_", "TF_ENABLE_ONEDNN", "NVIDIA_TF32_OVERRIDE", "TF_CUDNN",
@@ -37,7 +37,7 @@ def _fixed() -> dict[str, Any]:
     """What stays as it is in a process."""
     return {
         "versions": {
-            "ismc": ismc.__version__,
+            "ismc": __version__,
             "keras": _version("keras"),
             "numpy": np.__version__,
             "python": list(sys.version_info[:2]),
@@ -46,7 +46,7 @@ def _fixed() -> dict[str, Any]:
         },
         "machine": [platform.system(), platform.machine(), *_processor(), cores()],
         "devices": _devices(),
-        "sources": _sources(Path(ismc.__file__).parent),
+        "sources": _sources(Path(__file__).parents[2]),
     }
 
 

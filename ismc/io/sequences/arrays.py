@@ -16,7 +16,7 @@ import numpy as np
 from ismc.errors import InputError
 from ismc.io.sequences.alphabet import IUPAC, KNOWN, codes_of, foreign, one_hot_of, plain
 from ismc.io.sequences.problems import Note, OnError, common_length, counted, one_of, settled, shown
-from ismc.io.sequences.sources import Ambiguous, Stored, check_length, record_digest, whole_digest
+from ismc.io.sequences.source import Ambiguous, Stored, check_length, record_digest, whole_digest
 
 BYTES = 16 << 20
 ZIP = b"PK"

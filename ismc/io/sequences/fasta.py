@@ -27,7 +27,7 @@ from ismc.io.sequences.problems import (
     settled,
     told,
 )
-from ismc.io.sequences.sources import Ambiguous, check_length, record_digest, whole_digest
+from ismc.io.sequences.source import Ambiguous, check_length, record_digest, whole_digest
 
 __all__ = ["LETTERS", "FastaSource", "Records", "open_fasta", "read_fasta"]
 
@@ -58,7 +58,7 @@ class Records:
 class FastaSource:
     """A FASTA file that was read once and is sound; letters are read again when they are needed.
 
-    Attributes are those of `ismc.io.sequences.sources.Source`, and ``bad``, the numbers of the
+    Attributes are those of `ismc.io.sequences.source.Source`, and ``bad``, the numbers of the
     records that are left out, and ``stamp``, size and time of the file when it was checked.
     """
 
@@ -75,7 +75,7 @@ class FastaSource:
     def blocks(
         self, size: int, wanted: Callable[[int], bool] = lambda _: True
     ) -> Iterator[tuple[int, np.ndarray]]:
-        """As `ismc.io.sequences.sources.Source.blocks`; one pass over the file."""
+        """As `ismc.io.sequences.source.Source.blocks`; one pass over the file."""
         with closing(self._letters()) as records:
             for i, begin in enumerate(range(0, len(self.names), size)):
                 letters = list(islice(records, min(size, len(self.names) - begin)))
@@ -83,7 +83,7 @@ class FastaSource:
                     yield i, self._rows(letters)
 
     def one_hot(self, begin: int, end: int) -> np.ndarray:
-        """As `ismc.io.sequences.sources.Source.one_hot`; the file is read up to there."""
+        """As `ismc.io.sequences.source.Source.one_hot`; the file is read up to there."""
         begin, end, _ = slice(begin, end).indices(len(self.names))
         with closing(self._letters()) as records:
             return self._rows(list(islice(records, begin, max(begin, end))))

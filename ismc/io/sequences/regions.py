@@ -20,7 +20,7 @@ from ismc.io.sequences.alphabet import IUPAC, foreign, one_hot_of, plain
 from ismc.io.sequences.genome import Genome
 from ismc.io.sequences.lines import table, too_few
 from ismc.io.sequences.problems import Note, OnError, counted, one_of, settled
-from ismc.io.sequences.sources import (
+from ismc.io.sequences.source import (
     Coordinates,
     Ends,
     Stored,

@@ -21,7 +21,7 @@ from ismc.io.sequences.genome import Genome
 from ismc.io.sequences.lines import opened, table, too_few
 from ismc.io.sequences.problems import Note, OnError, counted, one_of, settled
 from ismc.io.sequences.regions import cut, window_name
-from ismc.io.sequences.sources import Coordinates, Source, check_length
+from ismc.io.sequences.source import Coordinates, Source, check_length
 
 OK = "ok"
 DISAGREES = "REF disagrees"

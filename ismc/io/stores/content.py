@@ -11,7 +11,7 @@ import numpy as np
 from ismc.io.stores.facts import Facts, attributes_of
 
 if TYPE_CHECKING:
-    from ismc.io.sequences.sources import Coordinates
+    from ismc.io.sequences.source import Coordinates
 
 GENOME = ("genome_chroms", "genome_sizes")
 FIXED = ("sites", *GENOME)

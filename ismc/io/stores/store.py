@@ -48,7 +48,7 @@ from ismc.io.targets import reported
 from ismc.ism.checking.statistics import Checked, of
 
 if TYPE_CHECKING:
-    from ismc.io.sequences.sources import Coordinates
+    from ismc.io.sequences.source import Coordinates
 
 Array = np.ndarray
 SHOWN = 5
@@ -154,7 +154,7 @@ class Store:
     @property
     def coordinates(self) -> Coordinates | None:
         """Where the records lie in the genome, if they do."""
-        from ismc.io.sequences.sources import Coordinates
+        from ismc.io.sequences.source import Coordinates
 
         if "chrom" not in self.group:
             return None

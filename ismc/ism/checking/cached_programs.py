@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,9 +12,7 @@ from ismc.errors import VerificationError
 from ismc.execution.substitutions import Letters
 from ismc.ism.checking.sensitivity import moved, spread
 from ismc.ism.checking.tolerance import exceeds, towards
-
-if TYPE_CHECKING:
-    from ismc.ism.compiled import CompiledISM
+from ismc.ism.program import CompiledProgram
 
 Array = np.ndarray
 Inputs = Mapping[str, Array]
@@ -31,7 +29,7 @@ def trust(programs: Iterable[Any]) -> None:
 
 
 def check_mutants(
-    ism: CompiledISM,
+    ism: CompiledProgram,
     program: Any,
     inputs: Inputs,
     letters: Letters,
@@ -81,7 +79,7 @@ def check_mutants(
 
 
 def check_model(
-    ism: CompiledISM, programs: Sequence[Any], inputs: Inputs, answers: Sequence[Any]
+    ism: CompiledProgram, programs: Sequence[Any], inputs: Inputs, answers: Sequence[Any]
 ) -> None:
     """Compares the outputs for the first sequence, if that is finite, with the model's own.
 
@@ -105,7 +103,7 @@ def check_model(
         program.found = False
 
 
-def _agree(ism: CompiledISM, output: int, ours: Array, want: Array, scale: float) -> None:
+def _agree(ism: CompiledProgram, output: int, ours: Array, want: Array, scale: float) -> None:
     worst = exceeds(ours, want, scale)
     if worst is not None:
         raise VerificationError(

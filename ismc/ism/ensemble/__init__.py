@@ -1,6 +1,6 @@
 """Scores averaged over members: several models, both strands, shifts."""
 
 from ismc.ism.ensemble.average import Ensemble
-from ismc.ism.ensemble.make import ensemble
+from ismc.ism.ensemble.make import make_ensemble
 
-__all__ = ["Ensemble", "ensemble"]
+__all__ = ["Ensemble", "make_ensemble"]

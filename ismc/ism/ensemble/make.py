@@ -1,8 +1,8 @@
-"""`ensemble`: from models and settings to what is averaged."""
+"""From models and settings to an ensemble."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ismc.errors import InputError
@@ -15,45 +15,15 @@ from ismc.ism.ensemble.views import Site, View, views
 LETTERS = 4
 
 
-def ensemble(
+def make_ensemble(
+    compile_model: Callable[..., ISM],
     models: Any,
-    *,
-    reverse_complement: bool = False,
-    shifts: int | Sequence[int] = (0,),
-    mirror_outputs: bool | str | Sequence[str] = True,
-    **settings: Any,
+    reverse_complement: bool,
+    shifts: int | Sequence[int],
+    mirror_outputs: bool | str | Sequence[str],
+    settings: Mapping[str, Any],
 ) -> Ensemble:
-    """Compiles several models, or views of one, whose scores are averaged on the device.
-
-    There is one member for each model, orientation and shift. What is averaged are the members'
-    scores, not their predictions: the score of averaged predictions is something else, unless it is
-    a difference. References are averaged likewise.
-
-    A member of the reverse complement sees ``x[:, ::-1, ::-1]``; what it answers for the mirrored
-    site and the complementary letter is counted for a site and a letter. A member of shift ``k``
-    sees the sequence moved right by ``k`` positions, zeros (N) filling in, before it is turned. A
-    site, or a part of one, that is moved out of the window changes nothing there: its score is
-    that of the reference with itself.
-
-    Outputs with positions are turned back in answers for the reverse complement. They are not moved
-    back by a shift, which often is less than one of their positions, and their channels stay in
-    order: tracks of two strands are not exchanged.
-
-    Args:
-        models: a Keras model, or several of equal inputs and outputs, such as folds. Programs that
-            were compiled or loaded already can be averaged too, as they are.
-        reverse_complement: whether each model is asked about the reverse complement too.
-        shifts: by how many positions the sequence is moved, 0 for where it is.
-        mirror_outputs: outputs whose first axis is positions, which is turned back. ``True`` for
-            all of two axes or more, ``[positions, ...]``; else names, ``()`` for none. A flat
-            profile ``[positions]`` must be named. Scores that lost the axis, as with
-            ``track=sum``, are left as they are.
-        settings: as for `ismc.compile`: ``sites``, ``outputs``, ``score`` and so on.
-
-    Raises:
-        InputError: when models differ in their inputs or outputs, or an argument does not fit.
-        IsmcError: as `ismc.compile`.
-    """
+    """The ensemble of `ismc.ensemble`; ``compile_model(model, **settings)`` makes its programs."""
     given = list(models) if isinstance(models, list | tuple) else [models]
     if not given:
         raise InputError("models is empty, expected at least one model.")
@@ -69,7 +39,7 @@ def ensemble(
         check_programs(given)
         members = tuple(Member(program, View(), program.sites) for program in given)
         return Ensemble(members, checks=Checks(given[0].checks.mode))
-    return _compiled(given, reverse_complement, shifts, mirror_outputs, settings)
+    return _compiled(compile_model, given, reverse_complement, shifts, mirror_outputs, settings)
 
 
 def check_programs(programs: Sequence[ISM]) -> None:
@@ -129,6 +99,7 @@ def _same(number: int, first: Mapping[str, Any], other: Mapping[str, Any]) -> No
 
 
 def _compiled(
+    compile_model: Callable[..., ISM],
     models: Sequence[Any],
     reverse_complement: bool,
     shifts: int | Sequence[int],
@@ -136,7 +107,6 @@ def _compiled(
     settings: Mapping[str, Any],
 ) -> Ensemble:
     """One program for each model and orientation; orientations with the same sites share it."""
-    from ismc.api import compile as compiled
     from ismc.execution.inputs import site_spans
     from ismc.frontend import read
     from ismc.frontend.request import choose_sequence, output_labels
@@ -156,7 +126,7 @@ def _compiled(
         for view in every:
             own = wanted[view.reverse]
             if own not in made:
-                made[own] = compiled(model, **{**settings, "sites": own})
+                made[own] = compile_model(model, **{**settings, "sites": own})
             members.append(Member(made[own], view, sites, _mirrored(made[own], names)))
     return Ensemble(tuple(members), tuple(every), Checks(members[0].program.checks.mode))
 

@@ -1,4 +1,4 @@
-"""Scores as text, and back: ``log2_ratio(pseudocount=1e-06, targets=[3, 5], track=mean)``."""
+"""Scores from text: ``log2_ratio(pseudocount=1e-06, targets=[3, 5], track=mean)``."""
 
 from __future__ import annotations
 
@@ -12,16 +12,6 @@ from ismc.scores.score import Score
 
 RANGE = re.compile(r"(\btargets\s*=\s*)(-?\d*)\s*:\s*(-?\d*)(?:\s*:\s*(-?\d*))?")
 EXAMPLE = "For instance 'centred', or 'log2_ratio(pseudocount=0.001, targets=[3, 5], track=mean)'."
-
-
-def spelled(score: Score) -> str:
-    """The whole of a score in one line, which `parsed` reads back."""
-    parts = [f"{key}={value!r}" for key, value in score.parameters.items()]
-    if score.targets is not None:
-        parts.append(f"targets={_targets(score.targets)}")
-    if score.track is not None:
-        parts.append(f"track={score.track}")
-    return f"{score.name}({', '.join(parts)})" if parts else score.name
 
 
 def parsed(text: str) -> Score:
@@ -61,13 +51,6 @@ def resolved(score: Any) -> Any:
             hint=EXAMPLE,
         )
     return score
-
-
-def _targets(targets: tuple[int, ...] | slice) -> str:
-    if not isinstance(targets, slice):
-        return str(list(targets))
-    parts = [targets.start, targets.stop, *([] if targets.step is None else [targets.step])]
-    return ":".join("" if part is None else str(part) for part in parts)
 
 
 def _slice(found: re.Match[str]) -> str:
