@@ -74,7 +74,7 @@ def _as_written(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.config.getoption("--slow") or not request.node.get_closest_marker("as_written"):
         yield
         return
-    from tests.as_written import all_as_written
+    from tests.support.as_written import all_as_written
 
     with all_as_written():
         yield

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ismc.demo.model import TASKS, load_model, load_sequence
+from ismc.demo.model import FOLDER, TASKS, load_model, load_sequence
 from ismc.demo.strongest import Site, importance, strongest
 
-__all__ = ["TASKS", "Site", "importance", "load_model", "load_sequence", "run", "strongest"]
+__all__ = [
+    "FOLDER",
+    "TASKS",
+    "Site",
+    "importance",
+    "load_model",
+    "load_sequence",
+    "run",
+    "strongest",
+]
 
 
 def run(directory: Path, *, overwrite: bool = False) -> tuple[Site, ...]:

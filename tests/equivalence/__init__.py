@@ -1,0 +1,1 @@
+"""Whole models against the naive program."""

@@ -1,0 +1,1 @@
+"""Random models, each from one seed."""

@@ -1,0 +1,123 @@
+"""A cluster of three nodes on one machine answers as one process does, also when a node dies."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+
+import ismc
+from ismc.cli.bars import Bar
+from ismc.cli.options import Inputs
+from ismc.cli.run import run
+from ismc.errors import ArtifactError, InputError
+from ismc.jobs.program import Wanted
+from ismc.jobs.ray import ATTEMPTS, Actor, pack, unpack
+from ismc.jobs.run import Moved
+from tests.support.runs import (
+    LENGTH,
+    contents,
+    folder_of_inputs,
+    places,
+    regions,
+    small_model,
+    wanted,
+)
+
+ray = pytest.importorskip("ray", reason="pip install 'ismc[ray]'")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # of Ray's own threads and sockets
+    pytest.mark.xdist_group("ray"),
+]
+
+
+QUICK = {  # a node that is dead is missed soon
+    "health_check_initial_delay_ms": 1000,
+    "health_check_period_ms": 500,
+    "health_check_timeout_ms": 3000,
+    "health_check_failure_threshold": 3,
+}
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """A head and two more nodes, one processor each."""
+    from ray.cluster_utils import Cluster
+
+    size = {"num_cpus": 1, "object_store_memory": 100 << 20}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        head = size | {"include_dashboard": False, "_system_config": QUICK}
+        found = Cluster(initialize_head=True, head_node_args=head)
+        nodes = [found.add_node(**size) for _ in range(2)]
+        ray.init(address=found.address, log_to_driver=False, logging_level="ERROR")
+    yield found, nodes
+    ray.shutdown()
+    found.shutdown()
+
+
+@pytest.fixture
+def some(tmp_path: Path) -> tuple[Wanted, Inputs, dict[str, bytes]]:
+    """What is scored, and the store of one process."""
+    folder = folder_of_inputs(tmp_path)
+    asked = wanted(folder, outputs=("head",)), regions(folder)
+    run(*asked, places(batch_size=1), tmp_path / "one.zarr")
+    return *asked, contents(tmp_path / "one.zarr")
+
+
+@pytest.mark.slow
+def test_three_nodes(cluster: Any, some: Any, tmp_path: Path) -> None:
+    assert len(cluster[1]) == 2
+    summary = run(*some[:2], places(batch_size=1, ray=""), tmp_path / "many.zarr")
+    assert summary.tally.records == 30
+    assert contents(tmp_path / "many.zarr") == some[2]
+
+
+def test_three_nodes_of_which_one_dies(
+    cluster: Any, some: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, nodes = cluster
+    real, told = Bar.moved, []
+
+    def moved(self: Bar, what: Moved) -> None:
+        told.append(what.start)
+        if len(told) == 4:
+            found.remove_node(nodes[0], allow_graceful=False)
+        real(self, what)
+
+    monkeypatch.setattr(Bar, "moved", moved)
+    run(*some[:2], places(batch_size=1, ray=""), tmp_path / "less.zarr")
+    assert len([node for node in ray.nodes() if node["Alive"]]) == 2
+    assert sorted(told) == list(range(30))
+    assert contents(tmp_path / "less.zarr") == some[2]
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_program_is_packed_and_unpacked(tmp_path: Path) -> None:
+    x = np.eye(4, dtype=np.float32)[np.random.default_rng(0).integers(0, 4, (2, LENGTH))]
+    both = ismc.ensemble(
+        [small_model(0), small_model(1)], shifts=(0, 2), score="centred", outputs="head"
+    )
+    packed = pickle.loads(pickle.dumps(pack(both, tmp_path)))  # noqa: S301
+    again = unpack(packed, tmp_path)
+    for a, b in zip(both.flat(both.saturate(x)), again.flat(again.saturate(x)), strict=True):
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+    loaded = again.members[0].program
+    with pytest.raises(InputError, match="other weights"):
+        pack(loaded.with_weights(small_model(1)), tmp_path)
+
+
+def test_records_that_end_every_worker_are_given_up(tmp_path: Path) -> None:
+    actor = object.__new__(Actor)
+    actor.folder, actor.store = tmp_path, Mock(facts=Mock(again="--resume"))
+    for _ in range(ATTEMPTS):
+        actor.attempt(slice(3, 5))
+    with pytest.raises(ArtifactError, match=r"records 3 to 4 were begun 8 times.*\n.*--memory"):
+        actor.attempt(slice(3, 5))
+    actor.attempt(slice(5, 8))
