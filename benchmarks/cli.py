@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks import environments, growth, records
+from benchmarks import environments, growth, pages, records
 from benchmarks.environments import PEERS, python_of
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import machine
@@ -139,7 +139,9 @@ def precision(
 def accuracy(
     models: Models = None,
     json: Annotated[Path, typer.Option("--json", help="The file to write.")] = ACCURACY,
-    readme: Annotated[bool, typer.Option(help="Replace the table of README.md.")] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Replace the table of docs/benchmarks.md.")
+    ] = False,
 ) -> None:
     """Errors of ismc and of the naive float32 program against the model in float64.
 
@@ -150,8 +152,9 @@ def accuracy(
 
     _each(errors, json, models)
     results = records.read(json)
-    if readme:
-        zoo_table.into_readme(zoo_table.markdown(records.read(zoo_table.ZOO), results))
+    if write:
+        text = zoo_table.markdown(records.read(zoo_table.ZOO), results)
+        pages.write_table(pages.BENCHMARKS, "zoo", text)
     if problems := errors.too_large(results["rows"]):
         print("\n".join(problems), file=sys.stderr)
         raise typer.Exit(1)
@@ -218,7 +221,7 @@ def plots(
     growing: Annotated[Path, typer.Option("--growth", help="The results of `grow`.")] = GROWTH,
     folder: Annotated[Path, typer.Option("--output", "-o", help="Where to draw.")] = RESULTS,
 ) -> None:
-    """Draw the pictures of the README from results; of those that are there."""
+    """Draw the pictures of docs/benchmarks.md from the results that are there."""
     from benchmarks import plots as drawing
 
     for file, draw, name in ((races, drawing.bars, "races"), (growing, drawing.lines, "growth")):
@@ -228,11 +231,22 @@ def plots(
 
 
 @app.command()
-def table(races: Annotated[Path, typer.Option(help="The results of `run`.")] = RACES) -> None:
-    """Print results as a Markdown table."""
-    from benchmarks.tables import markdown
+def table(
+    races: Annotated[Path, typer.Option(help="The results of `run`.")] = RACES,
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="Replace the tables of README.md and of docs/benchmarks.md."),
+    ] = False,
+) -> None:
+    """Print the results of races as a Markdown table, or write it into the pages."""
+    from benchmarks.tables import markdown, summary
 
-    print(markdown(records.read(races)))
+    results = records.read(races)
+    if write:
+        pages.write_table(pages.BENCHMARKS, "races", markdown(results))
+        pages.write_table(pages.README, "speed", summary(results))
+    else:
+        print(markdown(results))
 
 
 def measured(models: list[str], against: Any, rounds: int, json: Path | None) -> records.Record:

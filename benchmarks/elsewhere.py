@@ -2,8 +2,9 @@
 
     python -m benchmarks elsewhere
 
-builds an environment from the line in the README, saves artifacts and answers of some models here,
-and runs this file there: ``python elsewhere.py FOLDER`` needs ismc, jax and safetensors alone.
+builds the environment that `docs/artifacts.md` describes, saves artifacts and answers of some
+models here, and runs this file there: ``python elsewhere.py FOLDER`` needs only ismc, jax and
+safetensors.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The pictures of the README, drawn from committed results."""
+"""The pictures of `docs/benchmarks.md`, drawn from committed results."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textwrap import shorten
+from textwrap import fill, shorten
 from typing import Any
 
 from benchmarks.environments import PEERS
@@ -20,13 +20,37 @@ HEADER = (
     "memory",
     "share",
 )
+SUMMARY = (
+    "basset", "factorized_basset", "beluga", "deepstarr", "bpnet", "enformer", "danq",
+)  # fmt: skip
+"""The rows of the README."""
 
 
 def markdown(results: Record) -> str:
-    """One line for each row; what a peer cannot do is told below."""
+    """One line for each row; errors of peers are below the table."""
     rows = [_row(row) for row in results["rows"]]
     lines = [f"| {' | '.join(cells)} |" for cells in (HEADER, ["---"] * len(HEADER), *rows)]
     return "\n".join([*lines, "", *_reasons(results)])
+
+
+def summary(results: Record) -> str:
+    """The seconds of a few rows, beside the naive program and fastISM."""
+    known = {row["row"]: row for row in results["rows"]}
+    rows = [
+        [
+            row["title"],
+            f"{row['mutants']:,}",
+            _seconds(row["sides"]["ismc"]["seconds"]),
+            *(_cell(row, side) or "not measured" for side in ("naive", "fastism")),
+        ]
+        for row in (known[name] for name in SUMMARY)
+    ]
+    header = ("model", "mutants", "ismc", "model on every mutant", "fastISM")
+    lines = [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]
+    about = results["machine"]
+    where = f"{about['cores']} cores of an {about['processor']}"
+    text = f"One sequence, three alternatives at each site, on {where}."
+    return "\n".join([*lines, "", text])
 
 
 def _row(row: Record) -> list[str]:
@@ -65,11 +89,12 @@ def _seconds(value: float) -> str:
 
 
 def _reasons(results: Record) -> list[str]:
-    """What each peer says of the rows that it cannot run."""
+    """The error of each peer on the rows that it cannot run."""
     found: dict[tuple[str, str], list[str]] = {}
     for row in results["rows"]:
         for side, known in row["sides"].items():
             if "cannot" in known:
                 why = shorten(known["cannot"].replace("|", "/"), LONGEST, placeholder=" ...")
                 found.setdefault((side, why), []).append(row["title"])
-    return [f"* {side}, {'; '.join(rows)}: {why}" for (side, why), rows in found.items()]
+    lines = (f"* {side}, {'; '.join(rows)}: {why}" for (side, why), rows in found.items())
+    return [fill(line, 100, subsequent_indent="  ") for line in lines]

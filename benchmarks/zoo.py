@@ -1,7 +1,7 @@
 """The table of architectures: what compiles, how exactly, and how much faster than naive.
 
     python -m benchmarks.zoo --models basset danq --json zoo.json --markdown zoo.md
-    python -m benchmarks.zoo --spliceai --readme
+    python -m benchmarks.zoo --spliceai --write
 
 One sequence, all three alternatives at every site; where that takes too long or its answer is too
 large, at windows of consecutive sites spread over the sequence, both ends among them. The naive
@@ -32,8 +32,9 @@ import tensorflow as tf
 
 import ismc
 from benchmarks.naive import gemm_rate, naive_forms, timed
+from benchmarks.pages import BENCHMARKS, write_table
 from benchmarks.records import read, write
-from benchmarks.zoo_table import ACCURACY, into_readme, markdown
+from benchmarks.zoo_table import ACCURACY, markdown
 from ismc.plan.explain import verdict
 from tests.zoo import ARCHITECTURES, Entry, random_inputs
 
@@ -235,7 +236,7 @@ def main() -> None:
     parser.add_argument("--spliceai", action="store_true", help="all sites of SpliceAI as well")
     parser.add_argument("--json", type=Path, help="write every record here")
     parser.add_argument("--markdown", type=Path, help="write the table here")
-    parser.add_argument("--readme", action="store_true", help="replace the table of README.md")
+    parser.add_argument("--write", action="store_true", help=f"replace the table of {BENCHMARKS}")
     args = parser.parse_args()
     about, rows = machine(), []
     for name in args.models:
@@ -251,8 +252,8 @@ def main() -> None:
         write(args.json, results)
     if args.markdown:
         args.markdown.write_text(text + "\n")
-    if args.readme:
-        into_readme(text)
+    if args.write:
+        write_table(BENCHMARKS, "zoo", text)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
-"""The table of architectures in the README, from committed results."""
+"""The table of architectures in `docs/benchmarks.md`, from committed results."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
-README = Path("README.md")
 ZOO, ACCURACY = (Path(f"benchmarks/results/{name}-cpu2.json") for name in ("zoo", "accuracy"))
-BEGIN, END = "<!-- zoo table -->", "<!-- /zoo table -->"
 HEADER = ("model", "compiles", "error of ismc over that of float32", "operations saved", "faster")
 
 Record = dict[str, Any]
@@ -25,17 +24,16 @@ def markdown(zoo: Record, accuracy: Record) -> str:
     lines = [HEADER, ("---",) * len(HEADER), *rows]
     text = ["| " + " | ".join(line) + " |" for line in lines]
     where = f"{len(zoo['gpus'])} GPU" if zoo["gpus"] else f"{zoo['cores']} cores"
-    text += [
-        "",
-        f"Measured {zoo['date']} on {where}, TensorFlow {zoo['tensorflow']}, Keras "
-        f"{zoo['keras']}; one sequence, three alternatives at each site, against the best naive "
-        "form at its best batch, which is timed on some mutants and scaled.",
+    about = [
+        f"Measured {zoo['date']} on {where}, TensorFlow {zoo['tensorflow']}, Keras {zoo['keras']}. "
+        "The naive side is the fastest naive form at its best batch size, timed on some mutants "
+        "and scaled."
     ]
     whole = zoo["spliceai"]
     if whole and whole["compiles"]:
-        text += ["", _sentence(whole)]
-    text += ["", _of_errors(accuracy, {row["name"] for row in zoo["rows"]})]
-    return "\n".join(text)
+        about.append(_sentence(whole))
+    about.append(_of_errors(accuracy, {row["name"] for row in zoo["rows"]}))
+    return "\n\n".join(["\n".join(text), *(fill(part, 100) for part in about)])
 
 
 def _cells(row: Record, ratios: dict[str, float]) -> tuple[str, ...]:
@@ -59,7 +57,7 @@ def _cells(row: Record, ratios: dict[str, float]) -> tuple[str, ...]:
 
 
 def _sentence(row: Record) -> str:
-    """What all sites of a model took, in words."""
+    """How long all sites of a model take, in words."""
     return (
         f"{row['model']}, all {row['sites']} sites, {row['mutants']} mutants: "
         f"{row['ismc_seconds']:.0f} s against {row['naive_seconds']:.0f} s "
@@ -69,25 +67,12 @@ def _sentence(row: Record) -> str:
 
 
 def _of_errors(accuracy: Record, known: set[str]) -> str:
-    """What the errors are of, and the ratios of models that have no row."""
+    """How errors are measured, and the ratios of models that have no row."""
     others = [row for row in accuracy["rows"] if row["row"] not in known]
     named = "; ".join(f"{row['title']}: {row['ratios']['answers']:.1f}" for row in others)
     text = (
         "Errors are root mean squares against the same model in float64, over mutants at both "
-        "ends, in the middle and at random sites; those of float32 are of Keras, called on each "
-        "mutant."
+        "ends, in the middle and at random sites. The float32 errors are those of Keras, called on "
+        "each mutant."
     )
-    return f"{text} Models of races alone: {named}." if others else text
-
-
-def into_readme(text: str, readme: Path = README) -> None:
-    """Writes ``text`` between the two comments of the README.
-
-    Raises:
-        SystemExit: when the comments are not there.
-    """
-    before = readme.read_text()
-    if before.count(BEGIN) != 1 or before.count(END) != 1:
-        raise SystemExit(f"{readme.name} has no single pair of {BEGIN} and {END}.")
-    head, tail = before.split(BEGIN)[0], before.split(END)[1]
-    readme.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}")
+    return f"{text} Models of the races alone: {named}." if others else text

@@ -2,8 +2,8 @@
 
 Each rate is that of a small XLA program of the kind that the cost model counts, repeated in a loop
 as tiles are: outside of one, fresh memory for the answer takes as long as a small product. Shapes
-are those of the architectures in the README. The best of several runs counts, for what disturbs a
-measurement only makes it longer.
+are those of the architectures in `docs/benchmarks.md`. The best of several runs counts, for what
+disturbs a measurement only makes it longer.
 """
 
 from __future__ import annotations

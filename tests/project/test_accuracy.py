@@ -13,13 +13,13 @@ import pytest
 from keras import layers
 from typer.testing import CliRunner
 
-from benchmarks import accuracy, records, zoo_table
+from benchmarks import accuracy, pages, records, zoo_table
 from benchmarks.cli import app
 from benchmarks.errors import BenchmarkError
 from benchmarks.rows import ROWS
 from tests.zoo import ARCHITECTURES, Entry, random_inputs
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
 
 
 def small(name: str = "basset") -> Entry:
@@ -135,24 +135,27 @@ def test_an_unknown_model_is_told(tmp_path: Path) -> None:
 
 
 def test_committed_errors_are_at_most_four_times_those_of_float32() -> None:
-    rows = records.read(README.parent / zoo_table.ACCURACY)["rows"]
+    rows = records.read(ROOT / zoo_table.ACCURACY)["rows"]
     assert {row["row"] for row in rows} == set(accuracy.MODELS)
     assert accuracy.too_large(rows) == []
 
 
-def test_the_table_of_the_readme_is_made_of_the_committed_results() -> None:
-    zoo, errors = (
-        records.read(README.parent / file) for file in (zoo_table.ZOO, zoo_table.ACCURACY)
-    )
-    text = zoo_table.markdown(zoo, errors)
-    assert f"{zoo_table.BEGIN}\n{text}\n{zoo_table.END}" in README.read_text()
+def test_the_table_of_architectures_is_made_of_the_committed_results() -> None:
+    zoo, errors = (records.read(ROOT / file) for file in (zoo_table.ZOO, zoo_table.ACCURACY))
+    text = pages.written("zoo", zoo_table.markdown(zoo, errors))
+    assert text in (ROOT / pages.BENCHMARKS).read_text()
 
 
-def test_a_readme_without_its_comments_is_told(tmp_path: Path) -> None:
-    file = tmp_path / "README.md"
-    file.write_text(f"before\n{zoo_table.BEGIN}\nold\n{zoo_table.END}\nbehind\n")
-    zoo_table.into_readme("new", file)
-    assert file.read_text() == f"before\n{zoo_table.BEGIN}\nnew\n{zoo_table.END}\nbehind\n"
-    file.write_text("nothing")
-    with pytest.raises(SystemExit, match=r"README\.md has no single pair"):
-        zoo_table.into_readme("new", file)
+def test_a_table_is_written_into_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / pages.BENCHMARKS
+    page.parent.mkdir()
+    page.write_text(f"before\n{pages.written('zoo', 'old')}\nbehind\n")
+    monkeypatch.setattr(accuracy, "measured", lambda name: results(1.0, name))
+    file = tmp_path / "accuracy.json"
+    zoo = records.read(ROOT / zoo_table.ZOO)
+    monkeypatch.chdir(tmp_path)
+    records.write(zoo_table.ZOO, zoo)
+    call = ["accuracy", "--models", "basset", "--json", str(file), "--write"]
+    assert CliRunner().invoke(app, call).exit_code == 0
+    text = pages.written("zoo", zoo_table.markdown(zoo, records.read(file)))
+    assert page.read_text() == f"before\n{text}\nbehind\n"

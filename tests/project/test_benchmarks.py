@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks import environments, plots, race, records, tables
+from benchmarks import environments, pages, plots, race, records, tables
 from benchmarks.__main__ import spread
-from benchmarks.cli import app, sentence
+from benchmarks.cli import RACES, app, sentence
 from benchmarks.environments import PEERS, python_of
 from benchmarks.errors import BenchmarkError, SideError
 from benchmarks.protocol import Worker
@@ -23,6 +23,7 @@ from benchmarks.rows import ROWS
 from benchmarks.sides.serving import answered
 from tests.zoo import ZOO
 
+ROOT = Path(__file__).parent.parent
 FAKE = """
 from benchmarks.sides.serving import serve
 
@@ -75,7 +76,7 @@ def results(naive: float = 9.0) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "name", ["__main__", "environments", "race", "records", "sides.serving", "tables"]
+    "name", ["__main__", "environments", "pages", "race", "records", "sides.serving", "tables"]
 )
 def test_examples(name: str) -> None:
     assert doctest.testmod(import_module(f"benchmarks.{name}")).failed == 0
@@ -249,6 +250,36 @@ def test_sentences_tables_and_pictures(tmp_path: Path) -> None:
     points = [{**point, "axis": "length", "value": value} for value in (250, 500)]
     plots.lines({**found, "points": points}, tmp_path / "growth.png")
     assert {file.name for file in tmp_path.iterdir()} == {"races.png", "growth.png"}
+
+
+def test_the_tables_of_races_are_made_of_the_committed_results() -> None:
+    found = records.read(ROOT / RACES)
+    assert pages.written("races", tables.markdown(found)) in (ROOT / pages.BENCHMARKS).read_text()
+    assert pages.written("speed", tables.summary(found)) in (ROOT / pages.README).read_text()
+
+
+def test_table_writes_both_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = records.read(ROOT / RACES)
+    monkeypatch.chdir(tmp_path)
+    pages.BENCHMARKS.parent.mkdir()
+    pages.BENCHMARKS.write_text(pages.written("races", "old"))
+    pages.README.write_text(f"first\n\n{pages.written('speed', 'old')}\n\nlast\n")
+    done = CliRunner().invoke(app, ["table", "--races", str(ROOT / RACES), "--write"])
+    assert done.exit_code == 0, done.output
+    assert pages.BENCHMARKS.read_text() == pages.written("races", tables.markdown(found))
+    text = pages.written("speed", tables.summary(found))
+    assert pages.README.read_text() == f"first\n\n{text}\n\nlast\n"
+
+
+@pytest.mark.parametrize(
+    "text", ["nothing", "<!-- zoo table -->", "<!-- /zoo table --> <!-- zoo table -->"]
+)
+def test_a_page_without_both_comments_is_refused(tmp_path: Path, text: str) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(text)
+    with pytest.raises(SystemExit, match=r"page\.md has no single pair of <!-- zoo table -->"):
+        pages.write_table(page, "zoo", "new")
+    assert page.read_text() == text
 
 
 def test_tables_of_latency_and_precision() -> None:

@@ -7,12 +7,19 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 
 import ismc.rules.base
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
+FENCED = re.compile(r"^```.*?^```$", re.M | re.S)
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
+TITLE = re.compile(r"^#+ (.*)$", re.M)
 
 
 @pytest.fixture
@@ -24,14 +31,18 @@ def _own_rules() -> Iterator[None]:
     ismc.rules.base._TABLE.update(table)
 
 
-def run(page: Path) -> int:
+def run(page: Path, **given: object) -> int:
     """Runs every Python block of a page in one namespace, and counts them.
+
+    Args:
+        page: the file.
+        given: names that the blocks take for known.
 
     Raises:
         AssertionError: with the line of the page that failed.
     """
     text = page.read_text()
-    names: dict[str, object] = {"__name__": f"docs.{page.stem}"}
+    names: dict[str, object] = {"__name__": f"docs.{page.stem}", **given}
     blocks = list(BLOCK.finditer(text))
     for block in blocks:
         first = text.count("\n", 0, block.start(1))
@@ -43,6 +54,53 @@ def run(page: Path) -> int:
             line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else lines[0]
             raise AssertionError(f"{page.name}:{line}: {type(error).__name__}: {error}") from error
     return len(blocks)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of the titles of a page, as GitHub makes them."""
+    titles = TITLE.findall(FENCED.sub("", page.read_text()))
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_pictures_are_there(page: Path) -> None:
+    for path, anchor in LINK.findall(FENCED.sub("", page.read_text())):
+        if path.startswith(("http:", "https:")):
+            continue
+        target = page.parent / path if path else page
+        assert target.exists(), path
+        assert not anchor or anchor in anchors(target), f"{path}#{anchor}"
+
+
+def test_the_readme_is_short() -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert len(lines) <= 150
+    assert not [line for line in lines if len(line) > 100 and not line.startswith("|")]
+
+
+@pytest.mark.usefixtures("_own_rules")
+def test_examples_of_the_readme() -> None:
+    class AttentionPooling(keras.layers.Layer):
+        """The mean of each window of two positions, weighted by its softmax."""
+
+        pool_size = 2
+
+        def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
+            x = keras.ops.reshape(x, (-1, x.shape[1] // 2, 2, x.shape[2]))
+            return keras.ops.sum(x * keras.ops.softmax(x, axis=2), axis=2)
+
+    sequence = keras.Input((20, 4))
+    model = keras.Model(sequence, keras.layers.Conv1D(2, 3)(sequence))
+    x = np.eye(4, dtype="float32")[np.random.default_rng(0).integers(0, 4, (2, 20))]
+    assert run(ROOT / "README.md", model=model, x=x, AttentionPooling=AttentionPooling) == 2
+    pooled = keras.layers.GlobalAveragePooling1D()(AttentionPooling(name="pool")(sequence))
+    plan = ismc.compile(keras.Model(sequence, pooled)).plan
+    assert [line.role for line in plan.lines if line.name == "pool"] == ["pooling"]
+
+
+def test_examples_of_the_page_on_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path.cwd())  # the page changes it
+    assert run(DOCS / "usage.md") == 5
 
 
 @pytest.mark.usefixtures("_own_rules")

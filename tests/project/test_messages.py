@@ -22,7 +22,10 @@ from ismc.scores.registry import REGISTERED
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "ismc").rglob("*.py"))
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z_-]*[a-z]")
 ARGUMENT = re.compile(r"(?<![\w.\[{'\"*-])([a-z_]+)=(?!=)")
