@@ -30,9 +30,9 @@ from benchmarks.architectures import build
 from ismc.io.sequences.genome import Genome
 from ismc.io.sequences.regions import open_regions
 from ismc.ism.checking.statistics import Checked
-from ismc.jobs.job.checking import checked_rows
-from ismc.jobs.job.job import job
-from ismc.jobs.job.run import Scorer, scan
+from ismc.jobs.checking import checked_rows
+from ismc.jobs.job import job
+from ismc.jobs.run import Scorer, scan
 
 Record = dict[str, Any]
 

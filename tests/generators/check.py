@@ -2,7 +2,7 @@
 
 ``python -m tests.generators.check 0 10000 --eager --processes 2`` checks 10,000 seeds from 0 and
 prints how many are wrong. Each seed becomes a line of the log, and what is in the log is not
-checked again; with ``--eager`` programs are run as they are written, which takes a tenth of the time.
+checked again. With ``--eager`` programs run operation by operation, in a tenth of the time.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from benchmarks.rows import ROWS
 from benchmarks.sides.serving import answered
 from tests.zoo import ZOO
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FAKE = """
 from benchmarks.sides.serving import serve
 

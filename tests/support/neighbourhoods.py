@@ -1,8 +1,8 @@
 """Every rule behind every other one: chains of the rules' own examples, in models of many branches.
 
 ``python -m tests.support.neighbourhoods pairs`` tries all ordered pairs, ``wide`` those with a
-convolution whose channels and sites are wide enough for every form of it, ``triples FIRST COUNT`` a seeded
-sample of triples. Programs run eagerly, and every value inside is compared with the model's own.
+convolution whose channels and sites are wide enough for every form of it, and
+``triples FIRST COUNT`` a seeded sample of triples. Programs run eagerly, and every value inside is compared with the model's own.
 """
 
 from __future__ import annotations
