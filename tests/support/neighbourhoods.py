@@ -2,7 +2,8 @@
 
 ``python -m tests.support.neighbourhoods pairs`` tries all ordered pairs, ``wide`` those with a
 convolution whose channels and sites are wide enough for every form of it, and
-``triples FIRST COUNT`` a seeded sample of triples. Programs run eagerly, and every value inside is compared with the model's own.
+``triples FIRST COUNT`` a seeded sample of triples. Programs run eagerly, and every value inside is
+compared with the model's own.
 """
 
 from __future__ import annotations
