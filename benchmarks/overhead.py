@@ -32,7 +32,7 @@ from ismc.io.sequences.regions import open_regions
 from ismc.ism.checking.statistics import Checked
 from ismc.jobs.checking import checked_rows
 from ismc.jobs.job import job
-from ismc.jobs.run import Scorer, scan
+from ismc.jobs.run import Scorer, score_records
 
 Record = dict[str, Any]
 
@@ -99,7 +99,7 @@ def _tool(ism: Any, folder: Path, length: int, check: bool) -> tuple[float, Chec
     source = open_regions(folder / "regions.bed", folder / "genome.fa", length)
     chromosomes = dict(Genome(folder / "genome.fa").lengths)
     store = job(ism, source, "model", chromosomes=chromosomes).store(folder / "out.zarr")
-    scan(Scorer(ism), store, store.left(), lambda _: None, check)
+    score_records(Scorer(ism), store, store.pending(), lambda _: None, check)
     spent, checked = perf_counter() - begin, store.checked
     shutil.rmtree(folder / "out.zarr")
     return spent, checked

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ismc.artifacts.cache.cached import opened
+from ismc.artifacts.cache.cached import open_cache
 from ismc.artifacts.cache.keys import program_key, recalled, remembered, verdict_key
 from ismc.codegen.load import load
 from ismc.codegen.render import render
@@ -19,7 +19,7 @@ from ismc.execution.weights import UNBOUND
 from ismc.frontend import Model, read
 from ismc.frontend.infer import inferred
 from ismc.frontend.lengths import is_open
-from ismc.frontend.masks import told
+from ismc.frontend.masks import with_masks
 from ismc.frontend.request import (
     choose_devices,
     choose_outputs,
@@ -164,7 +164,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     )  # fmt: skip
     program = flatten(Program(lowered.graph, request))
     refuse_unsteady(lowered, program.graph, program.request.outputs, sequence)
-    program = program.knowing(graph=told(program.graph, program.request.outputs))
+    program = program.knowing(graph=with_masks(program.graph, program.request.outputs))
     stops = choose_stops(program.graph, stop_at)
     chosen_rules = choose_rules(program.graph, rules or {})
     if infer_rules:
@@ -179,7 +179,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
             program, compiled = tune(program, finish, Trials(), autotune_seconds)
     else:
         program, compiled = finish(program)
-    store = opened(cache)
+    store = open_cache(cache)
     asked = replace(program.request, outputs=request.outputs)
     named = partial(program_key, lowered, asked, compiled.plan, score)
     key = named() if store else ""

@@ -15,7 +15,7 @@ from ismc.scores import Score, named
 
 Array = np.ndarray
 
-KEPT = "__ismc_mutagenesis__"
+ATTRIBUTE = "__ismc_mutagenesis__"
 """Where the programs of a model are: on the model itself, so that they are gone when it is."""
 
 
@@ -92,10 +92,10 @@ def _program(model: Any, score: str, x: Array) -> Any:
     from ismc.api import compile as compiled
     from ismc.ism.open_length import OpenISM
 
-    known = getattr(model, KEPT, None)
+    known = getattr(model, ATTRIBUTE, None)
     if known is None:
-        known = _Kept()
-        object.__setattr__(model, KEPT, known)
+        known = _Programs()
+        object.__setattr__(model, ATTRIBUTE, known)
     if score not in known.programs:
         norm = Score("norm", "|m| - |r|, L2 norms over classes", _norm, zero=True)
         known.programs[score] = compiled(model, score=norm if score == "norm" else named(score))
@@ -103,7 +103,7 @@ def _program(model: Any, score: str, x: Array) -> Any:
     return found.at(x) if isinstance(found, OpenISM) else found
 
 
-class _Kept:
+class _Programs:
     """The programs of a model; an object of its own, which Keras does not look into."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, BinaryIO, NamedTuple
 
-from ismc.artifacts.payload import LARGEST, Container, decode, described, encode
+from ismc.artifacts.payload import LARGEST, Container, decode, decode_header, encode
 from ismc.errors import ArtifactError
 
 FORMAT = 2
@@ -30,7 +30,7 @@ NUMBERS = struct.Struct("<IQ")
 DIGEST = hashlib.sha256().digest_size
 HEAD = len(MAGIC) + NUMBERS.size + DIGEST
 CHUNK = 1 << 20
-AGAIN = "Copy it again, in binary mode, or make it again."
+REMEDY = "Copy it again, in binary mode, or make it again."
 
 __all__ = ["FORMAT", "Container", "header", "pack", "read", "unpack", "write"]
 
@@ -119,7 +119,7 @@ def header(path: Path) -> dict[str, Any]:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
         head.verify(digest)
-        return described(text, str(path))[0]
+        return decode_header(text, str(path))[0]
 
 
 class _Head(NamedTuple):
@@ -136,7 +136,7 @@ class _Head(NamedTuple):
             raise ArtifactError(
                 f"{self.where} is damaged: its SHA-256 is {digest.hexdigest()[:12]}, expected "
                 f"{self.expected.hex()[:12]}.",
-                hint=AGAIN,
+                hint=REMEDY,
             )
 
 
@@ -144,7 +144,7 @@ def _head(data: bytes, size: int, where: str) -> _Head:
     """Checks magic, format and length, in this order; the format decides what the rest means."""
     magic, rest = data[: len(MAGIC)], data[len(MAGIC) :]
     if not size:
-        raise ArtifactError(f"{where} is empty, expected an artifact of ismc.", hint=AGAIN)
+        raise ArtifactError(f"{where} is empty, expected an artifact of ismc.", hint=REMEDY)
     if not MAGIC.startswith(magic):
         raise _foreign(magic, where)
     if len(rest) >= 4 and (found := int.from_bytes(rest[:4], "little")) != FORMAT:
@@ -153,7 +153,7 @@ def _head(data: bytes, size: int, where: str) -> _Head:
                 f"{where} was written by a newer ismc: format {found}, this one reads {FORMAT}.",
                 hint="pip install --upgrade ismc",
             )
-        raise ArtifactError(f"{where} has format {found}, expected {FORMAT}.", hint=AGAIN)
+        raise ArtifactError(f"{where} has format {found}, expected {FORMAT}.", hint=REMEDY)
     if len(data) < HEAD:
         raise _wrong_size(size, f"at least {HEAD}", where)
     numbers = rest[: NUMBERS.size]
@@ -168,7 +168,7 @@ def _foreign(magic: bytes, where: str) -> ArtifactError:
         return ArtifactError(
             f"{where} is damaged: it begins with {magic!r}, expected {MAGIC!r}, as after a "
             "transfer in text mode.",
-            hint=AGAIN,
+            hint=REMEDY,
         )
     return ArtifactError(
         f"{where} is no artifact of ismc: it begins with {magic!r}, expected {MAGIC!r}.",
@@ -178,7 +178,7 @@ def _foreign(magic: bytes, where: str) -> ArtifactError:
 
 def _wrong_size(size: int, expected: str, where: str) -> ArtifactError:
     return ArtifactError(
-        f"{where} is damaged: it has {size} bytes, expected {expected}.", hint=AGAIN
+        f"{where} is damaged: it has {size} bytes, expected {expected}.", hint=REMEDY
     )
 
 

@@ -102,7 +102,7 @@ def decode(payload: bytes, where: str) -> Container:
         tensors: Any = deserialize(payload)
     except SafetensorError as error:
         raise _malformed(where, error) from error
-    manifest, texts = described(payload[8 : 8 + int.from_bytes(payload[:8], "little")], where)
+    manifest, texts = decode_header(payload[8 : 8 + int.from_bytes(payload[:8], "little")], where)
     blobs, arrays = {}, {}
     for label, tensor in tensors:
         kind, _, name = label.partition(":")
@@ -130,7 +130,7 @@ def _array(label: str, tensor: Any, where: str) -> np.ndarray:
         raise _malformed(where, reason) from error
 
 
-def described(text: bytes, where: str) -> tuple[dict[str, Any], dict[str, str]]:
+def decode_header(text: bytes, where: str) -> tuple[dict[str, Any], dict[str, str]]:
     """Manifest and texts, of the header of a block.
 
     Raises:

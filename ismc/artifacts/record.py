@@ -11,14 +11,14 @@ import numpy as np
 
 from ismc.artifacts.container import MAGIC, Container
 from ismc.errors import ArtifactError
-from ismc.execution.substitutions import Letters
+from ismc.execution.substitutions import Substitutions
 from ismc.ir import pytree as nest
 from ismc.plan.plan import Band, Line, Measured, Plan, Signature
 from ismc.scores.score import Score
 
 Array = np.ndarray
 
-LEFT_OUT = ("reference", "tile", "handed", "rest", "results", "references")
+OMITTED = ("reference", "tile", "loop_outputs", "epilogue", "results", "references")
 MODEL, SCORE, ACROSS = "model", "score", "across"
 CHECK, CODE, WEIGHT = "check.", ".mlirbc", "weight."
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)
@@ -75,7 +75,7 @@ class Record:
         plain = {key: asdict(data[key]) for key in ("signature", "measured")}
         return {"kind": "artifact", "model": self.plan["model"], **data, **nests, **plain}
 
-    def held(self, found: Container) -> list[Array]:
+    def weight_arrays(self, found: Container) -> list[Array]:
         """The weights in the file, in the order of the arguments."""
         return [found.arrays[f"{WEIGHT}{i}"] for i in range(len(self.weights))]
 
@@ -88,7 +88,7 @@ class Record:
             for band in self.plan["bands"]
         )
         data["offsets"] = {key: _tuples(value) for key, value in self.plan["offsets"].items()}
-        plan = Plan(**data, **dict.fromkeys(LEFT_OUT, ()))
+        plan = Plan(**data, **dict.fromkeys(OMITTED, ()))
         plan.__dict__["digest"] = self.digest
         return plan
 
@@ -133,16 +133,16 @@ def malformed(path: str, error: Exception) -> ArtifactError:
     )
 
 
-def described(plan: Plan) -> dict[str, Any]:
+def plan_record(plan: Plan) -> dict[str, Any]:
     """What of a plan a record holds."""
-    return {key: value for key, value in asdict(plan).items() if key not in LEFT_OUT}
+    return {key: value for key, value in asdict(plan).items() if key not in OMITTED}
 
 
-def named(function: Any) -> str:
+def qualified_name(function: Any) -> str:
     """The module and name of a function; a score in full, so that it can be found again.
 
     >>> named(described)
-    'ismc.artifacts.record.described'
+    'ismc.artifacts.record.plan_record'
     """
     if isinstance(function, Score):
         return str(function)
@@ -156,15 +156,15 @@ def is_artifact(path: Path) -> bool:
         return file.read(len(MAGIC)) == MAGIC
 
 
-def program_name(letters: Letters, batch: int) -> str:
+def program_name(letters: Substitutions, batch: int) -> str:
     """What the program of so many letters and sequences is called.
 
     >>> import numpy as np
-    >>> program_name(Letters(np.zeros((3, 4, 4)), np.zeros((3, 1, 4)), True, True), 2)
+    >>> program_name(Substitutions(np.zeros((3, 4, 4)), np.zeros((3, 1, 4)), True, True), 2)
     'saturate-3-turned-2'
     """
     kind = "saturate" if letters.saturates else "write"
-    return f"{kind}-{letters.count}{'-turned' if letters.turned else ''}-{batch}"
+    return f"{kind}-{letters.count}{'-turned' if letters.alternatives_only else ''}-{batch}"
 
 
 def _tuples(value: Any) -> Any:

@@ -95,4 +95,4 @@ def _safetensors(path: Path) -> dict[str, Array]:
 def _artifact(path: Path) -> dict[str, Array]:
     found = read(path)
     said = recorded(found.manifest, str(path))
-    return dict(zip(map("/".join, said.weights), said.held(found), strict=True))
+    return dict(zip(map("/".join, said.weights), said.weight_arrays(found), strict=True))

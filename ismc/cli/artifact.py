@@ -86,7 +86,7 @@ def inspected(path: Path) -> str:
 
 
 def _weights(found: Container, said: Record) -> str:
-    arrays = said.held(found)
+    arrays = said.weight_arrays(found)
     count, size = sum(prod(a.shape) for a in arrays), sum(a.nbytes for a in arrays)
     return f"{len(arrays)} arrays, {count:,} numbers, {size / MIB:.1f} MiB"
 

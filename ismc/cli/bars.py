@@ -11,7 +11,7 @@ from typing import Any
 
 from ismc.io.extras import extras
 from ismc.ism.checking.statistics import Checked
-from ismc.jobs.run import Moved
+from ismc.jobs.run import BlockDone
 
 EVERY = 60.0
 
@@ -28,14 +28,14 @@ class Tally:
     checked: Checked = field(default_factory=Checked)
     began: float = field(default_factory=monotonic)
 
-    def add(self, moved: Moved) -> None:
+    def add(self, done: BlockDone) -> None:
         """Counts one block."""
-        self.records += moved.records
-        self.sites += moved.sites
-        self.mutants += moved.mutants
-        self.answering += moved.answering
-        self.waiting += moved.waiting
-        self.checked += Checked(moved.checked, moved.error, moved.recomputed)
+        self.records += done.records
+        self.sites += done.sites
+        self.mutants += done.mutants
+        self.answering += done.answering
+        self.waiting += done.waiting
+        self.checked += Checked(done.checked, done.error, done.recomputed)
 
     @property
     def speed(self) -> str:
@@ -63,18 +63,18 @@ class Bar:
         self._progress.reset(self._task, total=total, completed=done, speed="")
         self._progress.update(self._task, description="records", completed=done)
 
-    def moved(self, moved: Moved) -> None:
+    def on_block(self, done: BlockDone) -> None:
         """One block was written."""
-        self.tally.add(moved)
-        self._progress.update(self._task, advance=moved.records, speed=self.tally.speed)
+        self.tally.add(done)
+        self._progress.update(self._task, advance=done.records, speed=self.tally.speed)
         now = monotonic()
         if not self._console.is_terminal and now - self._said >= EVERY:
             self._said = now
             task = self._progress.tasks[0]
-            left = task.time_remaining
-            rest = "" if left is None else f", {left / 60:,.0f} min left"
-            done = f"{task.completed:,.0f} of {self.total:,} records"
-            print(f"{done}, {self.tally.speed}{rest}", file=sys.stderr, flush=True)
+            seconds = task.time_remaining
+            remaining = "" if seconds is None else f", {seconds / 60:,.0f} min left"
+            records = f"{task.completed:,.0f} of {self.total:,} records"
+            print(f"{records}, {self.tally.speed}{remaining}", file=sys.stderr, flush=True)
 
 
 @contextmanager

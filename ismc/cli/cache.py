@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ismc.artifacts.cache.store import Store
+from ismc.artifacts.cache.store import ProgramStore
 from ismc.cli.reporting import reporting
 
 app = typer.Typer(
@@ -28,7 +28,7 @@ def list_entries() -> None:
         from rich.table import Table
         from rich.text import Text
 
-        store = Store()
+        store = ProgramStore()
         entries = store.entries()
         table = Table("key", "size", "used", "created", "model", "versions")
         for entry in entries:
@@ -46,7 +46,7 @@ def list_entries() -> None:
 def show(key: Key) -> None:
     """Print the manifest of an entry, and what else it holds."""
     with reporting():
-        found = Store().show(key)
+        found = ProgramStore().show(key)
         print(json.dumps(found.manifest, indent=2, sort_keys=True))
         for name, text in found.texts.items():
             print(f"{name}: text, {len(text.splitlines())} lines")
@@ -60,7 +60,7 @@ def show(key: Key) -> None:
 def clear(yes: Yes = False) -> None:
     """Remove all that is kept; programs are compiled again when they are needed."""
     with reporting():
-        store = Store()
+        store = ProgramStore()
         if not yes:
             typer.confirm(f"Remove all compiled programs in {store.directory}?", abort=True)
         print(f"removed {store.clear()} entries from {store.directory}")
@@ -70,7 +70,7 @@ def clear(yes: Yes = False) -> None:
 def verify() -> None:
     """Check all that is kept; the exit code is 1 when something is damaged."""
     with reporting():
-        store = Store()
+        store = ProgramStore()
         problems = store.verify()
         for problem in problems:
             print(f"{problem.kind}: {problem.path.name}: {problem.reason}")

@@ -12,7 +12,7 @@ from ismc.tuning.calibration import calibrate, machine
 UNITS = {
     "gemm": "operations/s of matrix products",
     "convolution": "operations/s of the library's convolution, short differences",
-    "whole": "operations/s of the library's convolution, whole sequences",
+    "full": "operations/s of the library's convolution, whole sequences",
     "elements": "elements/s of functions of single elements",
     "bytes": "bytes/s beyond the cache",
     "cache": "bytes of the cache",

@@ -10,7 +10,7 @@ from ismc.frontend import read
 from ismc.ir.window import Span
 from ismc.passes import Program, Request
 from ismc.passes.classify import classify
-from ismc.passes.decompose import EXPANSIONS, STATES, expand
+from ismc.passes.decompose import EXPANSIONS, STATES, decompose
 from ismc.passes.flatten import flatten
 from ismc.rules import Example, Role, Rule, examples
 from ismc.rules.functions import ALONG, ELEMENTWISE
@@ -82,7 +82,7 @@ def _rule(kind: str, example: Example) -> Rule:
     """The rule of an example's last layer."""
     graph = read(example_model(kind, example)).graph
     request = Request(graph.inputs[0], (Span(0, 1),), graph.outputs)
-    program = classify(expand(flatten(Program(graph, request))))
+    program = classify(decompose(flatten(Program(graph, request))))
     return program.rules[program.request.outputs[0]]
 
 

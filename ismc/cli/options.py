@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs:
+class InputOptions:
     """Where records come from, as options of a command; see `ismc.io.sequences.open_source`."""
 
     fasta: Path | None = None
@@ -45,12 +45,12 @@ class Inputs:
 
     @property
     def early(self) -> bool:
-        """As `ismc.jobs.assembly.Inputs`."""
+        """As `ismc.jobs.assembly.RecordProvider`."""
         return self.bed is None and self.vcf is None
 
     @property
     def variants(self) -> Callable[[int], Any] | None:
-        """As `ismc.jobs.assembly.Inputs`."""
+        """As `ismc.jobs.assembly.RecordProvider`."""
         return None if self.vcf is None else self._variants
 
     def _variants(self, length: int) -> Any:
@@ -68,7 +68,7 @@ class Inputs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Places:
+class RunOptions:
     """Which sites and which blocks, as options of a command say it."""
 
     start: int | None = None

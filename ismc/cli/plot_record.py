@@ -163,7 +163,7 @@ def record_index(store: Store, record: str | None) -> int:
     if found - store.facts.rows(block).start >= store.written[block]:
         raise InputError(
             f"The record {names[found]} has no scores yet: block {block} is not written.",
-            hint=f"Finish the store: ismc run .. {store.facts.again}.",
+            hint=f"Finish the store: ismc run .. {store.facts.resume_options}.",
         )
     return found
 

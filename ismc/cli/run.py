@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any
 
 from ismc.cli.bars import Bar, Tally, bar
-from ismc.cli.options import Inputs, Places, shard_of
+from ismc.cli.options import InputOptions, RunOptions, shard_of
 from ismc.cli.sites import chosen_sites
 from ismc.errors import InputError
 from ismc.io.convert import convert
@@ -22,7 +22,7 @@ from ismc.io.stores.store import Store, opened
 from ismc.io.targets import check_target
 from ismc.jobs.assembly import assembled
 from ismc.jobs.job import Job
-from ismc.jobs.program import Wanted
+from ismc.jobs.program import ScoringSpec
 
 STORE = ".zarr"
 
@@ -84,7 +84,7 @@ class Summary:
         )
 
 
-def run(wanted: Wanted, inputs: Inputs, places: Places, target: Path) -> Summary:
+def run(wanted: ScoringSpec, inputs: InputOptions, places: RunOptions, target: Path) -> Summary:
     """Scores into a store, goes on with one, or writes a file by way of one.
 
     Raises:
@@ -104,7 +104,7 @@ def run(wanted: Wanted, inputs: Inputs, places: Places, target: Path) -> Summary
         working = target if target.suffix == STORE else target.with_name(f"{target.name}.part.zarr")
         shown.says("reading")
         compiled = perf_counter()
-        with _told(working), _store(found, working, places) as store:
+        with _reported(working), _store(found, working, places) as store:
             ready = perf_counter()
             halved = _scored(found, store, places, shown)
         ended = perf_counter()
@@ -121,7 +121,7 @@ def run(wanted: Wanted, inputs: Inputs, places: Places, target: Path) -> Summary
     )  # fmt: skip
 
 
-def check_run(wanted: Wanted, inputs: Inputs, places: Places, target: Path) -> None:
+def check_run(wanted: ScoringSpec, inputs: InputOptions, places: RunOptions, target: Path) -> None:
     """Checks what can be checked before TensorFlow loads.
 
     Raises:
@@ -171,10 +171,10 @@ def check_run(wanted: Wanted, inputs: Inputs, places: Places, target: Path) -> N
             )
 
 
-def _store(found: Job, working: Path, places: Places) -> AbstractContextManager[Store]:
+def _store(found: Job, working: Path, places: RunOptions) -> AbstractContextManager[Store]:
     """The store, to score into."""
     shared = bool(places.shard)
-    return found.begun(
+    return found.open_store(
         working,
         resume=places.resume or shared,
         append=places.append,
@@ -184,7 +184,7 @@ def _store(found: Job, working: Path, places: Places) -> AbstractContextManager[
 
 
 @contextmanager
-def _told(working: Path) -> Iterator[None]:
+def _reported(working: Path) -> Iterator[None]:
     """After a failure, says what is kept."""
     try:
         yield
@@ -194,18 +194,18 @@ def _told(working: Path) -> Iterator[None]:
             done, count = int(store.written.sum()), len(store)
             if done < count:
                 said = f"{done:,} of {count:,} records are kept in {working}; "
-                said += f"{store.facts.again} goes on."
+                said += f"{store.facts.resume_options} goes on."
                 print(said, file=sys.stderr)
         raise
 
 
-def _scored(found: Job, store: Store, places: Places, shown: Bar) -> int:
+def _scored(found: Job, store: Store, places: RunOptions, shown: Bar) -> int:
     """Scores the records that have no scores; how often tiles were halved."""
     mine = shard_of(places.shard)
     blocks = [i for i in range(store.facts.blocks) if mine(i)]
     sizes, written = store.facts.sizes(), store.written
     shown.begins(sum(int(written[i]) for i in blocks), sum(sizes[i] for i in blocks))
-    return found.score(store, store.left(blocks), shown.moved, places.ray, places.check)
+    return found.score(store, store.pending(blocks), shown.on_block, places.ray, places.check)
 
 
 def _kinds(source: Any) -> str:

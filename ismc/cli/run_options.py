@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from ismc.cli.options import Inputs, Places
+from ismc.cli.options import InputOptions, RunOptions
 from ismc.cli.reporting import reporting
 from ismc.cli.run import run as run_scan
 from ismc.errors import InputError
-from ismc.jobs.program import Wanted
+from ismc.jobs.program import ScoringSpec
 
 CHECKS = {"stop": True, "off": False}
 FROM, WHAT, WHERE = "Sequences", "What is computed", "Long runs"
@@ -143,15 +143,15 @@ def run(
 ) -> None:
     """Score every letter at every site of every sequence, or the variants of a file."""
     with reporting():
-        wanted = Wanted(
+        wanted = ScoringSpec(
             tuple(models), outputs or None, score, reverse_complement, _numbers(shifts),
             {"memory": None if memory is None else memory << 20},
         )  # fmt: skip
-        inputs = Inputs(
+        inputs = InputOptions(
             fasta=fasta, bed=bed, vcf=vcf, array=array, genome=genome, length=length,
             on_error=on_error, ends=ends, ambiguous=ambiguous,
         )  # fmt: skip
-        places = Places(
+        places = RunOptions(
             start=start, end=end, sites=sites, batch_size=batch_size, shard=shard,
             ray=ray_address if ray or ray_address else None, resume=resume,
             append=append, overwrite=overwrite, check=CHECKS.get(check, check),

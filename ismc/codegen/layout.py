@@ -25,6 +25,11 @@ def _broken(code: str, room: int) -> tuple[str, ...]:
     target, value = code.split(" = ", 1)
     for operator in (" + ", " - "):
         parts = _split(value, operator)
+        if len(parts) == 2 and parts[1].endswith(")"):
+            head = f"{target} = {parts[0]}{operator}{parts[1].partition('(')[0]}("
+            if len(head) <= room:  # the formatter breaks the last call where the rest fits
+                first, *rest = _call(parts[1], room)
+                return (f"{target} = {parts[0]}{operator}{first}", *rest)
         if len(parts) > 1:
             inner = [f"    {parts[0]}", *(f"    {operator.strip()} {part}" for part in parts[1:])]
             return (f"{target} = (", *inner, ")")

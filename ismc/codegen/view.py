@@ -43,19 +43,19 @@ class View:
     imports: tuple[str, ...]
     reference: tuple[Statement, ...]
     tile: tuple[Statement, ...]
-    handed: str
-    rest: tuple[Statement, ...]
+    loop_outputs: str
+    epilogue: tuple[Statement, ...]
     results: tuple[Result, ...]
 
 
 def view(plan: Plan) -> View:
     """The view of a plan."""
     functions = {"scan", "collect", "letters_in_order"} | ({"per_mutant"} if plan.scored else set())
-    if plan.rest:
-        functions.add("in_rows")
+    if plan.epilogue:
+        functions.add("flatten_tiles")
     if _groups(plan):
-        functions.add("written")
-    for step in (*plan.reference, *plan.tile, *plan.rest):
+        functions.add("materialized")
+    for step in (*plan.reference, *plan.tile, *plan.epilogue):
         functions |= _functions(step.term)
     contexts = [
         Statement(
@@ -75,8 +75,8 @@ def view(plan: Plan) -> View:
         imports=tuple(sorted(functions)),
         reference=(*contexts, *(Statement(_lines(s, 8)) for s in plan.reference)),
         tile=_segments(plan),
-        handed=", ".join(step.target for step in plan.handed),
-        rest=tuple(Statement(_lines(s, 12)) for s in plan.rest),
+        loop_outputs=", ".join(step.target for step in plan.loop_outputs),
+        epilogue=tuple(Statement(_lines(s, 12)) for s in plan.epilogue),
         results=(*(_result(plan, i) for i in range(len(plan.outputs))), *_guard(plan)),
     )
 
@@ -154,7 +154,7 @@ def _in_tile(step: Step, heading: str, group: tuple[str, ...]) -> tuple[str, ...
     if step.target != value:
         return lines
     shape = _shape(("n", *step.shape[1:]))
-    call = f"{value} = written(make_{value}, t, {shape})"
+    call = f"{value} = materialized(make_{value}, t, {shape})"
     return (*lines, f"    return {value}", "", *statement(call, _shape(step.shape), 12))
 
 

@@ -28,6 +28,6 @@ def run(directory: Path, *, overwrite: bool = False) -> tuple[Site, ...]:
     Raises:
         InputError: when a file exists already, or cannot be written.
     """
-    from ismc.demo.scan import scan
+    from ismc.demo.scan import run_demo
 
-    return scan(Path(directory), overwrite=overwrite)
+    return run_demo(Path(directory), overwrite=overwrite)

@@ -31,7 +31,7 @@ FLANK = 6
 LOGOS = 4
 
 
-def scan(directory: Path, *, overwrite: bool) -> tuple[Site, ...]:
+def run_demo(directory: Path, *, overwrite: bool) -> tuple[Site, ...]:
     """The demo; see `ismc.demo.run`."""
     console = Console()
     scores_file, figure_file = directory / "scores.npz", directory / "enhancer.png"
@@ -50,7 +50,7 @@ def scan(directory: Path, *, overwrite: bool) -> tuple[Site, ...]:
     ism = compile_model(model, score="difference")
     scanned = job(ism, source, "demo model")
     store = scanned.store(None)
-    scanned.score(store, store.left(), lambda _: None)
+    scanned.score(store, store.pending(), lambda _: None)
     convert(store, scores_file, overwrite=overwrite)
     scores, x = np.asarray(store.scores()[:]), np.asarray(store.one_hot[:], np.float32)
     sites = strongest(scores[0], x[0], TASKS)

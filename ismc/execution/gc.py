@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Inside, Python does not look through all objects again and again.
 
     Tracing and the import of TensorFlow make hundreds of thousands of objects, nearly all of which

@@ -131,7 +131,7 @@ def is_one_hot(x: Array) -> bool:
 
 def _paired(x: Any, names: Any) -> dict[str, Any]:
     """Values by input name, from whatever nest the user passed."""
-    flat = nest.flatten(names)
+    flat = nest.leaves(names)
     if isinstance(x, Mapping):
         keys = dict(names) if isinstance(names, Mapping) else {name: name for name in flat}
         missing, extra = set(keys) - set(x), set(x) - set(keys)

@@ -15,7 +15,7 @@ import tensorflow as tf
 from tensorflow.compiler.mlir.stablehlo import stablehlo
 from tensorflow.python.eager import context
 
-from ismc.execution.gc import uncollected
+from ismc.execution.gc import gc_paused
 from ismc.execution.module import Module, Spec
 from ismc.ir.dump import show
 
@@ -51,7 +51,7 @@ def lower(
     """
     traced = tf.function(function, jit_compile=True, autograph=False)
     specs = [tf.TensorSpec(spec.shape, spec.dtype) for spec in arguments]
-    with uncollected():
+    with gc_paused():
         concrete = traced.get_concrete_function(*specs)
     known = {id(variable.handle): i for i, variable in (variables or {}).items()}
     again, constants = [], []

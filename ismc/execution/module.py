@@ -31,8 +31,8 @@ class Module:
         code: the serialised module; weights are arguments of it.
         arguments: what it takes, in order.
         results: what it returns.
-        again: what the code takes behind the arguments: these once more, by number, or, counted on
-            from them, the constants.
+        repeated: numbers of the trailing inputs of the code: one below ``len(arguments)`` is that
+            argument again, a larger one the constant of number ``i - len(arguments)``.
         constants: arrays that are part of the program.
         text: a digest of the program in words, without the names that layers gave to its parts;
             empty where it was not asked for.
@@ -41,7 +41,7 @@ class Module:
     code: bytes
     arguments: tuple[Spec, ...]
     results: tuple[Spec, ...]
-    again: tuple[int, ...] = ()
+    repeated: tuple[int, ...] = ()
     constants: tuple[Array, ...] = ()
     text: str = ""
 
@@ -54,7 +54,7 @@ class Module:
     def all(self, arguments: Sequence[Any], constants: Sequence[Any]) -> list[Any]:
         """What the code takes, of arguments and of constants where it runs."""
         known = [*arguments, *constants]
-        return [*arguments, *(known[i] for i in self.again)]
+        return [*arguments, *(known[i] for i in self.repeated)]
 
     @cached_property
     def digest(self) -> str:
@@ -67,7 +67,7 @@ class Module:
         return self._with(self.text.encode())
 
     def _with(self, code: bytes) -> str:
-        about = repr((self.arguments, self.results, self.again, self.taken))
+        about = repr((self.arguments, self.results, self.repeated, self.taken))
         held = b"".join(value.tobytes() for value in self.constants)
         return sha256(about.encode() + held + code).hexdigest()
 
@@ -76,7 +76,7 @@ class Module:
         return {
             "arguments": [asdict(spec) for spec in self.arguments],
             "results": [asdict(spec) for spec in self.results],
-            "again": list(self.again),
+            "again": list(self.repeated),
         }
 
 

@@ -37,7 +37,7 @@ class Results(ABC):
 
     def flat(self, results: Any) -> list[Any]:
         """The results of a call, one per chosen output."""
-        flat, names = nest.flatten(results), nest.flatten(self.structure)
+        flat, names = nest.leaves(results), nest.leaves(self.structure)
         return [flat[names.index(name)] for name in self.chosen]
 
     def nested_results(self, flat: Sequence[Any]) -> Any:

@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any
 
 from ismc.execution.module import Loaded, Runtime
-from ismc.execution.threads import together
+from ismc.execution.threads import run_concurrently
 from ismc.execution.tiling import chosen_tiles
 
 Sites = Sequence[int] | None
 
 
-def answered(
+def run_sharded(
     runtime: Runtime, found: Loaded, given: Sequence[Any], device: str = "", sites: Sites = None
 ) -> list[Any]:
     """The answers of all parts of a program: ``[B, S, A or C, ...]`` each.
@@ -37,7 +37,7 @@ def answered(
         with runtime.on(device):
             return found.run([*given, *table])
 
-    answers = together([partial(part, table) for table in tables])
+    answers = run_concurrently([partial(part, table) for table in tables])
     if len(answers) == 1:
         return answers[0]
     sizes = [end - begin for begin, end in found.arrangement.parts]

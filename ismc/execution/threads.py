@@ -18,7 +18,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def together(calls: Sequence[Callable[[], T]]) -> list[T]:
+def run_concurrently(calls: Sequence[Callable[[], T]]) -> list[T]:
     """What the calls return, in order; the last runs in this thread, others beside it.
 
     All have ended when this returns, or raises what one of them raised. Calls must not do so

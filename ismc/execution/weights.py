@@ -13,7 +13,7 @@ import tensorflow as tf
 from ismc.errors import VerificationError
 
 
-def held(variable: Any) -> Any:
+def as_tf_variable(variable: Any) -> Any:
     """The variable of TensorFlow in one of Keras, or what there is in its place."""
     return variable.value if isinstance(variable, keras.Variable) else variable
 
@@ -24,7 +24,7 @@ def values(variables: Sequence[Any]) -> list[tf.Tensor]:
         tf.raw_ops.ReadVariableOp(resource=v.handle, dtype=v.dtype)  # a fifth of converting it
         if isinstance(v, tf.Variable)
         else tf.convert_to_tensor(v)
-        for v in map(held, variables)
+        for v in map(as_tf_variable, variables)
     ]
 
 
@@ -42,7 +42,9 @@ class Bound:
 
     def check(self) -> None:
         """Raises the error if one of the variables has changed."""
-        if not all(np.array_equal(np.asarray(held(v)), value) for v, value in self.weights):
+        if not all(
+            np.array_equal(np.asarray(as_tf_variable(v)), value) for v, value in self.weights
+        ):
             self.refuse()
 
     def refuse(self) -> None:

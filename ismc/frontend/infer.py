@@ -144,7 +144,7 @@ def _inferred(subject: _Subject, weights: Mapping[str, Any]) -> Rule | None:
         rows = [subject([v[i : i + 1] for v in probe.values], probe.weights) for i in range(2)]
         if whole.shape[1] != subject.layer.length or _differ(np.concatenate(rows), whole, noise):
             return None
-        pairs = _moved(subject, probe, rows[0], noise[:1], seed=len(trials))
+        pairs = _shifted(subject, probe, rows[0], noise[:1], seed=len(trials))
         moved = np.unique(np.concatenate([moved, pairs]), axis=0)
         if _hulls(subject, moved)[0][0] >= subject.length:
             return None
@@ -199,7 +199,7 @@ def _noise(subject: _Subject, probe: _Probe, whole: Array) -> Array:
     return np.minimum(change.max(rows, initial=0.0), NOISE * size)
 
 
-def _moved(subject: _Subject, probe: _Probe, before: Array, noise: Array, *, seed: int) -> Array:
+def _shifted(subject: _Subject, probe: _Probe, before: Array, noise: Array, *, seed: int) -> Array:
     """The pairs ``(p, o)`` where pushing position ``p`` moves output ``o`` of the first row."""
     rng = np.random.default_rng(seed)
     size = max(v[0].size for v in probe.values)

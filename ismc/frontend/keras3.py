@@ -14,7 +14,7 @@ from ismc.frontend.masking import activated, given_a_mask, run_of
 from ismc.frontend.model import Model
 from ismc.frontend.own import configuration, is_own, kind_as_shipped
 from ismc.frontend.probe import is_pointwise
-from ismc.frontend.squeezed import unfolded
+from ismc.frontend.squeezed import squeezed
 from ismc.ir.graph import WITH_A_MASK, Graph, Layer, Operand
 from ismc.rules import kind_of
 
@@ -38,7 +38,7 @@ def read(model: keras.Model) -> Model:
             f"The model is a {kind_of(type(model))}, expected a keras.Model.",
             hint="Load the file with keras.saving.load_model first.",
         )
-    model, shapes = unfolded(model)
+    model, shapes = squeezed(model)
     model_, outputs = _functional(model)
     reader = _Reader()
     graph = reader.graph(model_, model_.name)
@@ -80,7 +80,7 @@ class _Reader:
     names: dict[int, str] = field(default_factory=dict)
     variables: dict[str, dict[str, Any]] = field(default_factory=dict)
     owners: dict[int, str] = field(default_factory=dict)
-    kept: list[Any] = field(default_factory=list)
+    alive: list[Any] = field(default_factory=list)
 
     def graph(self, model: Any, name: str) -> Graph:
         """The graph of a functional model; names are unique within it."""
@@ -112,16 +112,16 @@ class _Reader:
     def _call(self, operation: Any, node: Any, layers: dict[str, Layer]) -> None:
         """Adds the nodes of one call: the layer, its activation, its several results."""
         tensors, results = list(node.arguments.keras_tensors), list(node.outputs)
-        self.kept += results
+        self.alive += results
         label = _unique(operation.name, layers)
         body = None
         if _is_graph(operation) and _plain_call(node, operation) and is_own(operation):
-            inner = _Reader(variables=self.variables, owners=self.owners, kept=self.kept)
+            inner = _Reader(variables=self.variables, owners=self.owners, alive=self.alive)
             tensors = _matched(operation, node)
             closed = operation
             if is_open(operation):
                 closed = at_shapes(operation, [tensor.shape[1:] for tensor in tensors])
-                self.kept.append(closed)
+                self.alive.append(closed)
             body = inner.graph(closed, operation.name)
         owner, weights = self._weights(operation) if body is None else ("", {})
         known = configuration(operation)

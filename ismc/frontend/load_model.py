@@ -70,7 +70,7 @@ def load_model(
     saved, objects = _saved(path), dict(custom_objects or {})
     changed = _with_functions(saved.config, objects)
     _refuse_bytecode(saved)
-    load = _architecture if weights else _whole
+    load = _architecture if weights else _load_file
     model = _tried(saved, objects, lambda keras: load(keras, saved, objects, changed))
     if weights:
         _fill(model, saved, weights)
@@ -245,7 +245,7 @@ def _architecture(keras: Any, saved: _Saved, objects: dict[str, Any], changed: b
     return keras.models.model_from_json(json.dumps(saved.config), custom_objects=objects)
 
 
-def _whole(keras: Any, saved: _Saved, objects: dict[str, Any], changed: bool) -> Any:
+def _load_file(keras: Any, saved: _Saved, objects: dict[str, Any], changed: bool) -> Any:
     """Loads a file, or when its configuration was changed a copy that has the changes."""
     if not changed:
         return keras.models.load_model(saved.path, custom_objects=objects, compile=False)

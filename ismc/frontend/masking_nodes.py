@@ -46,7 +46,7 @@ def mask_layer(
     call = _filled(layer.call, values, carried, operands, masks)
     return Layer(
         name, "ismc.Mask", inputs, kind.shape, kind.dtype, weights=layer.weights,
-        owner=layer.owner, call=_mask_alone(call, index),
+        owner=layer.owner, call=_mask_only(call, index),
     )  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def _filled(
     return some
 
 
-def _mask_alone(call: OpaqueCall, index: int) -> OpaqueCall:
+def _mask_only(call: OpaqueCall, index: int) -> OpaqueCall:
     """The mask of one of the results of ``call``."""
 
     def mask(given: Sequence[Any], weights: Mapping[str, Any]) -> Any:

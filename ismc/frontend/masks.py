@@ -27,7 +27,7 @@ from ismc.rules.base import known_kinds
 MAKERS = ("Masking", "Embedding", "ReversibleEmbedding", "Lambda")
 
 
-def told(graph: Graph, outputs: Sequence[str]) -> Graph:
+def with_masks(graph: Graph, outputs: Sequence[str]) -> Graph:
     """The graph with the masks that layers look at as values; the same one if there are none.
 
     Args:
@@ -52,7 +52,7 @@ def told(graph: Graph, outputs: Sequence[str]) -> Graph:
     layers = []
     for layer in graph:
         if layer.name in found.ran:
-            layer = found.without_unread(_told(layer, takes.get(layer.name, ())))
+            layer = found.without_unread(_given_masks(layer, takes.get(layer.name, ())))
         layers.append(layer)
         layers += made.get(layer.name, [])
     return replace(graph, layers=tuple(layers), run=())
@@ -71,7 +71,7 @@ def _may_make(layer: Layer) -> bool:
     return function is not None and not own
 
 
-def _told(layer: Layer, masks: Sequence[str]) -> Layer:
+def _given_masks(layer: Layer, masks: Sequence[str]) -> Layer:
     """The layer whose call takes the masks of its operands as further operands."""
     assert layer.call is not None  # noqa: S101  (it was called)
     places = [i for i, name in enumerate(masks) if name]

@@ -9,7 +9,7 @@ import keras
 Shape = tuple[int, ...]
 
 
-def unfolded(model: Any) -> tuple[Any, tuple[Shape, ...]]:
+def squeezed(model: Any) -> tuple[Any, tuple[Shape, ...]]:
     """The model on ``[L, C]`` in place of ``[L, 1, C]``, ``[1, L, C]`` or ``[L, C, 1]``.
 
     Returns:

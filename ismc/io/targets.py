@@ -55,7 +55,7 @@ def check_target(
 
 
 @contextmanager
-def reported(path: Path) -> Iterator[None]:
+def disk_errors(path: Path) -> Iterator[None]:
     """Failures of the disk inside are errors of ismc.
 
     Raises:
@@ -71,7 +71,7 @@ def reported(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A name in the same folder to write to; it becomes the file when nothing was raised.
 
     Raises:
@@ -79,7 +79,7 @@ def whole(path: Path) -> Iterator[Path]:
     """
     part = path.with_name(f".{token_hex(4)}.part.{path.name}")
     try:
-        with reported(path):
+        with disk_errors(path):
             yield part
             part.replace(path)
     finally:

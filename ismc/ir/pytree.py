@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 
-def flatten(nest: Any) -> list[Any]:
+def leaves(nest: Any) -> list[Any]:
     """The leaves.
 
     >>> flatten({"b": 1, "a": [2, (3,)]})
     [2, 3, 1]
     """
     if isinstance(nest, Mapping):
-        return [leaf for key in sorted(nest) for leaf in flatten(nest[key])]
+        return [leaf for key in sorted(nest) for leaf in leaves(nest[key])]
     if isinstance(nest, list | tuple):
-        return [leaf for item in nest for leaf in flatten(item)]
+        return [leaf for item in nest for leaf in leaves(item)]
     return [nest]
 
 

@@ -15,8 +15,8 @@ from ismc.execution.inputs import named_inputs, replacement
 from ismc.execution.module import Loaded, Run, Runtime
 from ismc.execution.mutants import scanned
 from ismc.execution.results import Results
-from ismc.execution.shards import answered
-from ismc.execution.substitutions import Letters, every_block, every_letter, written
+from ismc.execution.shards import run_sharded
+from ismc.execution.substitutions import Substitutions, every_block, every_letter, one_block
 from ismc.execution.tiling import Arrangement, arrange, batches, filled, tables_of
 from ismc.ism.checking import Checks, predicted
 from ismc.ism.checking.statistics import Mode
@@ -102,7 +102,7 @@ class ISM(Results):
 
     def reference(self, x: Any) -> Any:
         """The model's own answer: ``[B, *output]``; raises as a call does."""
-        return self.nested_results(self.whole(self.inputs(x)))
+        return self.nested_results(self.evaluate_reference(self.inputs(x)))
 
     def predict(
         self,
@@ -155,20 +155,20 @@ class ISM(Results):
         """``(L, C)`` of the sequence."""
         return self.plan.sequence_shape
 
-    def at_sites(self, inputs: Inputs, letters: Letters, sites: Sequence[int]) -> list[Array]:
+    def at_sites(self, inputs: Inputs, letters: Substitutions, sites: Sequence[int]) -> list[Array]:
         """The answers at some of the sites, by number: ``[B, len(sites), A or C, *output]``.
 
         It is the program for all sites that answers; only the tiles that these are in are run.
         """
         return [np.asarray(y)[:, list(sites)] for y in self._all(inputs, letters, sites)]
 
-    def _written(self, replace_with: Any) -> Letters:
+    def _written(self, replace_with: Any) -> Substitutions:
         """One block at every site."""
         if self.compares_letters:
             raise needs_every_letter(self.score_name)
-        return written(replacement(replace_with, self.plan.signature))
+        return one_block(replacement(replace_with, self.plan.signature))
 
-    def _all(self, inputs: Inputs, letters: Letters, sites: Sites = None) -> list[Any]:
+    def _all(self, inputs: Inputs, letters: Substitutions, sites: Sites = None) -> list[Any]:
         """Every mutant of every sequence, one ``[B, S, A or C, *output]`` per output.
 
         Sequences with NaN or infinity, and mutants that lost too many digits, go to the model
@@ -192,12 +192,12 @@ class ISM(Results):
         found = (self.runtime.concat(ys) for ys in zip(*parts, strict=True))
         return [self.runtime.take(y, order) for y in found]
 
-    def _chunks(self, inputs: Inputs, letters: Letters, sites: Sites = None) -> list[Any]:
+    def _chunks(self, inputs: Inputs, letters: Substitutions, sites: Sites = None) -> list[Any]:
         """Calls of the program, and of the model for mutants that lost digits."""
         ys = self._answered(inputs, letters, sites)
         return recomputed(self, ys, inputs, letters, sites) if self.plan.guard else ys
 
-    def _answered(self, inputs: Inputs, letters: Letters, sites: Sites = None) -> list[Any]:
+    def _answered(self, inputs: Inputs, letters: Substitutions, sites: Sites = None) -> list[Any]:
         """Calls of the program for as many sequences as it is compiled for."""
         count = len(inputs[self.plan.sequence])
         parts = []
@@ -209,45 +209,45 @@ class ISM(Results):
         return [self.runtime.concat(ys) for ys in zip(*parts, strict=True)]
 
     def _call(
-        self, inputs: Inputs, letters: Letters, batch: int, device: str = "", sites: Sites = None
+        self, x: Inputs, letters: Substitutions, batch: int, device: str = "", sites: Sites = None
     ) -> list[Any]:
         """One call of one program; with ``sites``, of the tiles that these are in."""
         with self.runtime.on(device):
             found = self._loaded(letters, batch)
             weights = self.weights() if device else self.sources()  # variables are on one device
-            given = [*self._given(inputs, letters), *weights]
-        return answered(self.runtime, found, given, device, sites)
+            given = [*self._given(x, letters), *weights]
+        return run_sharded(self.runtime, found, given, device, sites)
 
-    def arguments(self, inputs: Inputs, letters: Letters, found: Arrangement) -> list[Any]:
+    def arguments(self, inputs: Inputs, letters: Substitutions, found: Arrangement) -> list[Any]:
         """The arguments of a program of that arrangement, all tiles of its first part."""
         tables = map(self.runtime.put, tables_of(found)[0])
         return [*self._given(inputs, letters), *self.weights(), *tables]
 
-    def _given(self, inputs: Inputs, letters: Letters) -> list[Any]:
+    def _given(self, inputs: Inputs, letters: Substitutions) -> list[Any]:
         put = self.runtime.put
         others = [put(inputs[name]) for name, _ in self.plan.inputs if name != self.plan.sequence]
-        key = ("letters", letters.turned)
+        key = ("letters", letters.alternatives_only)
         said = self.programs.get(key) if letters.saturates else None
         if said is None:
-            said = put(letters.turn), put(letters.block)
+            said = put(letters.rotation), put(letters.block)
         if letters.saturates:  # what is written is another one in each call
             self.programs[key] = said
         return [put(inputs[self.plan.sequence]), *others, *said]
 
-    def _loaded(self, letters: Letters, batch: int) -> Loaded:
+    def _loaded(self, letters: Substitutions, batch: int) -> Loaded:
         """The program of so many letters and sequences."""
-        key = (letters.count, letters.turned, batch)
+        key = (letters.count, letters.alternatives_only, batch)
         if key not in self.programs:
             found = self.arranged(letters, batch)
             tables = [[*map(self.runtime.put, table)] for table in tables_of(found)]
             self.programs[key] = Loaded(self._load(letters, batch, found), tables, found)
         return self.programs[key]
 
-    def arranged(self, letters: Letters, batch: int) -> Arrangement:
+    def arranged(self, letters: Substitutions, batch: int) -> Arrangement:
         """The parts and tiles of calls of so many letters and sequences."""
         return arrange(self.plan, letters.count, batch, self.tile, self.threads)
 
-    def whole(self, inputs: Inputs) -> list[Any]:
+    def evaluate_reference(self, inputs: Inputs) -> list[Any]:
         """The model's outputs for the sequences themselves, ``[B, *output]`` each."""
         count = len(inputs[self.plan.sequence])
         if not count:
@@ -269,7 +269,7 @@ class ISM(Results):
         given = [self.runtime.put(repeated[name]) for name, _ in self.plan.inputs]
         return [y[:count] for y in self.programs[key]([*given, *self.sources()])]
 
-    def _naive(self, inputs: Inputs, letters: Letters) -> list[Any]:
+    def _naive(self, inputs: Inputs, letters: Substitutions) -> list[Any]:
         """The same by the whole model on every mutant."""
         blocks = every_block(self.plan) if letters.saturates else letters.block
         found = scanned(
@@ -280,7 +280,7 @@ class ISM(Results):
             found = self.compared(found, present(inputs[self.plan.sequence], self.plan.sites))
         return [self.runtime.put(y) for y in found]
 
-    def _empty(self, letters: Letters) -> list[Any]:
+    def _empty(self, letters: Substitutions) -> list[Any]:
         width = self.plan.sequence_shape[1] if letters.saturates else letters.count
         sites = len(self.plan.sites)
         return [self.runtime.zeros([0, sites, width, *shape]) for shape in self.shapes()]
@@ -299,7 +299,7 @@ class ISM(Results):
         return self.weights()
 
     @abstractmethod
-    def _load(self, letters: Letters, batch: int, arrangement: Arrangement) -> Run:
+    def _load(self, letters: Substitutions, batch: int, arrangement: Arrangement) -> Run:
         """The program of so many letters and sequences."""
 
     @abstractmethod

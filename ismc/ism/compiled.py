@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ismc.execution.substitutions import Letters
+from ismc.execution.substitutions import Substitutions
 from ismc.ism.base import BATCHES, Inputs, Sites
 from ismc.ism.checking.cached_programs import check_model, check_mutants
 from ismc.ism.identity import identity
@@ -66,11 +66,11 @@ class CompiledISM(CompiledProgram):
         return identity(self)
 
     def _call(
-        self, inputs: Inputs, letters: Letters, batch: int, device: str = "", sites: Sites = None
+        self, x: Inputs, letters: Substitutions, batch: int, device: str = "", sites: Sites = None
     ) -> list[Any]:
-        ys = super()._call(inputs, letters, batch, device, sites)
+        ys = super()._call(x, letters, batch, device, sites)
         if self.hits is not None:
-            check_mutants(self, self._loaded(letters, batch).run, inputs, letters, ys, sites)
+            check_mutants(self, self._loaded(letters, batch).run, x, letters, ys, sites)
         return ys
 
     def _answers(self, inputs: Inputs) -> list[Any]:

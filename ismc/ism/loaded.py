@@ -27,8 +27,8 @@ from ismc.artifacts.rows import by_rows
 from ismc.artifacts.weights import replaced
 from ismc.errors import ArtifactError, InputError
 from ismc.execution.module import Loaded, Module, Run, Runtime, module
-from ismc.execution.shards import answered
-from ismc.execution.substitutions import Letters, kinds
+from ismc.execution.shards import run_sharded
+from ismc.execution.substitutions import Substitutions, kinds
 from ismc.execution.tiling import Arrangement, filled
 from ismc.ir import pytree as nest
 from ismc.ism.base import ISM
@@ -119,7 +119,7 @@ class LoadedISM(ISM):
             return super().inputs(x)
         except InputError as error:
             length, channels = self.input_shape
-            shapes = [np.shape(leaf) for leaf in nest.flatten(x) if np.ndim(leaf) == 3]
+            shapes = [np.shape(leaf) for leaf in nest.leaves(x) if np.ndim(leaf) == 3]
             if other := {s[1] for s in shapes if s[2] == channels} - {length}:
                 raise ArtifactError(
                     f"{self.path} is for sequences of length {length}, found {min(other)}.",
@@ -147,24 +147,24 @@ class LoadedISM(ISM):
         """Whether the score has a part across the letters of a site."""
         return f"{ACROSS}-0" in self.modules
 
-    def _loaded(self, letters: Letters, batch: int) -> Loaded:
-        known = (letters.count, letters.turned, batch) in self.programs
+    def _loaded(self, letters: Substitutions, batch: int) -> Loaded:
+        known = (letters.count, letters.alternatives_only, batch) in self.programs
         found = super()._loaded(letters, batch)
         if not known:
             try:
                 self._verify(letters, batch, found)
             except BaseException:
-                del self.programs[letters.count, letters.turned, batch]
+                del self.programs[letters.count, letters.alternatives_only, batch]
                 raise
         return found
 
-    def _verify(self, letters: Letters, batch: int, found: Loaded) -> None:
+    def _verify(self, letters: Substitutions, batch: int, found: Loaded) -> None:
         """Runs some tiles of a program on the input of the check."""
         sites, kind = list(self.record.checked), "saturate" if letters.saturates else "write"
         if not letters.saturates:
-            letters = Letters(np.zeros_like(letters.turn), np.zeros_like(letters.block))
+            letters = Substitutions(np.zeros_like(letters.rotation), np.zeros_like(letters.block))
         given = [*self._given(self._checked(batch), letters), *self._own()]
-        ys = [np.asarray(y)[0, sites] for y in answered(self.runtime, found, given, sites=sites)]
+        ys = [np.asarray(y)[0, sites] for y in run_sharded(self.runtime, found, given, sites=sites)]
         lost = ys.pop() > 0 if self.plan.guard else False
         for i, y in enumerate(ys):  # the model computes lost ones, and is compared by itself
             y[lost] = self.check[f"{kind}.{i}"][lost]
@@ -189,7 +189,7 @@ class LoadedISM(ISM):
                 "or 'jax'.",
             )
 
-    def _load(self, letters: Letters, batch: int, arrangement: Arrangement) -> Run:
+    def _load(self, letters: Substitutions, batch: int, arrangement: Arrangement) -> Run:
         del arrangement
         return self._run(program_name(letters, batch), counted=True)
 
@@ -224,10 +224,10 @@ class LoadedISM(ISM):
         made = self.modules[name]
         if self.store is None:
             return self.runtime.load(made)
-        from ismc.artifacts.cache.cached import Kept, module_key
+        from ismc.artifacts.cache.cached import CachedProgram, module_key
 
         kind = {"model": self.plan.model, "plan": self.plan.digest, "program": name}
-        return Kept(
+        return CachedProgram(
             runtime=self.runtime,
             module=made,
             store=self.store,
@@ -264,10 +264,10 @@ def load(
 
         found.where = Jax()
     else:
-        from ismc.artifacts.cache.cached import opened
+        from ismc.artifacts.cache.cached import open_cache
         from ismc.execution.on_tensorflow import TensorFlow
 
-        found.where, found.store = TensorFlow(), opened(cache)
+        found.where, found.store = TensorFlow(), open_cache(cache)
     found.verify()
     return found if weights is None else found.with_weights(weights)
 
@@ -280,7 +280,7 @@ def _decoded(found: Container, path: str) -> LoadedISM:
             name: module(found.blobs[f"{name}{CODE}"], data, _constants(found, name))
             for name, data in said.programs.items()
         }
-        own = said.held(found)
+        own = said.weight_arrays(found)
         check = {
             name.removeprefix(CHECK): value
             for name, value in found.arrays.items()

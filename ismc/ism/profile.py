@@ -30,7 +30,7 @@ from ismc.plan.explain import count
 from ismc.plan.plan import Apply, Name, Plan, Size, Step, Term, Weights, names_in
 
 HEADER = ("value", "layer", "strategy", "ms", "operations", "GFLOP/s", "share")
-HELD = "held"
+CHECKSUM = "checksum"
 VISIBLE = 1e-5
 
 
@@ -67,14 +67,14 @@ class Profile:
         seconds: one call of `saturate`, as measured.
         mutants: how many mutants that computes.
         least: operations that any difference scan of them does, as `Plan.minimum` counts.
-        moved: the most that a median was moved, in seconds, so that none is below the one before.
+        adjusted: the most that a median was raised or lowered, in seconds, so that none falls.
     """
 
     rows: tuple[Row, ...]
     seconds: float
     mutants: int
     least: int
-    moved: float
+    adjusted: float
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -99,8 +99,8 @@ class Profile:
             f"{self.mutants} mutants in {1e3 * self.seconds:.1f} ms: {count(operations)} "
             f"operations, {rate:.1f} GFLOP/s",
             f"at least {count(self.least)} operations are needed: {least:.1f} GFLOP/s on those",
-            f"differences of medians, moved by at most {1e3 * self.moved:.2f} ms so that none is "
-            "negative",
+            "differences of medians, adjusted by at most "
+            f"{1e3 * self.adjusted:.2f} ms so that none is negative",
         ]
         return "\n".join(lines)
 
@@ -138,15 +138,15 @@ def profile(
     labels += [_labelled(ism.plan, a, b, mutants) for a, b in pairwise((0, *ends))]
     labels.append(Row("answers", (), "", 0.0))
     rows = tuple(replace(row, seconds=found) for row, found in zip(labels, steps, strict=True))
-    moved = max(abs(a - b) for a, b in zip(medians, rising, strict=True))
+    adjusted = max(abs(a - b) for a, b in zip(medians, rising, strict=True))
     each = ism.plan.letters * len(ism.plan.active)
     least = ism.plan.minimum * mutants // max(each, 1)
-    return Profile(rows, medians[-1], mutants, least, moved)
+    return Profile(rows, medians[-1], mutants, least, adjusted)
 
 
 def _ends(plan: Plan, every: int | str) -> tuple[int, ...]:
     """After how many statements each program ends; the last holds all."""
-    total = len(plan.tile) + len(plan.rest)
+    total = len(plan.tile) + len(plan.epilogue)
     if isinstance(every, int):
         return tuple(sorted({*range(every, total, every), total})) if total else ()
     heads = [i for i, statement in enumerate(view(plan).tile) if statement.headed]
@@ -156,24 +156,24 @@ def _ends(plan: Plan, every: int | str) -> tuple[int, ...]:
 def _part(ism: CompiledProgram, end: int | None) -> CompiledProgram:
     """The program that ends after so many statements; ``None`` leaves out the reference too."""
     plan = ism.plan
-    steps, loop = (*plan.tile, *plan.rest), len(plan.tile)
+    steps, loop = (*plan.tile, *plan.epilogue), len(plan.tile)
     done, rest = steps[: end or 0], steps[end or 0 :]
     looked_up = {name for step in steps for name in names_in(step.term)} | {*plan.references}
     known = {step.target for step in plan.reference} & looked_up
     wanted = {name for step in rest for name in names_in(step.term)} | {*plan.results}
     behind = len(done) > loop
-    there = (*plan.handed, *done[loop:]) if behind else done
+    there = (*plan.loop_outputs, *done[loop:]) if behind else done
     live = [step.target for step in there if step.target in wanted]
-    answer = Step("y", Apply(HELD, (Size("n"), *map(Name, live))), ("N",))
+    answer = Step("y", Apply(CHECKSUM, (Size("n"), *map(Name, live))), ("N",))
     reference = () if end is None else plan.reference
     kept = [Name(step.target) for step in reference if step.target in known]
     part = replace(
         plan,
-        outputs=((HELD, ()),),
-        reference=(*reference, Step("q", Apply(HELD, (Name("x"), *kept)), ("B",))),
+        outputs=((CHECKSUM, ()),),
+        reference=(*reference, Step("q", Apply(CHECKSUM, (Name("x"), *kept)), ("B",))),
         tile=plan.tile if behind else (*done, answer),
-        handed=plan.handed if behind else (),
-        rest=(*done[loop:], answer) if behind else (),
+        loop_outputs=plan.loop_outputs if behind else (),
+        epilogue=(*done[loop:], answer) if behind else (),
         results=("y",),
         references=("q",),
         guard="",
@@ -185,8 +185,8 @@ def _part(ism: CompiledProgram, end: int | None) -> CompiledProgram:
         plan=part,
         source=source,
         build=load(source, part),
-        chosen=(HELD,),
-        structure=[HELD],
+        chosen=(CHECKSUM,),
+        structure=[CHECKSUM],
         score=None,
         key="",
         programs={},
@@ -233,7 +233,7 @@ def _mutants(ism: CompiledProgram, x: Any) -> int:
 
 def _labelled(plan: Plan, begin: int, end: int, mutants: int) -> Row:
     """The row of the statements from ``begin`` to ``end``, without its time."""
-    every = (*plan.tile, *plan.rest)
+    every = (*plan.tile, *plan.epilogue)
     steps = every[begin:end]
     lines = {line.name: line for line in plan.lines}
     done = [lines[every[i].layer] for i in range(begin, end) if i in _products(plan)]
@@ -250,7 +250,7 @@ def _labelled(plan: Plan, begin: int, end: int, mutants: int) -> Row:
 def _products(plan: Plan) -> set[int]:
     """Of each layer, the statement that its operations belong to: the one with its weights."""
     found: dict[str, int] = {}
-    for i, step in enumerate((*plan.tile, *plan.rest)):
+    for i, step in enumerate((*plan.tile, *plan.epilogue)):
         if step.layer not in found or _weighted(step.term):
             found[step.layer] = i
     return set(found.values())

@@ -13,15 +13,15 @@ import numpy as np
 import tensorflow as tf
 
 from ismc._version import __version__
-from ismc.artifacts.cache.cached import Kept
-from ismc.artifacts.cache.store import Store
-from ismc.artifacts.record import named
+from ismc.artifacts.cache.cached import CachedProgram
+from ismc.artifacts.cache.store import ProgramStore
+from ismc.artifacts.record import qualified_name
 from ismc.execution.module import Run, Runtime
 from ismc.execution.on_tensorflow import TensorFlow
 from ismc.execution.results import result_shapes
-from ismc.execution.substitutions import Letters
+from ismc.execution.substitutions import Substitutions
 from ismc.execution.tiling import Arrangement
-from ismc.execution.weights import UNBOUND, Bound, held, values
+from ismc.execution.weights import UNBOUND, Bound, as_tf_variable, values
 from ismc.frontend import Model, answers
 from ismc.ir.dump import show
 from ismc.ir.graph import Graph
@@ -61,7 +61,7 @@ class CompiledProgram(ISM):
     model: Model
     graph: Graph
     score: Any = None
-    store: Store | None = None
+    store: ProgramStore | None = None
     key: str = ""
     still: Callable[[], bool] | None = None
     hits: float | None = None
@@ -87,14 +87,18 @@ class CompiledProgram(ISM):
         """What stands in entries and artifacts for whoever looks: the plan, the source."""
         return {"plan.txt": self.explain(), "program.py": self.source}
 
-    def lowered(self, letters: Letters, batch: int, found: Arrangement) -> Kept:
+    def lowered(self, letters: Substitutions, batch: int, found: Arrangement) -> CachedProgram:
         """The program of so many letters and sequences, which a call compiles."""
         return self._kept(
             partial(self._flat, letters, batch, found),
-            {"letters": letters.count, "turned": letters.turned, "batch": batch},
+            {
+                "letters": letters.count,
+                "alternatives_only": letters.alternatives_only,
+                "batch": batch,
+            },
         )
 
-    def lowered_model(self, batch: int) -> Kept:
+    def lowered_model(self, batch: int) -> CachedProgram:
         """The model's own outputs for so many sequences, as a program."""
         return self._kept(partial(self._flat_model, batch), {"model": True, "batch": batch})
 
@@ -105,35 +109,41 @@ class CompiledProgram(ISM):
         for name, _ in self.plan.inputs:
             if name != self.plan.sequence:
                 given[name] = flat.pop(0)
-        turn, block = flat.pop(0), flat.pop(0)
+        rotation, block = flat.pop(0), flat.pop(0)
         weights = self._owned(flat)
         at = {key: flat.pop(0) for key in sorted(found.at)}
         order, spans, *tiles = flat
-        return x, given, turn, block, weights, at, order, spans[:, 0], *tiles
+        return x, given, rotation, block, weights, at, order, spans[:, 0], *tiles
 
-    def program(self, letters: Letters, batch: int, found: Arrangement, build: Any = None) -> Any:
+    def program(
+        self, letters: Substitutions, batch: int, found: Arrangement, build: Any = None
+    ) -> Any:
         """The generated program for tiles of one size; ``build`` may be another form of it."""
         mutants = batch * found.sites * letters.count
         show("program.py", self.source)
         results = result_shapes(self.plan, self.score, mutants)
         return (build or self.build)(
             mutants,
-            [[mutants, *step.shape[1:]] for step in self.plan.handed]
+            [[mutants, *step.shape[1:]] for step in self.plan.loop_outputs]
             or [*results, *([[mutants]] if self.plan.guard else [])],
             found.sizes,
             letters.count,
-            letters.turned,
+            letters.alternatives_only,
             self.calls,
             self.score,
         )
 
-    def _flat(self, letters: Letters, batch: int, found: Arrangement, *flat: Any) -> list[Any]:
+    def _flat(
+        self, letters: Substitutions, batch: int, found: Arrangement, *flat: Any
+    ) -> list[Any]:
         ys = self.program(letters, batch, found)(*self.nested(flat, found))
         if not letters.saturates:
             return ys
         *_, spans, _, _ = flat
         count = len(self.plan.outputs)
-        done = finished(self.score, ys[:count], flat[0], spans, self.plan.width, letters.turned)
+        done = finished(
+            self.score, ys[:count], flat[0], spans, self.plan.width, letters.alternatives_only
+        )
         return [*done, *ys[count:]]
 
     def _flat_model(self, batch: int, *flat: Any) -> list[Any]:
@@ -149,7 +159,7 @@ class CompiledProgram(ISM):
             for owner, named in self.model.variables.items()
         }
 
-    def _kept(self, function: Callable[..., list[Any]], kind: Mapping[str, Any]) -> Kept:
+    def _kept(self, function: Callable[..., list[Any]], kind: Mapping[str, Any]) -> CachedProgram:
         manifest = {
             "model": self.plan.model,
             "plan": self.plan.digest,
@@ -160,7 +170,7 @@ class CompiledProgram(ISM):
             "versions": self.versions,
         }
         about = repr((self.key, sorted(kind.items()), self.tile, self.threads))
-        return Kept(
+        return CachedProgram(
             runtime=self.runtime,
             function=function,
             store=self.store,
@@ -176,10 +186,10 @@ class CompiledProgram(ISM):
     def _positions(self, kind: Mapping[str, Any]) -> dict[int, tf.Variable]:
         """The variables by the numbers of the arguments that have their values."""
         before = len(self.plan.inputs) + (2 if "letters" in kind else 0)
-        found = (held(variable) for _, _, variable in self.variables)
+        found = (as_tf_variable(variable) for _, _, variable in self.variables)
         return {before + i: v for i, v in enumerate(found) if isinstance(v, tf.Variable)}
 
-    def _load(self, letters: Letters, batch: int, arrangement: Arrangement) -> Run:
+    def _load(self, letters: Substitutions, batch: int, arrangement: Arrangement) -> Run:
         return self.lowered(letters, batch, arrangement)
 
     def _model(self, batch: int) -> Run:
@@ -193,7 +203,7 @@ class CompiledProgram(ISM):
     def sources(self) -> Sequence[Any]:
         """The variables themselves, which programs read: that takes no time."""
         self.bound.check()
-        return [held(variable) for _, _, variable in self.variables]
+        return [as_tf_variable(variable) for _, _, variable in self.variables]
 
     def oracle(self, sites: Any, score: Any = None, **options: Any) -> NaiveISM:
         """The naive program of the same outputs at some sites; with its ``options``.
@@ -204,7 +214,7 @@ class CompiledProgram(ISM):
         found = NaiveISM(self.model.model, sites=sites, score=score or self.score, **given)
         return found.only(self.chosen, self.structure)
 
-    def _naive(self, inputs: Inputs, letters: Letters) -> list[Any]:
+    def _naive(self, inputs: Inputs, letters: Substitutions) -> list[Any]:
         if not self.measured.naive_is_faster:
             return super()._naive(inputs, letters)
         nest = tf.nest.map_structure(lambda name: inputs[name], self.names)
@@ -232,7 +242,7 @@ class CompiledProgram(ISM):
     @property
     def score_name(self) -> str:
         """The score, spelled in full; module and name of a function, nothing if there is none."""
-        return "" if self.score is None else named(self.score)
+        return "" if self.score is None else qualified_name(self.score)
 
     def shapes(self) -> Sequence[Sequence[int]]:
         """The shapes of what is returned for one mutant."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ismc.execution.substitutions import Letters, every_block
+from ismc.execution.substitutions import Substitutions, every_block
 from ismc.ism.checking.block import Block, spans_of
 from ismc.ism.checking.model import model_scores
 
@@ -18,7 +18,7 @@ def recomputed(
     ism: Any,
     answers: Sequence[Any],
     inputs: Mapping[str, Array],
-    letters: Letters,
+    letters: Substitutions,
     sites: Sequence[int] | None = None,
 ) -> list[Any]:
     """Answers with those of lost mutants computed by the model.

@@ -18,7 +18,7 @@ from ismc.artifacts.record import (
     SCORE,
     WEIGHT,
     Record,
-    described,
+    plan_record,
     program_name,
 )
 from ismc.artifacts.rows import ROWS
@@ -27,7 +27,7 @@ from ismc.execution.inputs import random_inputs
 from ismc.execution.lowering import LoweringError, lower
 from ismc.execution.module import Module, Spec
 from ismc.execution.progress import progress
-from ismc.execution.substitutions import Letters, kinds
+from ismc.execution.substitutions import Substitutions, kinds
 from ismc.execution.tiling import buckets, filled
 from ismc.ir import pytree as nest
 from ismc.ism.base import BATCHES
@@ -64,7 +64,7 @@ def save(ism: CompiledProgram, path: str | Path, verbose: int | str = "auto") ->
         arrays |= {f"{name}.{i}": value for i, value in enumerate(module.constants)}
     record = Record(
         versions=ism.versions,
-        plan=described(ism.plan),
+        plan=plan_record(ism.plan),
         digest=ism.plan.digest,
         signature=ism.signature,
         names=ism.names,
@@ -93,7 +93,7 @@ def check_sites(ism: Any) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unique(np.linspace(0, len(ism.sites) - 1, count).astype(int)))
 
 
-def asked_of(ism: Any) -> list[Letters]:
+def asked_of(ism: Any) -> list[Substitutions]:
     """The kinds of calls that there are: no block where the score compares letters."""
     return [found for found in kinds(ism.plan) if found.saturates or not ism.compares_letters]
 

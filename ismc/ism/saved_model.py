@@ -15,7 +15,7 @@ from ismc.artifacts.record import MODEL, program_name
 from ismc.errors import ArtifactError
 from ismc.execution.module import Module
 from ismc.execution.on_tensorflow import call
-from ismc.execution.substitutions import Letters, kinds
+from ismc.execution.substitutions import Substitutions, kinds
 from ismc.execution.tiling import tables_of
 from ismc.ism.base import ISM
 
@@ -56,11 +56,11 @@ class _Served(tf.Module):
     def __init__(self, ism: ISM, modules: Mapping[str, Module]) -> None:
         super().__init__(name="ismc")
         self._ism, self._modules = ism, dict(modules)
-        self.held = [
+        self.weight_variables = [
             tf.Variable(tf.constant(np.asarray(w)), trainable=False) for w in ism.weights()
         ]
         *saturating, self._write = kinds(ism.plan)
-        self._turned, self._every = saturating[0], saturating[-1]
+        self._rotations, self._every = saturating[0], saturating[-1]
 
     def signatures(self) -> dict[str, Any]:
         """``saturate`` (served by default), ``reference``, and ``write``.
@@ -92,14 +92,14 @@ class _Served(tf.Module):
         plan = self._ism.plan
 
         def one(given: Tensors) -> list[tf.Tensor]:
-            if not self._turned.turned:
+            if not self._rotations.alternatives_only:
                 return self._program(given, self._every, self._every.block)
             at = tf.gather(given[plan.sequence], tf.constant(plan.starts))
             binary = tf.reduce_all((at == 0) | (at == 1))
             one_hot = binary & tf.reduce_all(tf.reduce_sum(at, 1) == 1)
             return tf.cond(
                 one_hot,
-                lambda: self._program(given, self._turned, self._turned.block),
+                lambda: self._program(given, self._rotations, self._rotations.block),
                 lambda: self._program(given, self._every, self._every.block),
             )
 
@@ -119,7 +119,7 @@ class _Served(tf.Module):
 
         def one(given: Tensors) -> list[tf.Tensor]:
             named = [given[name][None] for name, _ in self._ism.plan.inputs]
-            return [y[0] for y in self._compiled(module, [*named, *self.held])]
+            return [y[0] for y in self._compiled(module, [*named, *self.weight_variables])]
 
         return self._each(one, inputs)
 
@@ -137,12 +137,12 @@ class _Served(tf.Module):
         )
         return dict(zip(self._ism.labels, found, strict=True))
 
-    def _program(self, given: Tensors, letters: Letters, block: Any) -> list[tf.Tensor]:
+    def _program(self, given: Tensors, letters: Substitutions, block: Any) -> list[tf.Tensor]:
         plan = self._ism.plan
         found = self._ism.arranged(letters, 1)
         others = [given[name][None] for name, _ in plan.inputs if name != plan.sequence]
-        said = [tf.constant(letters.turn), tf.convert_to_tensor(block)]
-        arguments = [given[plan.sequence][None], *others, *said, *self.held]
+        said = [tf.constant(letters.rotation), tf.convert_to_tensor(block)]
+        arguments = [given[plan.sequence][None], *others, *said, *self.weight_variables]
         module, parts = self._modules[program_name(letters, 1)], []
         for (begin, end), tables in zip(found.parts, tables_of(found), strict=True):
             ys = self._compiled(module, [*arguments, *map(tf.constant, tables)])

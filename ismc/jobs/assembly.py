@@ -10,14 +10,14 @@ from ismc.io.sequences.genome import chromosomes
 from ismc.io.sequences.variant_arrays import positions
 from ismc.jobs.job import Job, job
 from ismc.jobs.models import chosen_length
-from ismc.jobs.program import Program, Wanted
+from ismc.jobs.program import ProgramProvider, ScoringSpec
 
 if TYPE_CHECKING:
     from ismc.io.sequences.source import Source
     from ismc.io.sequences.variants import Variants
 
 
-class Inputs(Protocol):
+class RecordProvider(Protocol):
     """Where records come from."""
 
     @property
@@ -46,8 +46,8 @@ class Inputs(Protocol):
 
 
 def assembled(
-    wanted: Wanted,
-    inputs: Inputs,
+    wanted: ScoringSpec,
+    inputs: RecordProvider,
     *,
     sites: Callable[[int], Sequence[Any] | None],
     block: int | None = None,
@@ -70,7 +70,7 @@ def assembled(
         source = inputs.source(inputs.length)
         sites(source.length)
     says("loading")
-    program = Program(wanted)
+    program = ProgramProvider(wanted)
     if inputs.variants is not None:
         length = chosen_length(program.length, inputs.length, wanted.name)
         variants = inputs.variants(length)

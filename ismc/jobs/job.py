@@ -13,12 +13,12 @@ from ismc.errors import InputError
 from ismc.io.sequences.variant_arrays import behind, digest, slots, table
 from ismc.io.stores.content import Content
 from ismc.io.stores.facts import Facts, Output, Part, block_size, same
-from ismc.io.stores.making import alone, appended, created, in_memory, removed, without_last
+from ismc.io.stores.making import append_lock, appended, created, in_memory, removed, without_last
 from ismc.io.stores.store import Store, opened
 from ismc.ir.pytree import distinct
 from ismc.ism.checking.statistics import Mode
 from ismc.jobs.digests import model_digest
-from ismc.jobs.run import Moved, Scorer, scan
+from ismc.jobs.run import BlockDone, Scorer, score_records
 
 if TYPE_CHECKING:
     from ismc.io.sequences.source import Source
@@ -56,7 +56,7 @@ class Job:
         if not path.exists():
             return created(path, self.facts, self.content)
         if append:
-            with alone(path):
+            with append_lock(path):
                 return self._behind(opened(path, write=True), resume)
         if not resume:
             raise InputError(
@@ -83,13 +83,15 @@ class Job:
         if last and resume:
             return opened(path, replace(facts, parts=there.parts))
         if any(same([mine], [part]) for part in there.parts):
-            hint = f"Go on with them by {there.again}." if last else "Append other records."
+            hint = (
+                f"Go on with them by {there.resume_options}." if last else "Append other records."
+            )
             raise InputError(f"{path} holds the records of {mine.source} already.", hint=hint)
         if not store.complete:
             raise InputError(
                 f"{int((~store.done).sum())} of {there.blocks} blocks of {path} are not written, "
                 "expected all before others are appended.",
-                hint=f"Finish the run of {there.parts[-1].source} first, by {there.again}.",
+                hint=f"Finish the run of {there.parts[-1].source} first: {there.resume_options}.",
             )
         if problems := there.differs(replace(facts, parts=there.parts)):
             raise InputError(
@@ -99,7 +101,7 @@ class Job:
         return appended(store, replace(there, parts=(*there.parts, mine)), content)
 
     @contextmanager
-    def begun(
+    def open_store(
         self,
         path: Path | None,
         *,
@@ -133,7 +135,7 @@ class Job:
             if path is not None and new and not shared and not store.written.any():
                 removed(path)
             elif path is not None and there is not None and there < len(store):
-                with alone(path):
+                with append_lock(path):
                     if store.written.sum() <= there:
                         without_last(store)
             raise
@@ -142,7 +144,7 @@ class Job:
         self,
         store: Store,
         wanted: Sequence[slice],
-        moved: Callable[[Moved], object],
+        on_block: Callable[[BlockDone], object],
         ray: str | None = None,
         check: Mode = None,
     ) -> int:
@@ -150,8 +152,8 @@ class Job:
 
         Args:
             store: of this job.
-            wanted: records, each slice of one block; see `ismc.io.stores.store.Store.left`.
-            moved: is told of each slice that was written.
+            wanted: records, each slice of one block; see `ismc.io.stores.store.Store.pending`.
+            on_block: is told of each slice that was written.
             ray: the address of the cluster, ``""`` for one on this machine; ``None`` for here.
             check: as for `ismc.compile`; by default what the program was compiled with.
 
@@ -159,16 +161,16 @@ class Job:
             How often tiles were halved, for memory ran out.
 
         Raises:
-            IsmcError: as `ismc.jobs.run.scan` and `ismc.jobs.ray.scan_on_ray`.
+            IsmcError: as `ismc.jobs.run.score_records` and `ismc.jobs.ray.scan_on_ray`.
         """
         times = 0
         if ray is not None:
             from ismc.jobs.ray import scan_on_ray
 
-            scan_on_ray(self.ism, store, wanted, moved, ray, check)
+            scan_on_ray(self.ism, store, wanted, on_block, ray, check)
         else:
             scorer = Scorer(self.ism)
-            scan(scorer, store, wanted, moved, check)
+            score_records(scorer, store, wanted, on_block, check)
             times = scorer.halved
         store.tidy()
         return times

@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from ismc.errors import InputError, UnsupportedModelError
-from ismc.execution.gc import uncollected
+from ismc.execution.gc import gc_paused
 from ismc.frontend.load_model import load_model as read_model
 
 CHANNELS = 4
@@ -48,7 +48,7 @@ def import_quietly(name: str) -> Any:
     ``TF_CPP_MIN_LOG_LEVEL`` sees everything.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "tensorflow" in sys.modules:
-        with uncollected():
+        with gc_paused():
             return import_module(name)
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     sys.stderr.flush()
@@ -56,7 +56,7 @@ def import_quietly(name: str) -> Any:
     with TemporaryFile() as log:
         os.dup2(log.fileno(), STDERR)
         try:
-            with uncollected():
+            with gc_paused():
                 return import_module(name)
         except BaseException:
             log.seek(0)

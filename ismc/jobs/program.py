@@ -25,7 +25,7 @@ from ismc.scores import parsed
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ScoringSpec:
     """What is computed.
 
     Attributes:
@@ -68,7 +68,7 @@ class Wanted:
         return len(self.models) > 1 or self.reverse_complement or tuple(self.shifts) != (0,)
 
 
-class Program:
+class ProgramProvider:
     """Models that are loaded, to be compiled for some sites; or programs that are ready.
 
     Attributes:
@@ -76,7 +76,7 @@ class Program:
         length: of the sequences that the models take, or ``None`` for any.
     """
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: ScoringSpec) -> None:
         """Loads the models.
 
         Raises:
@@ -157,7 +157,7 @@ def _length(model: Any) -> int | None:
     return shape[0]
 
 
-def _check_ready(ism: Any, wanted: Wanted, sites: Sequence[Any] | None, more: bool) -> None:
+def _check_ready(ism: Any, wanted: ScoringSpec, sites: Sequence[Any] | None, more: bool) -> None:
     """Checks that a program that is compiled already was made with such settings.
 
     Raises:

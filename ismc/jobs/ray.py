@@ -27,7 +27,7 @@ from ismc.io.extras import extras
 from ismc.io.stores.store import Store, opened
 from ismc.ism.checking import mode_of
 from ismc.ism.checking.statistics import Mode
-from ismc.jobs.run import Moved, Scorer, scan
+from ismc.jobs.run import BlockDone, Scorer, score_records
 
 ATTEMPTS = 8  # of the same records, on whatever workers
 
@@ -42,21 +42,21 @@ class Actor:
             packed: what `pack` returned.
             folder: where it left the artifacts.
             path: of the store.
-            check: as for `ismc.jobs.run.scan`.
+            check: as for `ismc.jobs.run.score_records`.
         """
         self.folder, self.check = Path(folder), check
-        self.scorer = Scorer(unpack(packed, self.folder))
+        self.scorer = Scorer(unpack_programs(packed, self.folder))
         self.store = opened(Path(path), write=True)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Scores some records; says what they took."""
-        found: list[Moved] = []
+        found: list[BlockDone] = []
         bounds = zip(batch["start"].tolist(), batch["stop"].tolist(), strict=True)
         wanted = [slice(*pair) for pair in bounds]
         for rows in wanted:
             self.attempt(rows)
-        scan(self.scorer, self.store, wanted, found.append, self.check)
-        rows = [asdict(moved) for moved in found]
+        score_records(self.scorer, self.store, wanted, found.append, self.check)
+        rows = [asdict(done) for done in found]
         return {key: [row[key] for row in rows] for key in rows[0]}
 
     def attempt(self, rows: slice) -> None:
@@ -73,7 +73,7 @@ class Actor:
             f"The records {rows.start} to {rows.stop - 1} were begun {ATTEMPTS} times, and each "
             "time their worker or its node died.",
             hint="Most likely memory ran out: compile with less --memory. Ray's logs say more; "
-            f"{self.store.facts.again} goes on with what is left.",
+            f"{self.store.facts.resume_options} goes on with what is left.",
         )
 
 
@@ -81,7 +81,7 @@ def scan_on_ray(
     ism: Any,
     store: Store,
     wanted: Sequence[slice],
-    moved: Callable[[Moved], object],
+    on_block: Callable[[BlockDone], object],
     address: str = "",
     check: Mode = None,
 ) -> None:
@@ -90,8 +90,8 @@ def scan_on_ray(
     Args:
         ism: a compiled or loaded program, or an ensemble.
         store: on disk, in a folder that all nodes see.
-        wanted: records, each slice of one block; see `ismc.io.stores.store.Store.left`.
-        moved: is told of each slice that was written.
+        wanted: records, each slice of one block; see `ismc.io.stores.store.Store.pending`.
+        on_block: is told of each slice that was written.
         address: of the cluster; ``""`` for one that is there, or a new one on this machine.
         check: as for `ismc.compile`; by default what the program was compiled with.
 
@@ -111,12 +111,15 @@ def scan_on_ray(
             TemporaryDirectory(prefix=f".{path.name}.", suffix=".part", dir=path.parent) as name,
             _connected(address) as ray,
         ):
-            arguments = pack(ism, Path(name)), name, str(path), mode
-            _scan(ray, arguments, wanted, moved)
+            arguments = pack_programs(ism, Path(name)), name, str(path), mode
+            _scan(ray, arguments, wanted, on_block)
 
 
 def _scan(
-    ray: Any, arguments: tuple[Any, ...], wanted: Sequence[slice], moved: Callable[[Moved], object]
+    ray: Any,
+    arguments: tuple[Any, ...],
+    wanted: Sequence[slice],
+    on_block: Callable[[BlockDone], object],
 ) -> None:
     """The records of each block are a row of Ray Data; an actor is on each device."""
     import ray.data as data
@@ -140,12 +143,12 @@ def _scan(
     )
     try:
         for row in found.iter_rows():
-            moved(Moved(**row))
+            on_block(BlockDone(**row))
     except ray.exceptions.RayError as error:
-        raise _told(error) from error
+        raise _ismc_error(error) from error
 
 
-def _told(error: BaseException) -> IsmcError:
+def _ismc_error(error: BaseException) -> IsmcError:
     """The error of ismc that ended an actor, or what Ray says."""
     cause: BaseException | None = error
     while cause is not None:
@@ -184,7 +187,7 @@ def _connected(address: str) -> Iterator[Any]:
         ray.shutdown()
 
 
-def pack(ism: Any, folder: Path) -> Any:
+def pack_programs(ism: Any, folder: Path) -> Any:
     """Writes artifacts into a folder; what is returned can be sent to other processes.
 
     Raises:
@@ -207,7 +210,7 @@ def pack(ism: Any, folder: Path) -> Any:
     return ism.with_programs(packed) if hasattr(ism, "with_programs") else packed(ism)
 
 
-def unpack(packed: Any, folder: Path) -> Any:
+def unpack_programs(packed: Any, folder: Path) -> Any:
     """The program that `pack` wrote, loaded."""
     from ismc.ism.loaded import load
 

@@ -21,7 +21,7 @@ FULL = ("RESOURCE_EXHAUSTED", "out of memory", "Out of memory", "OOM when alloca
 
 
 @dataclass(frozen=True)
-class Moved:
+class BlockDone:
     """What some records of one block took.
 
     Attributes:
@@ -113,7 +113,7 @@ class Scorer:
         return [np.asarray(y)[:, numbers] for y in found]
 
     def _halve(self, error: Exception) -> None:
-        smaller = halved(self.ism)
+        smaller = with_half_tiles(self.ism)
         if smaller is None:
             fixed = any(not hasattr(p, "build") for p in _programs(self.ism))
             smallest = "and an artifact has one tile" if fixed else "even for one site at a time"
@@ -124,10 +124,10 @@ class Scorer:
         self.ism, self.halved = smaller, self.halved + 1
 
 
-def halved(ism: Any) -> Any:
+def with_half_tiles(ism: Any) -> Any:
     """The same program with tiles of half the sites; nothing for one site, or an artifact."""
     if hasattr(ism, "with_programs"):
-        return ism.with_programs(halved)
+        return ism.with_programs(with_half_tiles)
     if not hasattr(ism, "build"):
         return None
     used = [p.arrangement.sites for p in ism.programs.values() if hasattr(p, "arrangement")]
@@ -141,11 +141,11 @@ def _programs(ism: Any) -> list[Any]:
     return [ism] if members is None else [member.program for member in members]
 
 
-def scan(
+def score_records(
     scorer: Scorer,
     store: Store,
     wanted: Iterable[slice],
-    moved: Callable[[Moved], object],
+    on_block: Callable[[BlockDone], object],
     check: Mode = None,
 ) -> None:
     """Scores records and writes them, some while the next are scored.
@@ -153,8 +153,8 @@ def scan(
     Args:
         scorer: answers for some records.
         store: where records are read and scores are written.
-        wanted: records, each slice of one block; see `ismc.io.stores.store.Store.left`.
-        moved: is told of each slice that was written.
+        wanted: records, each slice of one block; see `ismc.io.stores.store.Store.pending`.
+        on_block: is told of each slice that was written.
         check: as for `ismc.compile`; by default what the program was compiled with.
 
     Raises:
@@ -164,7 +164,7 @@ def scan(
     """
     mode = mode_of(check, scorer.ism.checks.mode)
     writing: Future[None] | None = None
-    last: Moved | None = None
+    last: BlockDone | None = None
     with ThreadPoolExecutor(1) as pool:
         for rows in wanted:
             began = perf_counter()
@@ -175,27 +175,29 @@ def scan(
             given = scorer.ism, store, rows, one_hot, at, scores, references
             scores, found = checked_rows(*given, mode)
             answered = perf_counter()
-            _finished(writing, last, moved)
+            _finished(writing, last, on_block)
             writing = pool.submit(store.write, rows, scores, references, found)
-            last = _moved(rows.start, one_hot, store, at, of(found))
+            last = _block_done(rows.start, one_hot, store, at, of(found))
             waiting = perf_counter() - answered + read - began
             last = replace(last, answering=answered - read, waiting=waiting)
         began = perf_counter()
         if writing is not None and last is not None:
             writing.result()
-            moved(replace(last, waiting=last.waiting + perf_counter() - began))
+            on_block(replace(last, waiting=last.waiting + perf_counter() - began))
 
 
 def _finished(
-    writing: Future[None] | None, last: Moved | None, moved: Callable[[Moved], object]
+    writing: Future[None] | None, last: BlockDone | None, on_block: Callable[[BlockDone], object]
 ) -> None:
     """Waits for what is being written, and tells of it."""
     if writing is not None and last is not None:
         writing.result()
-        moved(last)
+        on_block(last)
 
 
-def _moved(start: int, one_hot: Array, store: Store, at: Array | None, found: Checked) -> Moved:
+def _block_done(
+    start: int, one_hot: Array, store: Store, at: Array | None, found: Checked
+) -> BlockDone:
     if at is None:
         starts = np.asarray([begin for begin, _ in store.facts.sites])
         known = int(one_hot[:, starts].sum())
@@ -206,7 +208,7 @@ def _moved(start: int, one_hot: Array, store: Store, at: Array | None, found: Ch
         sites = int(held.sum())
     mutants = len(store.facts.letters) * sites - known
     more = found.mutants, found.error, found.recomputed
-    return Moved(start, len(one_hot), sites, mutants, 0.0, 0.0, *more)
+    return BlockDone(start, len(one_hot), sites, mutants, 0.0, 0.0, *more)
 
 
 def _is_full(error: Exception) -> bool:

@@ -92,11 +92,11 @@ def score(
     """
     from ismc.io.sequences.problems import counted, shown
     from ismc.jobs.assembly import assembled
-    from ismc.jobs.program import Wanted
+    from ismc.jobs.program import ScoringSpec
 
     models = list(model) if isinstance(model, (list, tuple)) else [model]
-    wanted = Wanted(models, outputs, score, reverse_complement, shifts, settings)
-    inputs = Given(regions, genome, length, on_error, ends, ambiguous)
+    wanted = ScoringSpec(models, outputs, score, reverse_complement, shifts, settings)
+    inputs = ScoreArguments(regions, genome, length, on_error, ends, ambiguous)
     if inputs.variants is not None and (genome is None or sites is not None):
         raise InputError(
             f"{regions} is scored at its own sites in windows of a genome, expected genome= and no "
@@ -108,17 +108,17 @@ def score(
         left = counted(len(told.problems), "record")
         warnings.warn(f"{left} left out: {shown(told.problems)}", stacklevel=2)
     path = None if output is None else Path(output)
-    with found.begun(path, resume=resume, append=append) as store:
+    with found.open_store(path, resume=resume, append=append) as store:
         store.problems, store.notes = tuple(told.problems), (*told.notes, *store.notes)
-        left = store.left()
-        with progress(sum(rows.stop - rows.start for rows in left), verbose) as advance:
-            found.score(store, left, lambda moved: advance(moved.records), ray, check)
+        pending = store.pending()
+        with progress(sum(rows.stop - rows.start for rows in pending), verbose) as advance:
+            found.score(store, pending, lambda done: advance(done.records), ray, check)
     return store
 
 
 @dataclass(frozen=True)
-class Given:
-    """Where records come from, as arguments of `score` say it; see `ismc.jobs.assembly.Inputs`."""
+class ScoreArguments:
+    """Where records come from, as arguments of `score`; see `ismc.jobs.assembly`."""
 
     regions: Any
     genome: str | PathLike[str] | None
@@ -131,12 +131,12 @@ class Given:
 
     @property
     def variants(self) -> Callable[[int], Variants] | None:
-        """As `ismc.jobs.assembly.Inputs`."""
+        """As `ismc.jobs.assembly.RecordProvider`."""
         named = isinstance(self.regions, (str, PathLike))
         return self._variants if named and str(self.regions).endswith(VCF) else None
 
     def source(self, length: int | None) -> Source:
-        """As `ismc.jobs.assembly.Inputs`."""
+        """As `ismc.jobs.assembly.RecordProvider`."""
         read = {"on_error": self.on_error, "ends": self.ends, "ambiguous": self.ambiguous}
         return _source(self.regions, self.genome, length, read)
 
@@ -162,13 +162,13 @@ def _source(regions: Any, genome: Any, length: int | None, read: dict[str, Any])
         kind = "array" if name.split(":")[0].endswith(ARRAYS) else "fasta"
         return open_source(**{kind: regions}, **settings)
     if hasattr(regions, "columns"):
-        return _table(regions, genome, settings)
+        return _data_frame(regions, genome, settings)
     if isinstance(regions, (list, tuple)) and all(isinstance(one, str) for one in regions):
         return from_strings(list(regions), **strings)
     return from_array(np.asarray(regions), on_error=read["on_error"])
 
 
-def _table(regions: Any, genome: Any, settings: dict[str, Any]) -> Source:
+def _data_frame(regions: Any, genome: Any, settings: dict[str, Any]) -> Source:
     """The regions of a data frame, through a BED file."""
     from tempfile import TemporaryDirectory
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ismc.passes.choose_recompute import balance
+from ismc.passes.choose_recompute import choose_recompute
 from ismc.passes.classify import classify
-from ismc.passes.decompose import expand
+from ismc.passes.decompose import decompose
 from ismc.passes.flatten import flatten
-from ismc.passes.positions_first import turn
+from ismc.passes.positions_first import positions_first
 from ismc.passes.program import Form, Program, Request
 from ismc.passes.propagate import propagate
-from ismc.passes.prune_positions import thin
+from ismc.passes.prune_positions import prune_positions
 from ismc.passes.schedule import schedule
 from ismc.passes.segment import segment
 
@@ -19,13 +19,13 @@ Pass = Callable[[Program], Program]
 
 PIPELINE: tuple[Pass, ...] = (
     flatten,  # rules speak of layers, so models inside models go first
-    expand,  # and layers that are made of others
-    turn,  # rules take axis 1 for the positions
+    decompose,  # and layers that are made of others
+    positions_first,  # rules take axis 1 for the positions
     classify,  # roles follow from the layers alone
-    thin,  # needs windows; rewrites layers, and asks the rules again
+    prune_positions,  # needs windows; rewrites layers, and asks the rules again
     segment,  # forms follow from the roles
     propagate,  # spans follow from the windows, extents from the forms
-    balance,  # prices follow from the spans; may turn layers into stops
+    choose_recompute,  # prices follow from the spans; may turn layers into stops
     schedule,  # numbers: strategies, tiles, steps
 )
 

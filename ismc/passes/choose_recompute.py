@@ -16,19 +16,19 @@ from itertools import accumulate
 
 from ismc.passes.program import Form, Program
 from ismc.passes.propagate import propagate
-from ismc.passes.schedule import here, whole
+from ismc.passes.schedule import here, naive_cost
 from ismc.passes.segment import segment
 from ismc.rules.base import stop
 
 GAIN = 0.95
 
 
-def balance(program: Program) -> Program:
+def choose_recompute(program: Program) -> Program:
     """The program, cut where the rest is predicted to be cheaper in full."""
     layers = varying(program)
     cut = program.request.cut
     first = cheapest(program, layers) if cut is None else cut
-    return recomputed(program, layers[layers.index(first) :]) if first in layers else program
+    return recompute_in_full(program, layers[layers.index(first) :]) if first in layers else program
 
 
 def varying(program: Program) -> list[str]:
@@ -39,13 +39,13 @@ def varying(program: Program) -> list[str]:
 def cheapest(program: Program, layers: list[str]) -> str:
     """The layer to cut at, or ``""`` where that gains less than 5 %."""
     local = list(accumulate((here(program, n)[1].seconds for n in layers), initial=0.0))
-    full = list(accumulate((whole(program, n).seconds for n in layers), initial=0.0))
+    full = list(accumulate((naive_cost(program, n).seconds for n in layers), initial=0.0))
     prices = [local[i] + full[-1] - full[i] for i in range(len(layers) + 1)]
     best = min(range(len(prices)), key=lambda i: (prices[i], -i))
     return layers[best] if best < len(layers) and prices[best] <= GAIN * prices[-1] else ""
 
 
-def recomputed(program: Program, layers: list[str]) -> Program:
+def recompute_in_full(program: Program, layers: list[str]) -> Program:
     """The program, with these layers recomputed in full."""
     cut = set(layers)
     rules = {

@@ -23,9 +23,9 @@ MERGES = {"concat": "Concatenate", "sum": "Add", "mul": "Multiply", "ave": "Aver
 FUNCTIONS = ("tanh", "sigmoid", "relu", "linear", "softsign", "elu", "selu", "hard_sigmoid")
 
 
-def expand(program: Program) -> Program:
+def decompose(program: Program) -> Program:
     """The program with composite layers as their parts."""
-    program = _spelled_out(program)
+    program = _with_casts(program)
     layers: list[Layer] = []
     for layer in program.graph:
         parts = None
@@ -40,7 +40,7 @@ def expand(program: Program) -> Program:
     return Program(Graph(graph.name, tuple(layers), graph.inputs, graph.outputs), program.request)
 
 
-def _spelled_out(program: Program) -> Program:
+def _with_casts(program: Program) -> Program:
     """With the casts that Keras makes of inputs, and that of outputs to float32, as layers."""
     graph, outputs = program.graph, []
     casts: dict[str, Layer] = {}

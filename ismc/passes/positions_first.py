@@ -1,13 +1,13 @@
 """Puts the positions of values ``[1, L, C]`` on the first axis.
 
 Before: ``y = Conv2D(x)  # [1, 1000, 300]``, kernel (1, 19)
-After:  ``y = Conv2D(x)  # [1000, 1, 300]``, kernel turned
+After:  ``y = Conv2D(x)  # [1000, 1, 300]``, kernel transposed
 Needs:  a flat graph. Sets: the graph; clears every fact.
 
 Models that write a Conv1D as a Conv2D put the axis of length one before or after the positions;
 only the latter has positions on axis 1. Turning such a value moves no element, so Reshape and
 Flatten stay what they are, layers of single elements do not notice, and layers over columns have
-their sizes swapped. Before any other layer the value is turned back.
+their sizes swapped. Before any other layer the value is transposed back.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ SAME_ORDER = ("Reshape", "Flatten", "ExpandDims", "Squeeze")
 GLOBAL = ("GlobalAveragePooling2D", "GlobalMaxPooling2D")
 
 
-def turn(program: Program) -> Program:
+def positions_first(program: Program) -> Program:
     """The program with positions on axis 1, where an axis of length one was before them."""
     graph = program.graph
     if not any(_flat(layer) for layer in graph):
         return program
     layers: dict[str, Layer] = {}
-    turned: set[str] = set()
+    transposed: set[str] = set()
     for layer in graph:
-        found = _turned(layer, graph, layers, turned)
+        found = _transposed(layer, graph, layers, transposed)
         if found is not None:
-            turned.add(layer.name)
+            transposed.add(layer.name)
         elif layer.title not in (*SAME_ORDER, *GLOBAL):
             layer = replace(
-                layer, inputs=tuple(_back(n, graph, layers, turned) for n in layer.inputs)
+                layer, inputs=tuple(_back(n, graph, layers, transposed) for n in layer.inputs)
             )
         layers[layer.name] = found or layer
-    if not turned:
+    if not transposed:
         return program
-    outputs = tuple(_back(name, graph, layers, turned) for name in program.request.outputs)
+    outputs = tuple(_back(name, graph, layers, transposed) for name in program.request.outputs)
     graph = Graph(graph.name, tuple(layers.values()), graph.inputs, graph.outputs)
     return Program(graph, replace(program.request, outputs=outputs))
 
@@ -56,17 +56,17 @@ def _flat(layer: Layer) -> bool:
     return len(layer.shape) == 3 and layer.shape[0] == 1 and layer.shape[1] > 1
 
 
-def _turned(
-    layer: Layer, graph: Graph, layers: Mapping[str, Layer], turned: set[str]
+def _transposed(
+    layer: Layer, graph: Graph, layers: Mapping[str, Layer], transposed: set[str]
 ) -> Layer | None:
-    """The layer with a turned value, or nothing where it has to stay."""
+    """The layer with a transposed value, or nothing where it has to stay."""
     shape = (layer.shape[1], layer.shape[0], *layer.shape[2:]) if len(layer.shape) == 3 else ()
     sources = tuple(graph[name] for name in layer.inputs)
     if not sources or len(layer.shape) != 3 or layer.shape[0] != 1:
         return None
     if layer.title in SAME_ORDER:
         return replace(layer, shape=shape, call=None) if _flat(layer) else None
-    if not all(name in turned for name in layer.inputs):
+    if not all(name in transposed for name in layer.inputs):
         return None
     if layer.kind in (f"keras.{title}" for title in OVER_COLUMNS):
         found = replace(layer, shape=shape, config=_swapped(layer.config), call=None)
@@ -90,14 +90,14 @@ def _swapped(config: Mapping[str, Any]) -> dict[str, Any]:
         key: value[::-1] if key in SIZES and isinstance(value, tuple | list) else value
         for key, value in config.items()
     }
-    return swapped | {"turned": True}
+    return swapped | {"transposed": True}
 
 
-def _back(name: str, graph: Graph, layers: dict[str, Layer], turned: set[str]) -> str:
+def _back(name: str, graph: Graph, layers: dict[str, Layer], transposed: set[str]) -> str:
     """The name of a value in its own shape."""
-    if name not in turned:
+    if name not in transposed:
         return name
-    back = f"{name}.turned"
+    back = f"{name}.transposed"
     if back not in layers:
         layer = graph[name]
         layers[back] = Layer(back, "keras.Reshape", (name,), layer.shape, layer.dtype)

@@ -55,7 +55,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Held:
+class TileValue:
     """A value of a layer in the program of a tile; see `ismc.verification.intermediates`.
 
     Attributes:
@@ -88,7 +88,7 @@ class Program:
     spans: Mapping[str, Spans] = field(default_factory=dict)
     extents: Mapping[str, Spans] = field(default_factory=dict)
     plan: Plan | None = None
-    held: tuple[Held, ...] = ()
+    values: tuple[TileValue, ...] = ()
 
     def knowing(self, **facts: object) -> Program:
         """The program with more facts."""

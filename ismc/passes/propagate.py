@@ -24,14 +24,14 @@ from ismc.rules import Rule
 
 def propagate(program: Program) -> Program:
     """The program with need, spans and extents of every live value."""
-    need = needed(program)
+    need = needed_positions(program)
     program = program.knowing(need=need)
     spans = _spans(program)
     program = program.knowing(spans=spans)
     return program.knowing(extents=_extents(program))
 
 
-def needed(program: Program) -> dict[str, Span]:
+def needed_positions(program: Program) -> dict[str, Span]:
     """Backward: the positions of each value that some requested output depends on."""
     graph = program.graph
     need = {name: Span(0, 0) for name in program.live}
@@ -44,7 +44,7 @@ def needed(program: Program) -> dict[str, Span]:
             if rule is None or program.forms[name] in (Form.FULL, Form.REFERENCE):
                 need[source] |= (rule.needs if rule else None) or whole
             else:
-                need[source] |= rule.window.reads(_moved(need[name], -_shift(rule, i))) & whole
+                need[source] |= rule.window.reads(_translated(need[name], -_shift(rule, i))) & whole
     return {name: span if span.width else Span(0, 1) for name, span in need.items()}
 
 
@@ -95,5 +95,5 @@ def _shift(rule: Rule, operand: int) -> int:
     return rule.shifts[operand] if rule.shifts else 0
 
 
-def _moved(span: Span, by: int) -> Span:
+def _translated(span: Span, by: int) -> Span:
     return Span(span.start + by, span.stop + by) if span.width else span

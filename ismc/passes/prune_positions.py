@@ -58,7 +58,7 @@ class Lattice:
 ALL = Lattice()
 
 
-def thin(program: Program) -> Program:
+def prune_positions(program: Program) -> Program:
     """The program on the positions that are needed."""
     needed = _needed(program)
     coarse = [
@@ -90,7 +90,7 @@ def _needed(program: Program) -> dict[str, Lattice]:
             continue
         if layer.length == 1 and lattice == ALL:
             lattice = Lattice(0, 0)
-        if not _thinnable(layer, rule, graph):
+        if not _prunable(layer, rule, graph):
             lattice = ALL
         needed[name] = lattice
         for source in layer.inputs:
@@ -105,7 +105,7 @@ def _read(layer: Layer, rule: Rule, lattice: Lattice, source: Layer) -> Lattice:
     return lattice.read_by(rule.window, source.length)
 
 
-def _thinnable(layer: Layer, rule: Rule, graph: Graph) -> bool:
+def _prunable(layer: Layer, rule: Rule, graph: Graph) -> bool:
     """Whether the layer can be computed on some positions, given some positions."""
     if len(layer.shape) < 2 or rule.positional or rule.shifts or rule.trim != (0, 0):
         return False
@@ -138,7 +138,7 @@ def _rewritten(program: Program, needed: Mapping[str, Lattice]) -> Graph:
         layer = replace(layer, inputs=tuple(inputs), shape=shape, config=config)
         crops = layer.kind in MOVES and rule.role is Role.LOCAL  # at the end it moves nothing
         if crops or not rule.window.pointwise:
-            layer = _moved(layer, rule.window, lattice, reads, layers[inputs[0]].length)
+            layer = _shifted(layer, rule.window, lattice, reads, layers[inputs[0]].length)
         layers[layer.name] = layer
     return Graph(graph.name, tuple(layers.values()), graph.inputs, graph.outputs)
 
@@ -157,7 +157,7 @@ def _taken(layers: dict[str, Layer], there: Lattice, wanted: Lattice, source: La
     return name
 
 
-def _moved(layer: Layer, window: Window, out: Lattice, read: Lattice, length: int) -> Layer:
+def _shifted(layer: Layer, window: Window, out: Lattice, read: Lattice, length: int) -> Layer:
     """The layer with its window in units of the lattices; ``length`` is that of its input."""
     unit = max(read.step, 1)
     pad = -(out.start * window.stride - window.pad - read.start) // unit

@@ -15,16 +15,16 @@ from math import prod
 
 from ismc.ir.graph import Layer
 from ismc.ir.window import Span
-from ismc.passes.lowering.builder import Lowering, reference_name
+from ismc.passes.lowering.builder import StepBuilder, reference_name
 from ismc.passes.lowering.emit import emit
-from ismc.passes.lowering.hoist import divide
-from ismc.passes.lowering.lower_bound import minimum
-from ismc.passes.lowering.materialize import enclose
+from ismc.passes.lowering.hoist_dense import hoist_dense
+from ismc.passes.lowering.lower_bound import lower_bound
+from ismc.passes.lowering.materialize import materialize
 from ismc.passes.lowering.reference import reference_steps
 from ismc.passes.lowering.rounding import rounding
 from ismc.passes.program import Form, Program
 from ismc.plan import cost
-from ismc.plan.multiply_adds import in_full, of
+from ismc.plan.multiply_adds import in_full, products_of_layer
 from ismc.plan.plan import Line, Plan
 from ismc.rules import Products
 
@@ -39,7 +39,7 @@ def schedule(program: Program) -> Program:
     """The program with its plan."""
     graph, request = program.graph, program.request
     costs = _costs(program)
-    low = Lowering(program, {name: strategy for name, (strategy, _) in costs.items()})
+    low = StepBuilder(program, {name: strategy for name, (strategy, _) in costs.items()})
     for name in program.live:
         emit(low, graph[name])
     results = []
@@ -51,14 +51,14 @@ def schedule(program: Program) -> Program:
     active = _active(program)
     rows = len(active) * graph[request.sequence].shape[-1] if active else 0
     answers = [*results, guard] if guard else results
-    parts = divide(low.steps, answers, low.bands, rows, request.memory * 3 // 4)
-    tile, handed, rest = parts or (tuple(low.steps), (), ())
-    tile, rest, kernels = (
-        rounding(steps, request.precision) for steps in (tile, rest, low.kernels)
+    parts = hoist_dense(low.steps, answers, low.bands, rows, request.memory * 3 // 4)
+    tile, loop_outputs, epilogue = parts or (tuple(low.steps), (), ())
+    tile, epilogue, kernels = (
+        rounding(steps, request.precision) for steps in (tile, epilogue, low.kernels)
     )
-    tile, written = enclose(
+    tile, written = materialize(
         tile,
-        [step.target for step in handed] or answers,
+        [step.target for step in loop_outputs] or answers,
         {name: _products(program, name) for name in program.live},
         {step.target for step in low.kernels},
     )
@@ -67,7 +67,7 @@ def schedule(program: Program) -> Program:
     spent = [found for _, found in costs.values()]
     inputs = tuple((name, graph[name].shape) for name in graph.inputs)
     return program.knowing(
-        held=tuple(low.held),
+        values=tuple(low.values),
         plan=Plan(
             model=graph.name,
             sequence=request.sequence,
@@ -77,8 +77,8 @@ def schedule(program: Program) -> Program:
             lines=lines,
             reference=(*reference, *kernels, *low.usual),
             tile=tile,
-            handed=handed,
-            rest=rest,
+            loop_outputs=loop_outputs,
+            epilogue=epilogue,
             written=written,
             results=tuple(results),
             guard=guard,
@@ -87,7 +87,7 @@ def schedule(program: Program) -> Program:
             bands=tuple(bands),
             active=active,
             scored=request.scored,
-            minimum=minimum(program),
+            minimum=lower_bound(program),
             mutants=_mutants(program, low, spent),
             seconds=(
                 sum(found.seconds for found in spent),
@@ -105,7 +105,7 @@ def _costs(program: Program) -> dict[str, tuple[str, cost.Cost]]:
     """
     found = {name: here(program, name) for name in program.live}
     least = GAIN * sum(spent.operations for _, spent in found.values())
-    alone = _alone(program, [spent for _, spent in found.values()])
+    alone = _fits_one_tile(program, [spent for _, spent in found.values()])
     for name, (strategy, spent) in found.items():
         if not strategy or name in dict(program.request.strategies):
             continue
@@ -138,7 +138,7 @@ def here(program: Program, name: str) -> tuple[str, cost.Cost]:
             return "whole", in_full(layer, inputs)
         width = program.spans[layer.inputs[0]].width
         if rule.stop.fn == "dense_stop":
-            return "rows", cost.dense(width, layer, inputs)
+            return "rows", cost.dense_cost(width, layer, inputs)
         return rule.stop.fn.removesuffix("_stop"), cost.elements(width * inputs[0].shape[-1])
     width = _width(program, name)
     if rule.layout == "conv":
@@ -148,7 +148,7 @@ def here(program: Program, name: str) -> tuple[str, cost.Cost]:
             best = min(forms, key=lambda key: forms[key].seconds)
         return best, forms[best]
     if layer.title == "Dense" and len(layer.shape) == 2:
-        return "gemm", cost.dense(width, layer, inputs)
+        return "gemm", cost.dense_cost(width, layer, inputs)
     products = _products(program, name)
     if products.pair:
         return "gemm" if layer.title == "Dense" else "", _local(program, layer, products)
@@ -190,15 +190,15 @@ def naive(program: Program, name: str) -> cost.Cost:
     layer = program.graph[name]
     if name == program.request.sequence or not layer.inputs:
         return cost.Cost(0, 0.0)
-    return layer.config.get("naive") or whole(program, name)
+    return layer.config.get("naive") or naive_cost(program, name)
 
 
 def _products(program: Program, name: str) -> Products:
     layer = program.graph[name]
-    return of(layer, tuple(program.graph[i] for i in layer.inputs))
+    return products_of_layer(layer, tuple(program.graph[i] for i in layer.inputs))
 
 
-def whole(program: Program, name: str) -> cost.Cost:
+def naive_cost(program: Program, name: str) -> cost.Cost:
     """What the layer costs when it is recomputed in full."""
     layer = program.graph[name]
     return in_full(layer, tuple(program.graph[i] for i in layer.inputs))
@@ -241,7 +241,7 @@ def _active(program: Program) -> tuple[int, ...]:
     return tuple(sorted(touched, key=lambda i: request.sites[i])) if changing else ()
 
 
-def _mutants(program: Program, low: Lowering, spent: list[cost.Cost]) -> int:
+def _mutants(program: Program, low: StepBuilder, spent: list[cost.Cost]) -> int:
     """How many mutants a tile holds: time per mutant at its least, within the memory allowed."""
     letters = _letters(program)
     written = [
@@ -254,7 +254,7 @@ def _mutants(program: Program, low: Lowering, spent: list[cost.Cost]) -> int:
     rates = cost.rates()
     once, late = _recurrences(program)
     all_mutants = _all_mutants(program)
-    cache = rates.cache * (CORES if _alone(program, spent) else 1)
+    cache = rates.cache * (CORES if _fits_one_tile(program, spent) else 1)
 
     def seconds(count: int) -> float:
         spilled = sum(max(0.0, size - cache / count) for size in largest)
@@ -266,7 +266,7 @@ def _mutants(program: Program, low: Lowering, spent: list[cost.Cost]) -> int:
     return min(most, letters * program.request.tile) or max(1, best)
 
 
-def _alone(program: Program, spent: list[cost.Cost]) -> bool:
+def _fits_one_tile(program: Program, spent: list[cost.Cost]) -> bool:
     """Whether a sequence takes so little that its tiles are not computed beside others."""
     return sum(found.seconds for found in spent) * _all_mutants(program) < 2 * cost.WORTH
 

@@ -31,7 +31,7 @@ def wild_values(program: Program) -> frozenset[str]:
     return frozenset(found)
 
 
-def told_apart_by_ratio(program: Program, name: str) -> bool:
+def compared_by_ratio(program: Program, name: str) -> bool:
     """Whether a reader's answer depends on how small a value is, not only on how far off it is.
 
     Functions of single positions and pools hand on what reads them; products do not.
@@ -40,7 +40,7 @@ def told_apart_by_ratio(program: Program, name: str) -> bool:
         rule = program.rules.get(reader.name)
         if rule is None or reader.name not in program.wild:
             continue
-        if rule.relative or (_hands_on(rule) and told_apart_by_ratio(program, reader.name)):
+        if rule.relative or (_hands_on(rule) and compared_by_ratio(program, reader.name)):
             return True
     return False
 

@@ -33,7 +33,7 @@ class Rates:
     Attributes:
         gemm: operations per second of matrix products.
         convolution: operations per second of the library's convolution of short differences.
-        whole: operations per second of the library's convolution of whole sequences.
+        full: operations per second of the library's convolution of whole sequences.
         elements: elements per second of functions of single elements.
         bytes: bytes per second read or written beyond the cache.
         cache: bytes that the cache holds for each core.
@@ -41,7 +41,7 @@ class Rates:
 
     gemm: float = 4e11
     convolution: float = 1.4e11
-    whole: float = 3e11
+    full: float = 3e11
     elements: float = 4e9
     bytes: float = 1.2e10
     cache: float = 4e6
@@ -116,7 +116,7 @@ def speed(name: str) -> float:
     return {
         "gemm": found.gemm,
         "convolution": found.convolution,
-        "whole": found.whole,
+        "whole": found.full,
         "overlap": found.gemm / 2,  # products that are added where they land
         "by channel": found.elements * 4,  # multiply-adds that are fused
         "library by channel": found.elements / 4,  # the library's grouped convolution
@@ -125,12 +125,12 @@ def speed(name: str) -> float:
     }[name]
 
 
-def whole(found: Products, shape: Shape, inputs: Sequence[Shape]) -> Cost:
+def cost_in_full(found: Products, shape: Shape, inputs: Sequence[Shape]) -> Cost:
     """A layer of these products, from values of these shapes to one, without the batch axis."""
     count = prod(shape)
-    if not found.whole:
+    if not found.full:
         return elements(max([count, *map(prod, inputs)]))
-    operations = 2 * found.whole
+    operations = 2 * found.full
     seconds = operations / speed(found.speed)
     return Cost(operations, seconds, 4 * (count + found.between), 4 * found.weights)
 
@@ -144,7 +144,7 @@ def local(found: Products, pairs: int, written: int, beside: bool) -> Cost:
     return Cost(operations, operations / speed(found.local), 4 * written, 4 * found.weights)
 
 
-def dense(width: int, layer: Layer, inputs: tuple[Layer, ...]) -> Cost:
+def dense_cost(width: int, layer: Layer, inputs: tuple[Layer, ...]) -> Cost:
     """Dense on ``width`` positions, or after Flatten on ``width`` rows of its kernel."""
     rows = width if len(inputs[0].shape) == 1 else width * inputs[0].shape[-1]
     operations = 2 * rows * layer.shape[-1]
@@ -164,7 +164,7 @@ class Toom:
         taps: of a large group; a small one has one less.
         large: groups of taps that are large.
         small: groups of taps that are small.
-        alone: whether the last position is in no group, and meets the taps one by one.
+        ungrouped: whether the last position is in no group, and meets the taps one by one.
     """
 
     positions: int
@@ -172,7 +172,7 @@ class Toom:
     taps: int
     large: int
     small: int
-    alone: bool
+    ungrouped: bool
 
     @property
     def sizes(self) -> list[int]:
@@ -183,7 +183,7 @@ class Toom:
     def products(self) -> int:
         """Products of channels with filters; ``width * size`` would be all of them."""
         points = sum(self.positions + size - 1 for size in self.sizes)
-        return self.groups * points + self.alone * sum(self.sizes)
+        return self.groups * points + self.ungrouped * sum(self.sizes)
 
 
 @cache
@@ -191,7 +191,7 @@ def toom(width: int, size: int) -> Toom:
     """The groups that take the fewest products, of those whose values few points give.
 
     >>> toom(13, 7)
-    Toom(positions=5, groups=3, taps=4, large=1, small=1, alone=False)
+    Toom(positions=5, groups=3, taps=4, large=1, small=1, ungrouped=False)
     >>> toom(13, 7).products
     45
     """
@@ -199,10 +199,10 @@ def toom(width: int, size: int) -> Toom:
     for number in range(1, size):
         taps = ceil(size / number)
         for positions in range(2, POINTS + 2 - taps):
-            for alone in {False, width % positions == 1 and width > positions}:
-                groups = ceil((width - alone) / positions)
+            for ungrouped in {False, width % positions == 1 and width > positions}:
+                groups = ceil((width - ungrouped) / positions)
                 large = size - number * (taps - 1)
-                found.append(Toom(positions, groups, taps, large, number - large, alone))
+                found.append(Toom(positions, groups, taps, large, number - large, ungrouped))
     return min(found, key=lambda one: (one.products, one.positions + one.taps))
 
 

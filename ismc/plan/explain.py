@@ -28,9 +28,9 @@ def table(plan: Plan) -> str:
         f"model {plan.model}, plan {plan.digest}: {len(plan.sites)} sites of a sequence "
         f"[{length}, {channels}], {len(plan.active)} of them reach an output",
         f"operations per mutant: {count(ours)}, naive {count(naive)}: {fewer(plan)}",
-        *needed(plan),
+        *lower_bound_lines(plan),
         f"about {plan.mutants} mutants a tile",
-        predicted(plan),
+        predicted_time(plan),
         verdict(plan),
     ]
     return "\n".join(lines)
@@ -78,7 +78,7 @@ def verdict(plan: Plan) -> str:
     return f"predicted gain: {gain(plan):.1f} times, for the operations left take longer{reason}"
 
 
-def predicted(plan: Plan) -> str:
+def predicted_time(plan: Plan) -> str:
     """What one saturation of one sequence takes, by the cost model."""
     here, there = totals(plan)
     letters = plan.letters
@@ -103,7 +103,7 @@ def duration(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"
 
 
-def needed(plan: Plan) -> tuple[str, ...]:
+def lower_bound_lines(plan: Plan) -> tuple[str, ...]:
     """How much of the plan's work any difference scan has to do, if sites change anything."""
     if not plan.active:
         return ()

@@ -12,7 +12,7 @@ from ismc.rules import Node, Products, products_of
 Array = np.ndarray
 
 
-def of(layer: Layer, inputs: tuple[Layer, ...]) -> Products:
+def products_of_layer(layer: Layer, inputs: tuple[Layer, ...]) -> Products:
     """What the rules' families count of a call."""
     return products_of(Node(layer, inputs, (True,) * len(inputs)))
 
@@ -21,8 +21,8 @@ def in_full(layer: Layer, inputs: tuple[Layer, ...]) -> cost.Cost:
     """The layer on whole sequences, as the naive program computes it."""
     if layer.title == "States":  # counted by the layer that takes them
         return cost.Cost(0, 0.0)
-    found = of(layer, inputs)
-    return cost.whole(found, layer.shape, [value.shape for value in inputs])
+    found = products_of_layer(layer, inputs)
+    return cost.cost_in_full(found, layer.shape, [value.shape for value in inputs])
 
 
 def pairs(window: Window, changed: tuple[Array, Array], wanted: tuple[Array, Array]) -> Array:

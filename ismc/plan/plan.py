@@ -186,8 +186,8 @@ class Plan:
         tile: assignments of one tile, shapes ``[N, ...]``.
         written: those of them that make a value which is written before it is read, the value last;
             see `ismc.passes.lowering.materialize`.
-        handed: the values of a tile that ``rest`` takes, if there is a rest.
-        rest: assignments after the loop, for all mutants at once.
+        loop_outputs: the values of a tile that ``epilogue`` takes, if there is one.
+        epilogue: assignments after the loop, for all mutants at once.
         results: the values that are returned, one per output.
         guard: the value that tells which mutants lost digits and have to be computed by the model
             itself, if there are wild values; it is returned behind the results.
@@ -218,8 +218,8 @@ class Plan:
     mutants: int
     seconds: tuple[float, float]
     scored: bool = False
-    handed: tuple[Step, ...] = ()
-    rest: tuple[Step, ...] = ()
+    loop_outputs: tuple[Step, ...] = ()
+    epilogue: tuple[Step, ...] = ()
     written: tuple[tuple[str, ...], ...] = ()
     guard: str = ""
     minimum: int = 0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ismc.errors import InputError
 from ismc.io.extras import extras
-from ismc.io.targets import whole
+from ismc.io.targets import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +51,7 @@ def save(figure: Figure, path: Path, *, dpi: int = DPI) -> None:
         ArtifactError: when the file cannot be written.
     """
     data = drawn(figure, path.suffix[1:], dpi)
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(data)
 
 

@@ -64,7 +64,7 @@ def track(
             linewidth=0.9,
             label=tasks[i] if tasks else None,
         )
-        alone = _alone(line)
+        alone = _isolated(line)
         ax.plot(shown.positions[alone], line[alone], ".", color=task_colour(i), markersize=4)
     if values.shape[1] == 1:
         ax.fill_between(shown.positions, values[:, 0], color=task_colour(0), alpha=SHADE, lw=0)
@@ -81,7 +81,7 @@ def track(
     return ax
 
 
-def _alone(line: Array) -> Array:
+def _isolated(line: Array) -> Array:
     """Positions that no line reaches, because both neighbours have no site."""
     there = np.pad(~np.isnan(line), 1)
     return np.flatnonzero(there[1:-1] & ~there[:-2] & ~there[2:])

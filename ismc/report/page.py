@@ -20,7 +20,7 @@ from ismc.errors import ArtifactError
 from ismc.io.extras import extras
 from ismc.io.stores.facts import LETTERS
 from ismc.io.stores.store import Store
-from ismc.io.targets import whole
+from ismc.io.targets import atomic_write
 from ismc.report.entries import LEVELS, letters_of, packed, same_as
 from ismc.report.strongest import APART, PEAKS, Strongest, peaks
 from ismc.report.tracks import Track
@@ -188,7 +188,7 @@ def write_page(store: Store, target: Path, tracks: Sequence[Track], note: str = 
         ArtifactError: when the store cannot be read, or the page not be written.
     """
     template = _environment().get_template("page.html.jinja")
-    with whole(target) as part, part.open("x", encoding="utf-8", newline="\n") as file:
+    with atomic_write(target) as part, part.open("x", encoding="utf-8", newline="\n") as file:
         for text in template.generate(page=Page(store, tracks, note)):
             file.write(text)
 

@@ -108,8 +108,8 @@ def conv2d(node: Node) -> Rule:
         "strides": (window.stride, across.stride),
         "dilations": (window.dilation, across.dilation),
     }
-    if config.get("turned"):
-        kwargs["turned"] = True
+    if config.get("transposed"):
+        kwargs["columns_first"] = True
     whole = beside == (0, 0) and across.size == columns and across.dilation == 1
     single = columns == 1 and (beside == (0, 0) or across.dilation == 1)
     change, layout = Expr("conv2d", kwargs=kwargs | {"pads": ((0, 0), beside), "bias": False},
@@ -117,7 +117,7 @@ def conv2d(node: Node) -> Rule:
     if (whole or single) and config["groups"] == 1 and window.stride == 1:
         layout = ""
         options = {"dilation": window.dilation} | ({"column": across.pad} if single else {})
-        options |= {"turned": True} if config.get("turned") else {}
+        options |= {"columns_first": True} if config.get("transposed") else {}
         change = Expr("conv2d_gemm", kwargs=options, weights=True)
     return Rule(
         Role.LOCAL,

@@ -13,7 +13,7 @@ from ismc.ir.graph import Operand
 from ismc.rules.base import IDENTITY, THE_LAYER, Example, Expr, Node, Role, Rule, describe, stop
 from ismc.rules.merge import apart, concatenated, merged
 from ismc.rules.shape import padded, regrouped, repeated
-from ismc.rules.wild import UNBOUNDED, constants_of, is_wild, told
+from ismc.rules.wild import UNBOUNDED, constants_of, is_wild, mark_wild
 
 ELEMENTWISE = (
     "Abs", "Absolute", "Arccos", "Arccosh", "Arcsin", "Arcsinh", "Arctan", "Arctan2", "Arctanh",
@@ -51,7 +51,7 @@ def _clash(node: Node) -> Rule | None:
 
 def _elementwise(node: Node) -> Rule:
     several = len(node.inputs) > 1
-    return told(node, Rule(Role.AGGREGATE if several else Role.SEE_THROUGH))
+    return mark_wild(node, Rule(Role.AGGREGATE if several else Role.SEE_THROUGH))
 
 
 @describe(
@@ -67,7 +67,7 @@ def _elementwise(node: Node) -> Rule:
 )
 def elementwise(node: Node) -> Rule:
     """Any function of single elements."""
-    return told(node, _clash(node) or _elementwise(node))
+    return mark_wild(node, _clash(node) or _elementwise(node))
 
 
 @describe(
@@ -89,7 +89,7 @@ def add(node: Node) -> Rule:
         sign = Expr("-" if minus else "+")
         return merged(node, sign, sign)
     if _clash(node) or node.layer.shape != node.shape:
-        return told(node, _clash(node) or _elementwise(node))
+        return mark_wild(node, _clash(node) or _elementwise(node))
     negative = minus and not isinstance(node.config["args"][0], Operand)
     change = Expr("negative") if negative else IDENTITY
     return Rule(Role.SEE_THROUGH, linear=True, difference=change, wild=is_wild(node))
@@ -113,7 +113,7 @@ def add(node: Node) -> Rule:
 def scale(node: Node) -> Rule:
     """A product with a constant is linear, one of two values is not."""
     if _clash(node) or len(node.inputs) > 1:
-        return told(node, _clash(node) or _elementwise(node))
+        return mark_wild(node, _clash(node) or _elementwise(node))
     below = "Divide" in node.layer.title and not isinstance(node.config["args"][0], Operand)
     if below:
         return _elementwise(node)

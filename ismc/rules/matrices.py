@@ -26,7 +26,7 @@ def at_each(node: Node) -> Products:
     kind, config = f"keras.{inner['class_name']}", inner["config"]
     layer = Layer(node.layer.name, kind, node.layer.inputs, node.layer.shape[1:], config=config)
     found = products_of(Node(layer, (replace(source, shape=source.shape[1:]),), node.varies))
-    return replace(found, whole=found.whole * source.length, pair=found.whole, tap=found.whole)
+    return replace(found, full=found.full * source.length, pair=found.full, tap=found.full)
 
 
 @counts("EinsumDense")

@@ -19,7 +19,7 @@ class Products:
     A layer of single elements, or of sums alone, has none.
 
     Attributes:
-        whole: on whole sequences, padding included.
+        full: on whole sequences, padding included.
         pair: between one input position and one output position that reads it; of flattened
             positions, one element.
         tap: the same with padding beside the positions included; ``pair`` by default.
@@ -30,7 +30,7 @@ class Products:
         local: the same on the changed positions.
     """
 
-    whole: int = 0
+    full: int = 0
     pair: int = 0
     tap: int = 0
     step: int = 0

@@ -61,4 +61,4 @@ def both_ways(node: Node) -> Products:
         for config in (inner["config"], other)
     ]
     each = [products_of(Node(layer, node.inputs, node.varies)) for layer in layers]
-    return Products(sum(found.whole for found in each), speed="recurrent")
+    return Products(sum(found.full for found in each), speed="recurrent")

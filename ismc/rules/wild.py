@@ -49,7 +49,7 @@ def constants_of(node: Node) -> list[Any]:
     return [a for a in found if not isinstance(a, Operand) and a is not None]
 
 
-def told(node: Node, found: Rule) -> Rule:
+def mark_wild(node: Node, found: Rule) -> Rule:
     """A rule with what the function may make of ordinary numbers."""
     wild = is_wild(node)
     return replace(found, wild=wild, relative=wild and node.layer.title in RELATIVE)

@@ -1,6 +1,6 @@
 """The array functions that generated programs call: layers, differences, tiles."""
 
-from ismc.runtime.blocks import block_taps, conv1d_blocks
+from ismc.runtime.blocks import blocks_kernel, conv1d_blocks
 from ismc.runtime.by_position import dense_by_position
 from ismc.runtime.convolutions import (
     conv2d,
@@ -14,22 +14,22 @@ from ismc.runtime.differences import (
     average_difference,
     average_pool_difference,
     batch_norm_difference,
+    broadcast_channels,
     conv1d_gemm,
     conv1d_library,
     conv1d_outer,
     conv1d_toeplitz,
     dense_difference,
     dense_stop,
+    gemm_kernel,
     global_max_stop,
     mean_stop,
-    nothing,
     pick,
     repeat,
-    spread,
     sum_stop,
-    taps,
+    zeros_beside,
 )
-from ismc.runtime.guards import cancelled, cancelled_whole, either, not_finite, typical
+from ismc.runtime.guards import cancelled, cancelled_sums, either, not_finite, typical
 from ismc.runtime.layers import (
     average,
     average_pool1d,
@@ -54,26 +54,26 @@ from ismc.runtime.layers import (
     take,
     zero_pad,
 )
-from ismc.runtime.pairs import conv1d_pairs, pair_taps
+from ismc.runtime.pairs import conv1d_pairs, pairs_kernel
 from ismc.runtime.pointwise import ACTIVATIONS
 from ismc.runtime.positions import (
     cut,
-    expand,
-    inside,
+    gather_weights,
+    gather_windows,
+    mask_outside,
     overwrite,
     part,
     per_mutant,
     place,
+    slice_window,
     substituted,
     substitution,
-    weights_at,
-    window,
-    windows,
+    to_full_length,
 )
-from ismc.runtime.probe import held
+from ismc.runtime.probe import checksum
 from ismc.runtime.recurrent import recurrent_output, recurrent_states, recurrent_stop
-from ismc.runtime.tiles import collect, in_rows, letters_in_order, scan, written
-from ismc.runtime.toom import conv1d_toom, toom_taps
+from ismc.runtime.tiles import collect, flatten_tiles, letters_in_order, materialized, scan
+from ismc.runtime.toom import conv1d_toom, toom_kernel
 
 relu, sigmoid, tanh, softplus = (ACTIVATIONS[n] for n in ("relu", "sigmoid", "tanh", "softplus"))
 softsign, exponential, silu, elu = (
@@ -89,10 +89,12 @@ __all__ = [
     "average_pool_difference",
     "batch_norm",
     "batch_norm_difference",
-    "block_taps",
+    "blocks_kernel",
+    "broadcast_channels",
     "cancelled",
-    "cancelled_whole",
+    "cancelled_sums",
     "cast",
+    "checksum",
     "collect",
     "concatenate",
     "conv1d",
@@ -116,17 +118,19 @@ __all__ = [
     "depthwise_overlap",
     "either",
     "elu",
-    "expand",
     "exponential",
+    "flatten_tiles",
+    "gather_weights",
+    "gather_windows",
     "gelu",
+    "gemm_kernel",
     "global_average",
     "global_max",
     "global_max_stop",
-    "held",
-    "in_rows",
-    "inside",
     "layer_norm",
     "letters_in_order",
+    "mask_outside",
+    "materialized",
     "max_pool1d",
     "max_pool2d",
     "maximum",
@@ -134,9 +138,8 @@ __all__ = [
     "minimum",
     "multiply",
     "not_finite",
-    "nothing",
     "overwrite",
-    "pair_taps",
+    "pairs_kernel",
     "part",
     "per_mutant",
     "pick",
@@ -154,22 +157,19 @@ __all__ = [
     "shift",
     "sigmoid",
     "silu",
+    "slice_window",
     "softmax",
     "softplus",
     "softsign",
-    "spread",
     "substituted",
     "substitution",
     "sum_stop",
     "take",
     "tanh",
-    "taps",
-    "toom_taps",
+    "to_full_length",
+    "toom_kernel",
     "transposed_overlap",
     "typical",
-    "weights_at",
-    "window",
-    "windows",
-    "written",
     "zero_pad",
+    "zeros_beside",
 ]

@@ -12,13 +12,13 @@ from math import ceil
 import tensorflow as tf
 
 from ismc.plan.cost import BLOCK
-from ismc.runtime.differences import conv1d_gemm, taps
+from ismc.runtime.differences import conv1d_gemm, gemm_kernel
 from ismc.runtime.overlap import add_pieces
-from ismc.runtime.products import in_columns, with_taps
+from ismc.runtime.products import matmul_taps, pad_columns
 from ismc.runtime.types import Tensor, Weights
 
 
-def block_taps(w: Weights) -> Weights:
+def blocks_kernel(w: Weights) -> Weights:
     """The kernel ``[K, C, F]`` as `conv1d_blocks` takes it; made once.
 
     ``blocks`` is ``[BLOCK * C, R * BLOCK * F]``: what each position and channel of a block adds to
@@ -31,7 +31,7 @@ def block_taps(w: Weights) -> Weights:
     reach = BLOCK * ceil((BLOCK + size - 1) / BLOCK)
     rows = [tf.pad(kernel, [[i, reach - size - i], [0, 0], [0, 0]]) for i in range(BLOCK)]
     banded = tf.transpose(tf.stack(rows), [0, 2, 1, 3])
-    return {**taps(w), "blocks": in_columns(tf.reshape(banded, [BLOCK * channels, -1]))}
+    return {**gemm_kernel(w), "blocks": pad_columns(tf.reshape(banded, [BLOCK * channels, -1]))}
 
 
 def conv1d_blocks(d: Tensor, w: Weights) -> Tensor:
@@ -40,14 +40,14 @@ def conv1d_blocks(d: Tensor, w: Weights) -> Tensor:
     Positions behind the last whole block meet every tap by themselves: to fill their block up with
     zeros would put a condition into the loop that computes them.
     """
-    w = block_taps(w)
+    w = blocks_kernel(w)
     _, size, filters = w["taps"].shape
     count, width, channels = d.shape
     blocks, reached = width // BLOCK, ceil((BLOCK + size - 1) / BLOCK)
     pieces = []
     if blocks:
         rows = tf.reshape(d[:, : blocks * BLOCK], [count, blocks, BLOCK * channels])
-        found = with_taps(rows, w["blocks"], (reached, BLOCK * filters))
+        found = matmul_taps(rows, w["blocks"], (reached, BLOCK * filters))
         y = add_pieces([(i, found[:, :, i]) for i in range(reached)], blocks + reached - 1)
         y = tf.reshape(y, [count, -1, filters])
         pieces.append((0, y[:, : blocks * BLOCK + size - 1]))

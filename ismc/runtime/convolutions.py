@@ -51,19 +51,19 @@ def conv2d(
     dilations: Sequence[int],
     pads: Sequence[Sequence[int]],
     bias: bool = True,
-    turned: bool = False,
+    columns_first: bool = False,
 ) -> Tensor:
     """Conv2D without its activation, after ``pads`` zeros around positions and columns.
 
-    ``turned`` says that the kernel has its columns first.
+    ``columns_first`` says that the kernel has its columns first.
     """
     x = tf.pad(x, [[0, 0], *map(list, pads), [0, 0]])
-    kernel = _turned(w["kernel"]) if turned else w["kernel"]
+    kernel = _flipped(w["kernel"]) if columns_first else w["kernel"]
     y = tf.nn.convolution(x, kernel, list(strides), "VALID", dilations=list(dilations))
     return y + w["bias"] if bias and "bias" in w else y
 
 
-def _turned(kernel: Tensor) -> Tensor:
+def _flipped(kernel: Tensor) -> Tensor:
     return tf.transpose(kernel, [1, 0, 2, 3])
 
 
@@ -73,7 +73,7 @@ def conv2d_gemm(
     *,
     dilation: int = 1,
     column: int = -1,
-    turned: bool = False,
+    columns_first: bool = False,
     products: str = "",
 ) -> Tensor:
     """Conv2D of a difference without flanks where a kernel covers all columns at once.
@@ -83,10 +83,10 @@ def conv2d_gemm(
         w: the weights.
         dilation: positions from one tap to the next.
         column: the kernel's column that meets the only column of ``d``, or -1 for all.
-        turned: whether the kernel has its columns first.
+        columns_first: whether the kernel has its columns first.
         products: the type that operands of the product are rounded to, if any.
     """
-    kernel = _turned(w["kernel"]) if turned else w["kernel"]
+    kernel = _flipped(w["kernel"]) if columns_first else w["kernel"]
     kernel = kernel if column < 0 else kernel[:, column : column + 1]
     size, columns, channels, filters = kernel.shape
     kernel = tf.reshape(kernel, [size, columns * channels, filters])

@@ -9,14 +9,14 @@ import tensorflow as tf
 
 from ismc.runtime.layers import average_pool1d, batch_norm_scale, conv1d
 from ismc.runtime.overlap import add_pieces, overlap_add, tap_blocks
-from ismc.runtime.positions import _spread, inside, per_mutant, place, windows
-from ismc.runtime.products import in_columns, product, rounded, with_taps
+from ismc.runtime.positions import _spread, gather_windows, mask_outside, per_mutant, place
+from ismc.runtime.products import matmul_taps, pad_columns, product, rounded
 from ismc.runtime.types import Tensor, Weights
 
 MANY = 16
 
 
-def taps(w: Weights, *, products: str = "") -> Weights:
+def gemm_kernel(w: Weights, *, products: str = "") -> Weights:
     """The kernel ``[K, C, F]`` as products take it, ``[C, K, F]`` and backwards; made once.
 
     ``columns`` is the same as a matrix.
@@ -28,7 +28,7 @@ def taps(w: Weights, *, products: str = "") -> Weights:
     worth = min(w["kernel"].shape[1:]) >= MANY
     kernel = tf.transpose(w["kernel"][::-1], [1, 0, 2])
     kernel = rounded(kernel, products) if worth else kernel
-    return {"taps": kernel, "columns": in_columns(kernel)}
+    return {"taps": kernel, "columns": pad_columns(kernel)}
 
 
 def conv1d_gemm(
@@ -45,19 +45,19 @@ def conv1d_gemm(
     the products are added up where they land. Groups follow from the shapes. With ``crop``, the
     first output and how many are wanted, rows whose products land elsewhere are left out.
     """
-    w = taps(w, products=products)
+    w = gemm_kernel(w, products=products)
     kernel = w["taps"]
     channels, size, filters = kernel.shape
     groups = d.shape[2] // channels
     if groups > 1:
         parts = zip(tf.split(d, groups, 2), tf.split(kernel, groups, 2), strict=True)
         each = (
-            conv1d_gemm(p, {"taps": k, "columns": in_columns(k)}, dilation=dilation, crop=crop)
+            conv1d_gemm(p, {"taps": k, "columns": pad_columns(k)}, dilation=dilation, crop=crop)
             for p, k in parts
         )
         return tf.concat(list(each), 2)
     if not crop:
-        return overlap_add(with_taps(d, w["columns"], (size, filters)), dilation)
+        return overlap_add(matmul_taps(d, w["columns"], (size, filters)), dilation)
     pieces = cropped(d, kernel, dilation, *crop)
     if not pieces:  # every tap lands beyond the outputs that are wanted
         return tf.zeros([d.shape[0], crop[1], filters], d.dtype)
@@ -73,8 +73,8 @@ def cropped(
     """
     (_, size, filters), pieces = kernel.shape, []
     for begin, end, wanted in tap_blocks(d.shape[1], size, dilation, first, out):
-        columns = in_columns(kernel[:, wanted.start : wanted.stop])
-        y = with_taps(d[:, begin:end], columns, (len(wanted), filters))
+        columns = pad_columns(kernel[:, wanted.start : wanted.stop])
+        y = matmul_taps(d[:, begin:end], columns, (len(wanted), filters))
         pieces += [(begin + j * dilation - first, y[:, :, i]) for i, j in enumerate(wanted)]
     return pieces
 
@@ -124,12 +124,12 @@ def average_difference(*ds: Tensor, count: int) -> Tensor:
     return tf.add_n(ds) / count
 
 
-def nothing(d: Tensor, tail: Sequence[int]) -> Tensor:
+def zeros_beside(d: Tensor, tail: Sequence[int]) -> Tensor:
     """The difference of a value that does not change, beside ``d``: ``[N, W, *tail]`` zeros."""
     return tf.zeros([*d.shape[:2], *tail], d.dtype)
 
 
-def spread(d: Tensor, tail: Sequence[int]) -> Tensor:
+def broadcast_channels(d: Tensor, tail: Sequence[int]) -> Tensor:
     """A difference repeated along the channels that it was broadcast to."""
     return tf.broadcast_to(d, [*d.shape[:2], *tail])
 
@@ -220,9 +220,9 @@ def global_max_stop(r: Tensor, s: Tensor, starts: Tensor, *, keepdims: bool = Fa
     edge = tf.fill([r.shape[0], 1, *r.shape[2:]], -inf)
     before = tf.concat([edge, _running(tf.maximum, r)], 1)
     after = tf.concat([_running(tf.maximum, r[:, ::-1])[:, ::-1], edge], 1)
-    here = tf.reduce_max(inside(s, starts, length, -inf), 1, keepdims=True)
-    left = windows(before, tf.maximum(starts, 0), 1)
-    right = windows(after, tf.minimum(starts + width, length), 1)
+    here = tf.reduce_max(mask_outside(s, starts, length, -inf), 1, keepdims=True)
+    left = gather_windows(before, tf.maximum(starts, 0), 1)
+    right = gather_windows(after, tf.minimum(starts + width, length), 1)
     most = tf.maximum(here, tf.maximum(left, right))
     return most if keepdims else most[:, 0]
 
@@ -251,9 +251,9 @@ def sum_stop(
     edge = tf.zeros([r.shape[0], 1, *r.shape[2:]], r.dtype)
     before = tf.concat([edge, _running(tf.add, r)], 1)
     after = tf.concat([_running(tf.add, r[:, ::-1])[:, ::-1], edge], 1)
-    here = tf.reduce_sum(inside(s, starts, total), 1, keepdims=True)
-    left = windows(before, tf.maximum(starts, 0), 1)
-    right = windows(after, tf.minimum(starts + width, total), 1)
+    here = tf.reduce_sum(mask_outside(s, starts, total), 1, keepdims=True)
+    left = gather_windows(before, tf.maximum(starts, 0), 1)
+    right = gather_windows(after, tf.minimum(starts + width, total), 1)
     y = (left + here + right) / length
     return y if keepdims else tf.squeeze(y, list(axes))
 

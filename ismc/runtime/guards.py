@@ -55,7 +55,7 @@ def cancelled(w: Tensor, s: Tensor, usual: Tensor | None = None) -> Tensor:
     return _any(lost | ~tf.math.is_finite(s))
 
 
-def cancelled_whole(w: Tensor, y: Tensor) -> Tensor:
+def cancelled_sums(w: Tensor, y: Tensor) -> Tensor:
     """The same of values ``[N, ...]`` whose elements are sums of the same terms, as of a Dense."""
     axes = list(range(1, y.shape.rank))
     before, after = (tf.reduce_max(tf.abs(v), axes) for v in (w, y))

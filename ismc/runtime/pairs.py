@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from ismc.runtime.differences import conv1d_gemm, cropped, taps
+from ismc.runtime.differences import conv1d_gemm, cropped, gemm_kernel
 from ismc.runtime.overlap import add_pieces
-from ismc.runtime.products import in_batch, in_columns
+from ismc.runtime.products import batched_product, pad_columns
 from ismc.runtime.types import Tensor, Weights
 
 PARTS = 4  # of each sum
 
 
-def pair_taps(w: Weights) -> Weights:
+def pairs_kernel(w: Weights) -> Weights:
     """The kernel ``[3, C, F]`` as `conv1d_pairs` takes it; made once.
 
     ``values`` are ``[4, C, F]``, at 0, infinity, 1 and -1, the last two halved; ``middle`` are
@@ -31,9 +31,9 @@ def pair_taps(w: Weights) -> Weights:
     values = [first, third, even + odd, even - odd]
     middle = [second, first - second, third - second]
     return {
-        "values": tf.stack([in_columns(kernel) for kernel in values]),
-        "middle": tf.stack([in_columns(kernel) for kernel in middle]),
-        **taps(w),
+        "values": tf.stack([pad_columns(kernel) for kernel in values]),
+        "middle": tf.stack([pad_columns(kernel) for kernel in middle]),
+        **gemm_kernel(w),
     }
 
 
@@ -45,7 +45,7 @@ def conv1d_pairs(
     Positions that are in no pair meet the taps by themselves. With ``crop``, the first output and
     how many are wanted, others are left out.
     """
-    w = pair_taps(w)
+    w = pairs_kernel(w)
     count, width, channels = d.shape
     filters = w["taps"].shape[2]
     first, out = crop or (0, width + 2 * dilation)
@@ -59,11 +59,11 @@ def conv1d_pairs(
         a, b = tf.unstack(tf.reshape(d[:, :begin], [count, -1, 2, dilation, channels]), axis=2)
     pairs, block = a.shape[1:3]
     if pairs == 1 and block <= first and first + out <= 3 * dilation:
-        both, late, early = in_batch([a + b, b, a], w["middle"], filters)
+        both, late, early = batched_product([a + b, b, a], w["middle"], filters)
         found = {1: both + late, 2: both + early}
     else:
         above, below = _sums(a, b)
-        y0, y3, above, below = in_batch([a, b, above, below], w["values"], filters)
+        y0, y3, above, below = batched_product([a, b, above, below], w["values"], filters)
         found = {0: y0, 1: above - below - y3, 2: above + below - y0, 3: y3}
     pieces = [
         (dilation * (2 * i + j) - first, value[:, i])

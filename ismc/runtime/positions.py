@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from ismc.runtime.tiles import alone
+from ismc.runtime.tiles import single_tile
 from ismc.runtime.types import Tensor
 
 
@@ -24,29 +24,29 @@ def per_mutant(x: Tensor, count: int) -> Tensor:
     return tf.reshape(tf.broadcast_to(tf.expand_dims(x, 1), shape), [count, *x.shape[1:]])
 
 
-def windows(r: Tensor, starts: Tensor, width: int, letters: int = 1) -> Tensor:
+def gather_windows(r: Tensor, starts: Tensor, width: int, letters: int = 1) -> Tensor:
     """``width`` positions of ``[B, L, C]`` from each start: ``[N, width, C]``.
 
     The ``letters`` mutants of a site share one look-up, but in a program of one tile, where what
     each looks up by itself is fused into its reader. Beyond the ends the last position is repeated;
     `inside` masks what must not be seen.
     """
-    index = starts[:: 1 if alone() else letters, None] + _counted(width)
+    index = starts[:: 1 if single_tile() else letters, None] + _counted(width)
     index = tf.minimum(tf.maximum(index, 0), r.shape[1] - 1)
     shared = tf.reshape(tf.gather(r, index, axis=1), [-1, width, *r.shape[2:]])
     return per_mutant(shared, r.shape[0] * starts.shape[0])
 
 
-def window(r: Tensor, start: int, width: int, count: int) -> Tensor:
+def slice_window(r: Tensor, start: int, width: int, count: int) -> Tensor:
     """The same ``width`` positions of ``[B, L, C]`` for all mutants of a sequence."""
     return per_mutant(r[:, start : start + width], count)
 
 
-def weights_at(
+def gather_weights(
     w: Mapping[str, Tensor], starts: Tensor, width: int, count: int
 ) -> dict[str, Tensor]:
     """Weights with a row per position, ``[L, C]``, at each mutant's span: ``[N, width, C]``."""
-    rows = {name: windows(v[None], starts, width) for name, v in w.items()}
+    rows = {name: gather_windows(v[None], starts, width) for name, v in w.items()}
     return {name: tf.tile(v, [count // v.shape[0], 1, 1]) for name, v in rows.items()}
 
 
@@ -67,7 +67,7 @@ def cut(s: Tensor, shift: int | Tensor, width: int) -> Tensor:
     return place(s, -shift, width)
 
 
-def expand(r: Tensor, d: Tensor, starts: Tensor) -> Tensor:
+def to_full_length(r: Tensor, d: Tensor, starts: Tensor) -> Tensor:
     """The whole mutated value ``[N, L, C]``: the reference plus the difference in its place."""
     return per_mutant(r, d.shape[0]) + place(d, starts, r.shape[1])
 
@@ -77,40 +77,44 @@ def overwrite(r: Tensor, s: Tensor, starts: Tensor) -> Tensor:
     return _over(per_mutant(r, s.shape[0]), s, starts, r.shape[1])
 
 
-def inside(v: Tensor, starts: Tensor, length: int, fill: float | Tensor = 0.0) -> Tensor:
+def mask_outside(v: Tensor, starts: Tensor, length: int, fill: float | Tensor = 0.0) -> Tensor:
     """``v`` where its positions are those of a sequence of ``length``, else ``fill``."""
     position = _spread(starts[:, None] + _counted(v.shape[1]), v.shape[0])
     return tf.where(_like((position >= 0) & (position < length), v), v, tf.cast(fill, v.dtype))
 
 
-def substitution(x: Tensor, turn: Tensor, block: Tensor, starts: Tensor, widths: Tensor) -> Tensor:
-    """The difference that writing makes: ``window @ turn + block - window``.
+def substitution(
+    x: Tensor, rotation: Tensor, block: Tensor, starts: Tensor, widths: Tensor
+) -> Tensor:
+    """The difference that writing makes: ``window @ rotation + block - window``.
 
     Args:
         x: ``[B, L, C]`` sequences.
-        turn: ``[A, C, C]``; permutations of the letter that is there, or zeros.
-        block: ``[A, W, C]``; what is written when ``turn`` is zero.
+        rotation: ``[A, C, C]``; permutations of the letter that is there, or zeros.
+        block: ``[A, W, C]``; what is written when ``rotation`` is zero.
         starts: ``int32[A * T]`` first positions of the sites, each ``A`` times.
         widths: ``int32[A * T]`` widths of the sites, at most ``W``.
     """
-    there, new, keep = _written(x, turn, block, starts, widths)
+    there, new, keep = _written(x, rotation, block, starts, widths)
     return tf.where(keep, new - there, 0.0)
 
 
-def substituted(x: Tensor, turn: Tensor, block: Tensor, starts: Tensor, widths: Tensor) -> Tensor:
+def substituted(
+    x: Tensor, rotation: Tensor, block: Tensor, starts: Tensor, widths: Tensor
+) -> Tensor:
     """What is there after writing, to the last bit; arguments as of `substitution`."""
-    there, new, keep = _written(x, turn, block, starts, widths)
+    there, new, keep = _written(x, rotation, block, starts, widths)
     return tf.where(keep, new, there)
 
 
 def _written(
-    x: Tensor, turn: Tensor, block: Tensor, starts: Tensor, widths: Tensor
+    x: Tensor, rotation: Tensor, block: Tensor, starts: Tensor, widths: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The windows ``[N, W, C]``, what is written there, and where a site is that wide."""
     width = block.shape[1]
-    there = windows(x, starts, width)
-    seen = tf.reshape(there, [-1, turn.shape[0], width, x.shape[2]])
-    new = tf.reshape(tf.einsum("maws,ast->mawt", seen, turn) + block, there.shape)
+    there = gather_windows(x, starts, width)
+    seen = tf.reshape(there, [-1, rotation.shape[0], width, x.shape[2]])
+    new = tf.reshape(tf.einsum("maws,ast->mawt", seen, rotation) + block, there.shape)
     keep = _spread(_counted(width) < widths[:, None], there.shape[0])
     return there, new, keep[:, :, None]
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from ismc.runtime.types import Tensor, Weights
 
 
-def held(rows: Tensor | int, *values: Tensor | Weights) -> Tensor:
+def checksum(rows: Tensor | int, *values: Tensor | Weights) -> Tensor:
     """One number that every element of the values is part of, for each row: ``[rows]``.
 
     ``rows`` is their number, or a value that has as many. Magnitudes are added up, and the sums of

@@ -28,7 +28,7 @@ def product(a: Tensor, b: Tensor) -> Tensor:
     return xla.dot_general(tf.cast(a, b.dtype), b, dimensions, preferred_element_type=a.dtype)
 
 
-def with_taps(d: Tensor, columns: Tensor, shape: Sequence[int]) -> Tensor:
+def matmul_taps(d: Tensor, columns: Tensor, shape: Sequence[int]) -> Tensor:
     """Every position of ``[N, W, C]`` with every tap: ``[N, W, K, F]``.
 
     Args:
@@ -41,7 +41,7 @@ def with_taps(d: Tensor, columns: Tensor, shape: Sequence[int]) -> Tensor:
     return tf.reshape(y[:, : prod(shape)], [count, width, *shape])
 
 
-def in_batch(values: Sequence[Tensor], kernels: Tensor, columns: int) -> list[Tensor]:
+def batched_product(values: Sequence[Tensor], kernels: Tensor, columns: int) -> list[Tensor]:
     """Values ``[*G, C]``, each with a kernel of its own, in one batch: ``[*G, columns]`` each.
 
     Args:
@@ -55,7 +55,7 @@ def in_batch(values: Sequence[Tensor], kernels: Tensor, columns: int) -> list[Te
     return [value[..., :columns] for value in tf.unstack(y)]  # sliced before, XLA copies all of it
 
 
-def in_columns(kernel: Tensor) -> Tensor:
+def pad_columns(kernel: Tensor) -> Tensor:
     """A kernel ``[C, ...]`` as a matrix, with columns of zeros where products are quicker so.
 
     XLA's products go through sixty-four columns at once, the last ones in vectors of sixteen. What

@@ -9,16 +9,16 @@ import tensorflow as tf
 
 from ismc.runtime.types import Tensor
 
-_ALONE = ContextVar("the only tile is being traced", default=False)
+_SINGLE_TILE = ContextVar("the only tile is being traced", default=False)
 
 
-def alone() -> bool:
+def single_tile() -> bool:
     """Whether what is traced is the only tile of a program, which has no loop.
 
     XLA may fuse more there: in a loop, what becomes a part of the copy into the results runs on one
     core, and what several kernels read is computed again for each.
     """
-    return _ALONE.get()
+    return _SINGLE_TILE.get()
 
 
 def scan(
@@ -49,23 +49,23 @@ def scan(
 
 
 def _only(tile: Callable[[Tensor], Sequence[Tensor]]) -> Sequence[Tensor]:
-    _ALONE.set(True)
+    _SINGLE_TILE.set(True)
     return tile(tf.constant(0))
 
 
-def written(make: Callable[[], Tensor], t: Tensor, shape: Sequence[int]) -> Tensor:
+def materialized(make: Callable[[], Tensor], t: Tensor, shape: Sequence[int]) -> Tensor:
     """``make()``, of that shape, computed once and written, whoever reads it.
 
     XLA's fusion does not look into a branch, and does not know that ``t``, the number of a tile, is
     never negative. It is how to have a value written on a processor: barriers are gone before
     fusion. A GPU would wait for the host at each branch; and programs of one tile have none.
     """
-    if alone() or tf.config.list_physical_devices("GPU"):
+    if single_tile() or tf.config.list_physical_devices("GPU"):
         return make()
     return tf.cond(t >= 0, make, lambda: tf.zeros(shape))
 
 
-def in_rows(stack: Tensor, batch: int) -> Tensor:
+def flatten_tiles(stack: Tensor, batch: int) -> Tensor:
     """The mutants of all tiles, ``[tiles, B * T * A, ...]``, sequence by sequence: ``[N, ...]``."""
     tiles, count, *tail = stack.shape
     y = tf.reshape(stack, [tiles, batch, count // batch, *tail])
@@ -106,6 +106,6 @@ def letters_in_order(y: Tensor, reference: Tensor, x: Tensor, starts: Tensor) ->
     count = x.shape[2]
     there = tf.argmax(tf.gather(x, starts, axis=1), 2, output_type=tf.int32)
     unchanged = tf.broadcast_to(reference[:, None, None], [*y.shape[:2], 1, *y.shape[3:]])
-    turned = tf.concat([unchanged, y], 2)
+    rotated = tf.concat([unchanged, y], 2)
     steps = (tf.range(count) - there[:, :, None]) % count
-    return tf.gather(turned, steps, axis=2, batch_dims=2)
+    return tf.gather(rotated, steps, axis=2, batch_dims=2)

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from ismc.plan.cost import Toom, toom
 from ismc.runtime.overlap import add_pieces
-from ismc.runtime.products import in_batch, in_columns, product, with_taps
+from ismc.runtime.products import batched_product, matmul_taps, pad_columns, product
 from ismc.runtime.types import Tensor, Weights
 
 FEW = 4  # groups of positions
@@ -26,7 +26,7 @@ POINTS = (0.0, np.inf, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)  # the first so many are
 Array = np.ndarray
 
 
-def toom_taps(w: Weights, width: int) -> Weights:
+def toom_kernel(w: Weights, width: int) -> Weights:
     """The kernel ``[K, C, F]`` as `conv1d_toom` takes it for ``width`` positions; made once.
 
     ``values`` are ``[points, C, groups of taps * F]``. Where some groups have a tap more than
@@ -42,23 +42,23 @@ def toom_taps(w: Weights, width: int) -> Weights:
     values = [
         [_sum(row, part) for row in matrix] for matrix, part in zip(matrices, parts, strict=True)
     ]
-    found = [in_columns(tf.concat([v[i] for v in values], 1)) for i in range(points)]
+    found = [pad_columns(tf.concat([v[i] for v in values], 1)) for i in range(points)]
     more = [v[points] for v in values if len(v) > points]
     return {
         "kernel": w["kernel"],
         "values": tf.stack(found),
-        "columns": in_columns(tf.concat(taps, 1)),
-        **({"more": in_columns(tf.concat(more, 1))} if more else {}),
+        "columns": pad_columns(tf.concat(taps, 1)),
+        **({"more": pad_columns(tf.concat(more, 1))} if more else {}),
     }
 
 
 def conv1d_toom(d: Tensor, w: Weights) -> Tensor:
     """Convolution of ``[N, W, C]``, each position with every tap: ``[N, W + K - 1, F]``."""
     count, width, channels = d.shape
-    w = toom_taps(w, width)
+    w = toom_kernel(w, width)
     size, _, filters = w["kernel"].shape
     groups = toom(width, size)
-    grouped = d[:, : width - 1] if groups.alone else d
+    grouped = d[:, : width - 1] if groups.ungrouped else d
     short = groups.groups * groups.positions - grouped.shape[1]
     filled = tf.pad(grouped, [[0, 0], [0, short], [0, 0]]) if short else grouped
     shape = [count, groups.groups, groups.positions, channels]
@@ -66,7 +66,7 @@ def conv1d_toom(d: Tensor, w: Weights) -> Tensor:
     values = [_sum(row, positions) for row in _points(groups.positions, groups.taps)[0]]
     points = w["values"].shape[0]
     columns = len(groups.sizes) * filters
-    found = in_batch(values[:points], w["values"], columns)
+    found = batched_product(values[:points], w["values"], columns)
     if "more" in w:
         flat = tf.reshape(values[points], [-1, channels])
         more = product(flat, w["more"])[:, : groups.large * filters]
@@ -76,8 +76,8 @@ def conv1d_toom(d: Tensor, w: Weights) -> Tensor:
         matrix = _points(groups.positions, taps)[2]
         there = [y[..., g * filters : (g + 1) * filters] for y in found[: len(matrix)]]
         pieces += _landing(start, [_sum(row, there) for row in matrix], groups)
-    if groups.alone:
-        last = with_taps(d[:, width - 1 :], w["columns"], (size, filters))
+    if groups.ungrouped:
+        last = matmul_taps(d[:, width - 1 :], w["columns"], (size, filters))
         pieces.append((width - 1, last[:, 0]))
     return add_pieces(pieces, width + size - 1)
 

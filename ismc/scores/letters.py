@@ -38,7 +38,7 @@ def centred_alternatives(scores: Any, present: Any) -> Any:
 
 
 def finished(
-    score: Any, answers: Sequence[Any], x: Any, spans: Any, width: int, turned: bool
+    score: Any, answers: Sequence[Any], x: Any, spans: Any, width: int, alternatives_only: bool
 ) -> list[Any]:
     """The answers for all letters of all sites, after what a score does across them.
 
@@ -48,12 +48,12 @@ def finished(
         x: ``[B, L, C]`` sequences, a tensor.
         spans: ``int32[S, 2]``, the first position of each site and the one after its last.
         width: of the widest site.
-        turned: whether the letter that is there was answered for by the reference alone.
+        alternatives_only: whether the letter that is there was answered for by the reference alone.
     """
     import tensorflow as tf
 
     across = part_across(score)
-    exact = getattr(score, "zero", False) and not turned
+    exact = getattr(score, "zero", False) and not alternatives_only
     if across is None and not exact:
         return list(answers)
     same = tf.reduce_all(x[:, :, None] == tf.eye(x.shape[2]), 3)

@@ -88,7 +88,7 @@ def measured(clock: Clock = time.perf_counter) -> Rates:
     return Rates(
         gemm=exp(sum(map(log, products)) / len(products)),
         convolution=rate(short, _convolved("VALID"), (24, 27, 300), (11, 300, 200)),
-        whole=rate(wide, _convolved("SAME"), (4, 500, 128), (9, 128, 128)),
+        full=rate(wide, _convolved("SAME"), (4, 500, 128), (9, 128, 128)),
         elements=rate(TIMES * 96 * 32 * 128, _looked_up, (1000, 128), (96, 32, 128)),
         bytes=beyond,
         cache=_knee(speeds, beyond) / cores(),

@@ -19,9 +19,9 @@ import tensorflow as tf
 
 from ismc.errors import VerificationError
 from ismc.execution.module import Run
-from ismc.execution.substitutions import Letters
+from ismc.execution.substitutions import Substitutions
 from ismc.execution.tiling import Arrangement
-from ismc.execution.weights import Bound, held
+from ismc.execution.weights import Bound, as_tf_variable
 from ismc.frontend import answers
 from ismc.ism.compiled import CompiledISM
 from ismc.ism.naive import NaiveISM
@@ -48,7 +48,7 @@ def verify_revealed(
         The same; where it is right for its own weights alone, with a warning, and bound to them:
         it refuses to answer once they have changed.
     """
-    hidden = [v for _, _, v in compiled.variables if hides(np.asarray(held(v)))]
+    hidden = [v for _, _, v in compiled.variables if hides(np.asarray(as_tf_variable(v)))]
     if not hidden:
         return compiled
     other = revealed(compiled, hidden)
@@ -69,7 +69,7 @@ def verify_revealed(
         f"they are refused once the model is trained. {error}"
     )
     warnings.warn(text, RuntimeWarning, stacklevel=3)
-    kept = tuple((v, np.asarray(held(v)).copy()) for v in hidden)
+    kept = tuple((v, np.asarray(as_tf_variable(v)).copy()) for v in hidden)
     return replace(compiled, bound=Bound(kept, error))
 
 
@@ -101,7 +101,9 @@ def revealed(compiled: CompiledISM, hidden: Sequence[Any]) -> RevealedISM:
     rng, known = np.random.default_rng(SEED), {id(v) for v in hidden}
     given = {
         owner: {
-            name: tf.Variable(tf.constant(shown(np.asarray(held(v)), rng))) if id(v) in known else v
+            name: tf.Variable(tf.constant(shown(np.asarray(as_tf_variable(v)), rng)))
+            if id(v) in known
+            else v
             for name, v in own.items()
         }
         for owner, own in compiled.model.variables.items()
@@ -124,7 +126,7 @@ class RevealedISM(CompiledISM):
     def oracle(self, sites: Any, score: Any = None, **options: Any) -> NaiveISM:
         """The naive program with these weights, at some sites."""
         found = self.original.oracle(sites, score, **options)
-        found.answers = self._true if self._is_stateless else self.whole
+        found.answers = self._true if self._is_stateless else self.evaluate_reference
         return found
 
     @property
@@ -143,13 +145,13 @@ class RevealedISM(CompiledISM):
         """The model's outputs with these weights."""
         tensors = {name: tf.constant(value) for name, value in inputs.items()}
         given = {
-            owner: {name: tf.convert_to_tensor(held(v)) for name, v in own.items()}
+            owner: {name: tf.convert_to_tensor(as_tf_variable(v)) for name, v in own.items()}
             for owner, own in self.model.variables.items()
         }
         found = answers(self.original.model, self.graph, self.chosen, tensors, given)
         return [np.asarray(y) for y in found]
 
-    def _load(self, letters: Letters, batch: int, arrangement: Arrangement) -> Run:
+    def _load(self, letters: Substitutions, batch: int, arrangement: Arrangement) -> Run:
         return self.original.lowered(letters, batch, arrangement)
 
     def _model(self, batch: int) -> Run:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from ismc.errors import UnsupportedModelError, VerificationError
 from ismc.execution.substitutions import kinds
 from ismc.ir.dump import is_checked
-from ismc.ism.checking.sensitivity import moved, spread
+from ismc.ism.checking.sensitivity import over_letters, rounding_sensitivity
 from ismc.ism.checking.tolerance import exceeds, towards
 from ismc.verification.intermediates import first_fault
 from ismc.verification.probes import probes
@@ -103,8 +103,8 @@ def rounding_error(compiled: CompiledISM, seed: int = 0) -> float:
 
 def _magnified(compiled: CompiledISM, seed: int) -> list[Array]:
     """How far the scores that `verify` compares move where outputs are rounded otherwise."""
-    _, _, nest, oracle = _trial(compiled, seed, moved(compiled.score))
-    return spread(compiled, [y.numpy() for y in compiled.flat(oracle.saturate(nest))])
+    _, _, nest, oracle = _trial(compiled, seed, rounding_sensitivity(compiled.score))
+    return over_letters(compiled, [y.numpy() for y in compiled.flat(oracle.saturate(nest))])
 
 
 def _trial(

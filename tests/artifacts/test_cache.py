@@ -18,7 +18,7 @@ import ismc
 from ismc.artifacts.cache import cached as kept
 from ismc.artifacts.cache import executables
 from ismc.artifacts.cache import measurements as cache
-from ismc.artifacts.cache.store import Store
+from ismc.artifacts.cache.store import ProgramStore
 from tests.artifacts.test_artifacts import bits, one_hot, pytestmark, small_net
 from tests.support.comparing import assert_equal_to_oracle
 from tests.zoo import randomise
@@ -138,8 +138,8 @@ def test_a_damaged_entry_is_set_aside_and_made_again(lowered: list[str], tmp_pat
         ism = compiled(tmp_path)
         bits(ism.saturate(x), want)
     assert lowered
-    assert Store(tmp_path).entries()
-    assert not [p for p in Store(tmp_path).verify() if p.kind == "damaged"]
+    assert ProgramStore(tmp_path).entries()
+    assert not [p for p in ProgramStore(tmp_path).verify() if p.kind == "damaged"]
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, lowered: list[str]) -> None:

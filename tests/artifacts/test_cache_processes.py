@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ismc.artifacts.cache.store import Store
+from ismc.artifacts.cache.store import ProgramStore
 from tests.artifacts.test_artifacts import pytestmark
 
 __all__ = ["pytestmark"]
@@ -82,6 +82,6 @@ def test_one_of_many_that_compile_at_once_is_killed(
         cache = tmp_path / f"cache-{i}"
         alive, seconds = race(cache, tmp_path / f"answers-{i}", rng, 0.7 * took)
         took, killed = min(took, seconds), killed + PROCESSES - alive
-        problems = [p for p in Store(cache).verify() if p.kind == "damaged"]
+        problems = [p for p in ProgramStore(cache).verify() if p.kind == "damaged"]
         assert not problems
     record_property("killed", f"{killed} of {rounds * PROCESSES} processes in {rounds} races")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ismc.artifacts.cache.store import Store
+from ismc.artifacts.cache.store import ProgramStore
 from ismc.artifacts.container import Container
 from ismc.cli.app import app
 
@@ -22,15 +22,15 @@ def _fresh_keras() -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProgramStore:
     monkeypatch.setenv("ISMC_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("ISMC_CACHE_LIMIT", "8MiB")
     monkeypatch.setenv("COLUMNS", "160")
-    return Store()
+    return ProgramStore()
 
 
 @pytest.fixture
-def kept(store: Store) -> Store:
+def kept(store: ProgramStore) -> ProgramStore:
     manifest = {"model": "[b]basset[/b]", "versions": {"ismc": "0.1.0", "tensorflow": "2.21"}}
     arrays = {"w": np.ones((1 << 17, 2), np.float32)}
     store.put(KEY, Container(manifest, {"plan.txt": "a\nb\n"}, {"module": b"hlo"}, arrays))
@@ -45,7 +45,7 @@ def call(*arguments: str, text: str | None = None) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
-def test_an_empty_cache(store: Store) -> None:
+def test_an_empty_cache(store: ProgramStore) -> None:
     where = f"in {store.directory}\n"
     assert call("list") == (0, f"0 entries, 0.0 MiB of 8.0 MiB, {where}", "")
     assert call("verify") == (0, f"0 entries whole, 0 damaged, {where}", "")
@@ -57,7 +57,7 @@ def test_an_empty_cache(store: Store) -> None:
     assert not store.directory.exists()
 
 
-def test_entries_are_listed(kept: Store) -> None:
+def test_entries_are_listed(kept: ProgramStore) -> None:
     code, out, _ = call("list")
     assert code == 0
     (row,) = (line for line in out.splitlines() if KEY[:12] in line)
@@ -67,7 +67,7 @@ def test_entries_are_listed(kept: Store) -> None:
     assert out.endswith(f"1 entries, 1.0 MiB of 8.0 MiB, in {kept.directory}\n")
 
 
-def test_an_entry_is_shown(kept: Store) -> None:
+def test_an_entry_is_shown(kept: ProgramStore) -> None:
     assert kept
     code, out, _ = call("show", KEY[:5])
     assert code == 0
@@ -82,7 +82,7 @@ def test_an_entry_is_shown(kept: Store) -> None:
     ]
 
 
-def test_clear_asks(kept: Store) -> None:
+def test_clear_asks(kept: ProgramStore) -> None:
     assert call("clear", text="n\n")[0] == 1
     assert call("clear", text="")[0] == 1
     assert len(kept.entries()) == 1
@@ -90,12 +90,12 @@ def test_clear_asks(kept: Store) -> None:
     assert kept.entries() == []
 
 
-def test_clear_without_asking(kept: Store) -> None:
+def test_clear_without_asking(kept: ProgramStore) -> None:
     assert call("clear", "--yes") == (0, f"removed 1 entries from {kept.directory}\n", "")
     assert list(kept.directory.iterdir()) == []
 
 
-def test_verify_tells_what_is_damaged(kept: Store) -> None:
+def test_verify_tells_what_is_damaged(kept: ProgramStore) -> None:
     (kept.directory / "notes.txt").write_text("mine")
     code, out, _ = call("verify")
     assert code == 0
@@ -109,7 +109,7 @@ def test_verify_tells_what_is_damaged(kept: Store) -> None:
     assert call("list")[1].startswith("0 entries")
 
 
-def test_a_limit_that_is_no_size(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limit_that_is_no_size(store: ProgramStore, monkeypatch: pytest.MonkeyPatch) -> None:
     assert store
     monkeypatch.setenv("ISMC_CACHE_LIMIT", "much")
     code, out, err = call("list")

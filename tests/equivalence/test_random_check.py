@@ -45,7 +45,7 @@ def test_as_written_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None
     def compiled(*_: Any) -> None:
         raise AssertionError("XLA was asked")
 
-    monkeypatch.setattr("ismc.artifacts.cache.cached.Kept._make", compiled)
+    monkeypatch.setattr("ismc.artifacts.cache.cached.CachedProgram._make", compiled)
     assert problem_of(random_case(2), eager=True) == ""
     assert "XLA was asked" in problem_of(random_case(2))
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 import ismc
 from ismc.errors import InputError
 from ismc.execution import tiling as arrange
-from ismc.execution.threads import cores, together
+from ismc.execution.threads import cores, run_concurrently
 from ismc.execution.tiling import chosen_tiles, tables_of
 from ismc.ism.naive import NaiveISM
 from ismc.plan import cost
@@ -175,7 +175,7 @@ def test_calls_run_at_the_same_time() -> None:
     if cores() < 2:
         pytest.skip("one core")
     meet = threading.Barrier(2, timeout=10)
-    assert sorted(together([meet.wait, meet.wait])) == [0, 1]
+    assert sorted(run_concurrently([meet.wait, meet.wait])) == [0, 1]
 
 
 def test_all_have_ended_when_one_fails() -> None:
@@ -192,7 +192,7 @@ def test_all_have_ended_when_one_fails() -> None:
     for calls in ([slow, failing], [failing, slow]):
         ended.clear()
         with pytest.raises(ValueError, match="found wrong"):
-            together(calls)
+            run_concurrently(calls)
         assert ended == [1]
 
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import ismc
-from ismc.execution.weights import held, values
+from ismc.execution.weights import as_tf_variable, values
 from tests.zoo import ZOO, random_inputs
 
 
@@ -28,7 +28,7 @@ def test_inside_a_stateless_scope_its_values_count() -> None:
     variable = keras.Variable([1.0])
     with keras.StatelessScope(state_mapping=[(variable, tf.constant([7.0]))]):
         assert values([variable])[0].numpy() == 7
-        assert not isinstance(held(variable), tf.Variable)
+        assert not isinstance(as_tf_variable(variable), tf.Variable)
     assert values([variable])[0].numpy() == 1
 
 

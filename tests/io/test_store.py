@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ismc.artifacts.cache import measurements as cache
-from ismc.artifacts.cache.store import Store
+from ismc.artifacts.cache.store import ProgramStore
 from ismc.artifacts.container import Container, pack, read, write
 from ismc.errors import ArtifactError, InputError
 from tests.support.stores import POSIX, A, B, C, D, age, content, names, new_store, path_of, same
@@ -22,18 +22,18 @@ def _fresh_keras() -> None:
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProgramStore]:
     yield from new_store(tmp_path, monkeypatch)
 
 
-def test_an_entry_is_kept_for_the_next_process(store: Store) -> None:
+def test_an_entry_is_kept_for_the_next_process(store: ProgramStore) -> None:
     assert store.directory == cache.directory() / "programs"
     assert store.get(A) is None
     assert not cache.directory().exists()
     before = time.time()
     store.put(A, content(1))
     assert names(store.directory) == [f"{A}.entry"]
-    found = Store().get(A)
+    found = ProgramStore().get(A)
     assert same(found, content(1))
     assert found is not None
     assert found.manifest["key"] == A
@@ -44,7 +44,7 @@ def test_an_entry_is_kept_for_the_next_process(store: Store) -> None:
 
 
 @POSIX
-def test_the_folder_is_the_users_own(store: Store) -> None:
+def test_the_folder_is_the_users_own(store: ProgramStore) -> None:
     before = os.umask(0)
     try:
         store.put(A, content(1))
@@ -65,7 +65,7 @@ def test_the_folder_is_the_users_own(store: Store) -> None:
     ],
 )
 def test_a_folder_that_others_write_to_is_not_used(
-    store: Store, mode: int, user: int, words: str, monkeypatch: pytest.MonkeyPatch
+    store: ProgramStore, mode: int, user: int, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put(A, content(1))
     store.directory.chmod(mode)
@@ -86,13 +86,13 @@ def test_a_folder_that_others_write_to_is_not_used(
     assert names(store.directory) == [f"{A}.entry"]
     store.directory.chmod(0o755)
     monkeypatch.undo()
-    assert same(Store(store.directory).get(A), content(1))
+    assert same(ProgramStore(store.directory).get(A), content(1))
 
 
 def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     for directory in (tmp_path / "file", tmp_path / "file" / "deep"):
-        store = Store(directory)
+        store = ProgramStore(directory)
         with pytest.warns(RuntimeWarning, match="set ISMC_CACHE_DIR") as warned:
             store.put(A, content(1))
             assert store.get(A) is None
@@ -101,7 +101,7 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
         assert len(warned) == 1
 
 
-def test_the_least_recently_used_make_room(store: Store) -> None:
+def test_the_least_recently_used_make_room(store: ProgramStore) -> None:
     for number, key in enumerate((A, B, C)):
         store.put(key, content(number))
         age(path_of(store, key), 300 - number)
@@ -120,7 +120,7 @@ def test_the_least_recently_used_make_room(store: Store) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="removes an open file")
-def test_removing_does_not_disturb_a_reader(store: Store) -> None:
+def test_removing_does_not_disturb_a_reader(store: ProgramStore) -> None:
     store.put(A, content(1))
     with path_of(store, A).open("rb") as file:
         assert store.clear() == 1
@@ -142,7 +142,7 @@ def test_removing_does_not_disturb_a_reader(store: Store) -> None:
 )
 def test_the_limit_is_a_size(text: str, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISMC_CACHE_LIMIT", text)
-    assert Store().limit == limit
+    assert ProgramStore().limit == limit
 
 
 @pytest.mark.parametrize("text", ["much", "-1", "1 QB", "GiB", "1e9", "nan", "5iB"])
@@ -151,12 +151,12 @@ def test_a_limit_that_is_no_size(text: str, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(
         InputError, match=f"ISMC_CACHE_LIMIT is {text!r}, expected a size"
     ) as caught:
-        Store()
+        ProgramStore()
     assert caught.value.hint == "Give bytes, or a number and a unit: 500MB, 2GiB."
 
 
 @pytest.mark.parametrize("key", ["", "a", "../" + "a" * 61, A.upper(), A + "0", A + "\n"])
-def test_keys_are_digests(store: Store, key: str) -> None:
+def test_keys_are_digests(store: ProgramStore, key: str) -> None:
     for call in (store.get, lambda key: store.put(key, content(1)), lambda key: store.clear([key])):
         with pytest.raises(InputError, match="is no SHA-256"):
             call(key)
@@ -164,7 +164,7 @@ def test_keys_are_digests(store: Store, key: str) -> None:
         pass
 
 
-def test_entries_are_listed_shown_and_removed(store: Store) -> None:
+def test_entries_are_listed_shown_and_removed(store: ProgramStore) -> None:
     assert store.entries() == []
     for number, key in enumerate((A, B, C)):
         store.put(key, content(number))
@@ -191,7 +191,7 @@ def test_entries_are_listed_shown_and_removed(store: Store) -> None:
     assert names(store.directory) == []
 
 
-def test_manifests_of_other_makes_are_listed(store: Store) -> None:
+def test_manifests_of_other_makes_are_listed(store: ProgramStore) -> None:
     store.put(A, content(1))
     found = read(path_of(store, A))
     odd = {"key": A, "created": "today", "model": 3, "versions": ["x"]}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ismc.artifacts.cache.store import DAMAGED, Store
+from ismc.artifacts.cache.store import DAMAGED, ProgramStore
 from ismc.artifacts.container import Container, write
 from tests.support.corrupting import corrupted
 from tests.support.stores import A, B, age, content, fails, names, new_store, path_of, same
@@ -21,11 +21,11 @@ def _fresh_keras() -> None:
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProgramStore]:
     yield from new_store(tmp_path, monkeypatch)
 
 
-def test_a_damaged_entry_is_set_aside(store: Store) -> None:
+def test_a_damaged_entry_is_set_aside(store: ProgramStore) -> None:
     store.put(A, content(1))
     path = path_of(store, A)
     path.write_bytes(path.read_bytes()[:-1])
@@ -46,7 +46,7 @@ def test_a_damaged_entry_is_set_aside(store: Store) -> None:
     assert store.verify() == []
 
 
-def test_the_entry_of_another_key_is_foreign(store: Store) -> None:
+def test_the_entry_of_another_key_is_foreign(store: ProgramStore) -> None:
     store.put(A, content(1))
     path_of(store, A).rename(path_of(store, B))
     (problem,) = store.verify()
@@ -64,7 +64,7 @@ def test_the_entry_of_another_key_is_foreign(store: Store) -> None:
     assert same(store.get(B), content(2))
 
 
-def test_a_thousand_damaged_entries(store: Store) -> None:
+def test_a_thousand_damaged_entries(store: ProgramStore) -> None:
     store.put(A, content(1))
     path = path_of(store, A)
     data = path.read_bytes()
@@ -80,7 +80,7 @@ def test_a_thousand_damaged_entries(store: Store) -> None:
 
 
 def test_an_entry_that_cannot_be_read_now_stays(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: ProgramStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put(A, content(1))
     fails(monkeypatch, "pathlib.Path.open", errno.EMFILE)
@@ -95,13 +95,13 @@ def test_an_entry_that_cannot_be_read_now_stays(
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT])
 @pytest.mark.parametrize("place", ["os.open", "os.fsync", "pathlib.Path.replace"])
 def test_what_cannot_be_kept_is_warned_of_once(
-    store: Store, place: str, code: int, monkeypatch: pytest.MonkeyPatch
+    store: ProgramStore, place: str, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put(A, content(1))
     fails(monkeypatch, place, code)
     with pytest.warns(RuntimeWarning) as warned:
         store.put(A, content(2))
-        Store().put(B, content(2))
+        ProgramStore().put(B, content(2))
     (warning,) = warned
     assert str(warning.message) == (
         "Compiled programs are not kept: set ISMC_CACHE_DIR to a folder of your own, or compile "
@@ -115,20 +115,20 @@ def test_what_cannot_be_kept_is_warned_of_once(
 def test_a_folder_that_cannot_be_made(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     fails(monkeypatch, "pathlib.Path.mkdir", code)
     with pytest.warns(RuntimeWarning, match="cannot be used .* set ISMC_CACHE_DIR") as warned:
-        Store().put(A, content(1))
-        with Store().locked(A) as held:
+        ProgramStore().put(A, content(1))
+        with ProgramStore().locked(A) as held:
             assert not held
     assert len(warned) == 1
 
 
-def test_what_cannot_be_stored_is_warned_of(store: Store) -> None:
+def test_what_cannot_be_stored_is_warned_of(store: ProgramStore) -> None:
     with pytest.warns(RuntimeWarning, match="The name 'a/b' cannot be stored"):
         store.put(A, Container({}, {"a/b": ""}))
     assert store.get(A) is None
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root writes everywhere")
-def test_a_folder_that_is_read_only_is_read(store: Store) -> None:
+def test_a_folder_that_is_read_only_is_read(store: ProgramStore) -> None:
     store.put(A, content(1))
     store.directory.chmod(0o500)
     try:
@@ -141,7 +141,9 @@ def test_a_folder_that_is_read_only_is_read(store: Store) -> None:
         store.directory.chmod(0o700)
 
 
-def test_a_folder_without_times_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_times_is_read(
+    store: ProgramStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store.put(A, content(1))
     fails(monkeypatch, "os.utime", errno.EROFS)
     assert same(store.get(A), content(1))
@@ -153,7 +155,7 @@ def test_a_folder_without_times_is_read(store: Store, monkeypatch: pytest.Monkey
     assert len(warned) == 1
 
 
-def test_what_killed_writers_left_is_removed(store: Store) -> None:
+def test_what_killed_writers_left_is_removed(store: ProgramStore) -> None:
     store.put(A, content(1))
     old, new = (store.directory / f".{digit * 16}.part" for digit in "12")
     for path in (old, new):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ismc.artifacts.cache.store import Store
+from ismc.artifacts.cache.store import ProgramStore
 from tests.support.stores import POSIX, A, B, C, D, age, content, fails, new_store, same
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -28,11 +28,11 @@ def _fresh_keras() -> None:
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProgramStore]:
     yield from new_store(tmp_path, monkeypatch)
 
 
-def test_one_thread_at_a_time(store: Store) -> None:
+def test_one_thread_at_a_time(store: ProgramStore) -> None:
     inside, most, held = [0], [0], []
 
     def work() -> None:
@@ -53,7 +53,7 @@ def test_one_thread_at_a_time(store: Store) -> None:
     assert most == [1]
 
 
-def test_locks_of_keys_are_apart_and_do_not_deadlock(store: Store) -> None:
+def test_locks_of_keys_are_apart_and_do_not_deadlock(store: ProgramStore) -> None:
     with store.locked(A) as first, store.locked(B) as second:
         assert first
         assert second
@@ -68,7 +68,7 @@ def test_locks_of_keys_are_apart_and_do_not_deadlock(store: Store) -> None:
 @POSIX
 @pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
 def test_file_systems_without_locks(
-    store: Store, code: int, monkeypatch: pytest.MonkeyPatch
+    store: ProgramStore, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fails(monkeypatch, "fcntl.flock", code)
     with store.locked(A) as held:
@@ -76,13 +76,13 @@ def test_file_systems_without_locks(
 
 
 def hold(directory: Path, ready: Any) -> None:
-    with Store(directory).locked(A) as held:
+    with ProgramStore(directory).locked(A) as held:
         ready.put(held)
         time.sleep(60)
 
 
 @POSIX
-def test_a_killed_process_lets_go(store: Store) -> None:
+def test_a_killed_process_lets_go(store: ProgramStore) -> None:
     ready = SPAWN.Queue()
     process = SPAWN.Process(target=hold, args=(store.directory, ready), daemon=True)
     process.start()
@@ -99,7 +99,7 @@ def hammer(directory: Path, seed: int, stop: float) -> None:
     """Gets and puts; whatever is read is what was put, and nothing is warned of."""
     warnings.simplefilter("error")
     rng, keys = np.random.default_rng(seed), (A, B, C)
-    store = Store(directory, limit=900_000)  # two entries and a half
+    store = ProgramStore(directory, limit=900_000)  # two entries and a half
     rounds = 0
     while time.time() < stop or rounds < 3:
         rounds += 1
@@ -113,7 +113,7 @@ def hammer(directory: Path, seed: int, stop: float) -> None:
 
 
 @POSIX
-def test_processes_share_the_folder_while_some_are_killed(store: Store) -> None:
+def test_processes_share_the_folder_while_some_are_killed(store: ProgramStore) -> None:
     rng, stop = np.random.default_rng(0), time.time() + 9
     done: list[BaseProcess] = []
     running: list[BaseProcess] = []

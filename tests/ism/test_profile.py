@@ -30,7 +30,7 @@ def test_every_statement_has_a_row_and_shares_add_up(model: keras.Model) -> None
     assert [row.value for row in found.rows] == [
         "call",
         "reference",
-        *(step.target for step in (*ism.plan.tile, *ism.plan.rest)),
+        *(step.target for step in (*ism.plan.tile, *ism.plan.epilogue)),
         "answers",
     ]
     named = {name for row in found.rows for name in row.layers}

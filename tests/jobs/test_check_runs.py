@@ -16,8 +16,8 @@ from ismc.errors import VerificationError
 from ismc.io.stores.store import opened
 from ismc.ism.checking.choose import FEW
 from ismc.ism.checking.statistics import Checked
-from ismc.jobs.program import Wanted
-from ismc.jobs.ray import Actor, pack
+from ismc.jobs.program import ScoringSpec
+from ismc.jobs.ray import Actor, pack_programs
 from ismc.jobs.run import Scorer
 from tests.cli.test_cli import _call
 from tests.support.runs import contents, folder_of_inputs, kept_programs, places, regions, wanted
@@ -41,8 +41,8 @@ def whole(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def wrong(score: str = "difference", **more: Any) -> Wanted:
-    return Wanted((network(),), score=score, settings=WRONG, **more)
+def wrong(score: str = "difference", **more: Any) -> ScoringSpec:
+    return ScoringSpec((network(),), score=score, settings=WRONG, **more)
 
 
 def test_a_run_stops_at_a_wrong_score_and_leaves_nothing(files: Path, tmp_path: Path) -> None:
@@ -142,17 +142,17 @@ def test_actors_add_up(files: Path, whole: Path, tmp_path: Path) -> None:
     path = tmp_path / "out.zarr"
     run(wanted(files), regions(files), places(shard="1/8"), path)
     store = opened(path, write=True)
-    packed = pack(ismc.compile(model, score="difference"), tmp_path)
+    packed = pack_programs(ismc.compile(model, score="difference"), tmp_path)
     actors = [Actor(packed, str(tmp_path), str(path), check=True) for _ in range(2)]
     mutants = opened(path).checked.mutants
-    for number, rows in enumerate(store.left()):
+    for number, rows in enumerate(store.pending()):
         batch = {"start": np.array([rows.start]), "stop": np.array([rows.stop])}
         mutants += sum(actors[number % 2](batch)["checked"])
     assert mutants == opened(path).checked.mutants == opened(whole).checked.mutants
-    wrong_one = pack(ismc.compile(network(), score="difference", **WRONG), tmp_path)
+    wrong_one = pack_programs(ismc.compile(network(), score="difference", **WRONG), tmp_path)
     run(wrong(), regions(files), places(shard="1/8", check=False), tmp_path / "wrong.zarr")
     actor = Actor(wrong_one, str(tmp_path), str(tmp_path / "wrong.zarr"), check="recompute")
-    (rows, *_) = actor.store.left()
+    (rows, *_) = actor.store.pending()
     batch = {"start": np.array([rows.start]), "stop": np.array([rows.stop])}
     assert actor(batch)["recomputed"] == [4]
 

@@ -14,12 +14,12 @@ import pytest
 
 import ismc
 from ismc.cli.bars import Bar
-from ismc.cli.options import Inputs
+from ismc.cli.options import InputOptions
 from ismc.cli.run import run
 from ismc.errors import ArtifactError, InputError
-from ismc.jobs.program import Wanted
-from ismc.jobs.ray import ATTEMPTS, Actor, pack, unpack
-from ismc.jobs.run import Moved
+from ismc.jobs.program import ScoringSpec
+from ismc.jobs.ray import ATTEMPTS, Actor, pack_programs, unpack_programs
+from ismc.jobs.run import BlockDone
 from tests.support.runs import (
     LENGTH,
     contents,
@@ -63,7 +63,7 @@ def cluster() -> Iterator[Any]:
 
 
 @pytest.fixture
-def some(tmp_path: Path) -> tuple[Wanted, Inputs, dict[str, bytes]]:
+def some(tmp_path: Path) -> tuple[ScoringSpec, InputOptions, dict[str, bytes]]:
     """What is scored, and the store of one process."""
     folder = folder_of_inputs(tmp_path)
     asked = wanted(folder, outputs=("head",)), regions(folder)
@@ -83,18 +83,18 @@ def test_three_nodes_of_which_one_dies(
     cluster: Any, some: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, nodes = cluster
-    real, told = Bar.moved, []
+    real, seen = Bar.on_block, []
 
-    def moved(self: Bar, what: Moved) -> None:
-        told.append(what.start)
-        if len(told) == 4:
+    def on_block(self: Bar, what: BlockDone) -> None:
+        seen.append(what.start)
+        if len(seen) == 4:
             found.remove_node(nodes[0], allow_graceful=False)
         real(self, what)
 
-    monkeypatch.setattr(Bar, "moved", moved)
+    monkeypatch.setattr(Bar, "on_block", on_block)
     run(*some[:2], places(batch_size=1, ray=""), tmp_path / "less.zarr")
     assert len([node for node in ray.nodes() if node["Alive"]]) == 2
-    assert sorted(told) == list(range(30))
+    assert sorted(seen) == list(range(30))
     assert contents(tmp_path / "less.zarr") == some[2]
     assert not list(tmp_path.glob(".*.part"))
 
@@ -104,18 +104,18 @@ def test_a_program_is_packed_and_unpacked(tmp_path: Path) -> None:
     both = ismc.ensemble(
         [small_model(0), small_model(1)], shifts=(0, 2), score="centred", outputs="head"
     )
-    packed = pickle.loads(pickle.dumps(pack(both, tmp_path)))  # noqa: S301
-    again = unpack(packed, tmp_path)
+    packed = pickle.loads(pickle.dumps(pack_programs(both, tmp_path)))  # noqa: S301
+    again = unpack_programs(packed, tmp_path)
     for a, b in zip(both.flat(both.saturate(x)), again.flat(again.saturate(x)), strict=True):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
     loaded = again.members[0].program
     with pytest.raises(InputError, match="other weights"):
-        pack(loaded.with_weights(small_model(1)), tmp_path)
+        pack_programs(loaded.with_weights(small_model(1)), tmp_path)
 
 
 def test_records_that_end_every_worker_are_given_up(tmp_path: Path) -> None:
     actor = object.__new__(Actor)
-    actor.folder, actor.store = tmp_path, Mock(facts=Mock(again="--resume"))
+    actor.folder, actor.store = tmp_path, Mock(facts=Mock(resume_options="--resume"))
     for _ in range(ATTEMPTS):
         actor.attempt(slice(3, 5))
     with pytest.raises(ArtifactError, match=r"records 3 to 4 were begun 8 times.*\n.*--memory"):

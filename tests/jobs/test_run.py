@@ -20,7 +20,7 @@ from ismc.io.sequences.regions import open_regions
 from ismc.io.stores import store as stores
 from ismc.io.stores.store import Store, opened
 from ismc.ism.compiled import CompiledISM
-from ismc.jobs.program import Wanted
+from ismc.jobs.program import ScoringSpec
 from tests.support.runs import (
     BLOCK,
     LENGTH,
@@ -108,7 +108,7 @@ def test_a_store_of_something_else_is_not_gone_on_with(files: Path, whole: Path)
     again = places(resume=True)
     cases = {
         "score is 'difference', expected 'l2'": (wanted(files, score="l2"), regions(files), again),
-        "model_digest": (Wanted((files / "model1.keras",)), regions(files), again),
+        "model_digest": (ScoringSpec((files / "model1.keras",)), regions(files), again),
         "sites": (wanted(files), regions(files), places(resume=True, start=3)),
         "it holds 30 records of regions.narrowPeak": (
             wanted(files),
@@ -208,7 +208,9 @@ def test_bad_regions_are_left_out_and_told_of(files: Path, tmp_path: Path) -> No
 
 
 def test_an_ensemble_of_strands_folds_and_shifts(files: Path, tmp_path: Path) -> None:
-    both = Wanted((files / "model.keras", files / "model1.keras"), ("head",), "difference", True)
+    both = ScoringSpec(
+        (files / "model.keras", files / "model1.keras"), ("head",), "difference", True
+    )
     run(both, regions(files), places(), tmp_path / "out.zarr")
     store = opened(tmp_path / "out.zarr")
     x = np.asarray(store.one_hot[:2], np.float32)

@@ -13,7 +13,7 @@ import ismc
 from ismc.cli.run import run
 from ismc.errors import InputError
 from ismc.io.stores.store import opened
-from ismc.jobs.program import Wanted
+from ismc.jobs.program import ScoringSpec
 from tests.support.runs import (
     LENGTH,
     contents,
@@ -133,7 +133,7 @@ def test_the_same_in_python_and_by_an_artifact(files: Path, tmp_path: Path) -> N
     model = keras.models.load_model(files / "model.keras")
     ismc.compile(model, score="difference").save(tmp_path / "model.ismc")
     inputs = regions(files, bed=None, vcf=vcf)
-    run(Wanted((tmp_path / "model.ismc",)), inputs, places(), tmp_path / "out.tsv")
+    run(ScoringSpec((tmp_path / "model.ismc",)), inputs, places(), tmp_path / "out.tsv")
     rows.append(pandas.read_csv(tmp_path / "out.tsv", sep="\t", comment="#", keep_default_na=False))
     for column in rows[0].columns:
         if column.startswith(("head", "counts")):

@@ -11,7 +11,7 @@ import pytest
 import ismc
 from ismc.codegen.load import load
 from ismc.codegen.render import render
-from ismc.passes.lowering.materialize import enclose
+from ismc.passes.lowering.materialize import materialize
 from ismc.plan.plan import Apply, Name, Plan, Step, Weights, names_in
 from ismc.rules import Products
 from tests.support.comparing import assert_equal_to_oracle, assert_same_outputs
@@ -64,11 +64,11 @@ def test_a_value_that_a_product_and_a_sum_read_is_written() -> None:
     steps = [
         step("d1", "conv1d_gemm", "x"),
         step("s1", "relu", "d1"),
-        step("w", "windows", "r"),
+        step("w", "gather_windows", "r"),
         step("d2", "conv1d_gemm", "s1"),
         step("d3", "+", "s1", "d2"),
     ]
-    found, groups = enclose(steps, ["d3"], PRODUCTS)
+    found, groups = materialize(steps, ["d3"], PRODUCTS)
     assert groups == (("d1", "s1"),)
     assert found == tuple(steps)
 
@@ -81,7 +81,7 @@ def test_the_steps_of_a_group_are_brought_together() -> None:
         step("d2", "conv1d_gemm", "s1"),
         step("d3", "+", "s1", "d2", "e1"),
     ]
-    found, groups = enclose(steps, ["d3"], PRODUCTS)
+    found, groups = materialize(steps, ["d3"], PRODUCTS)
     assert groups == (("d1", "s1"),)
     assert [step.target for step in found] == ["e1", "d1", "s1", "d2", "d3"]
 
@@ -95,8 +95,8 @@ def test_what_reads_a_value_is_a_product_by_its_layer(product: str) -> None:
         step("e2", product, "s1"),
         step("d3", "+", "d2", "e2"),
     ]
-    assert enclose(steps, ["d3"], PRODUCTS)[1] == (("d1", "s1"),)
-    assert enclose(steps, ["d3"], {"conv1d_gemm": PRODUCTS["conv1d_gemm"], product: Products()}
+    assert materialize(steps, ["d3"], PRODUCTS)[1] == (("d1", "s1"),)
+    assert materialize(steps, ["d3"], {"conv1d_gemm": PRODUCTS["conv1d_gemm"], product: Products()}
                    )[1] == ()  # fmt: skip
 
 
@@ -104,8 +104,8 @@ def test_a_kernel_that_is_turned_before_the_loop_makes_a_product() -> None:
     turned = replace(step("d2", "conv1d_toom", "s1", "k2"), layer="conv1d_gemm")
     steps = [step("d1", "conv1d_gemm", "x"), step("s1", "relu", "d1"), turned,
              step("d3", "+", "s1", "d2")]  # fmt: skip
-    assert enclose(steps, ["d3"], PRODUCTS, ["k2"])[1] == (("d1", "s1"),)
-    assert enclose(steps, ["d3"], PRODUCTS)[1] == ()
+    assert materialize(steps, ["d3"], PRODUCTS, ["k2"])[1] == (("d1", "s1"),)
+    assert materialize(steps, ["d3"], PRODUCTS)[1] == ()
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_kernel_that_is_turned_before_the_loop_makes_a_product() -> None:
         ],
         # nothing but a look-up
         [
-            step("w1", "windows", "r"),
+            step("w1", "gather_windows", "r"),
             step("d2", "conv1d_gemm", "w1"),
             step("d3", "+", "w1", "d2"),
         ],
@@ -137,7 +137,7 @@ def test_a_kernel_that_is_turned_before_the_loop_makes_a_product() -> None:
     ids=["small", "fused", "looked-up", "answer"],
 )
 def test_what_is_not_written(steps: list[Step]) -> None:
-    assert enclose(steps, ["d3"], PRODUCTS) == (tuple(steps), ())
+    assert materialize(steps, ["d3"], PRODUCTS) == (tuple(steps), ())
 
 
 def test_a_trunk_is_written_once_and_answers_stay() -> None:
@@ -147,8 +147,8 @@ def test_a_trunk_is_written_once_and_answers_stay() -> None:
     assert_enclosed(ism.plan)
     plan = replace(ism.plan, written=())
     source = render(plan)
-    assert "written(" in ism.source
-    assert "written" not in source
+    assert "materialized(" in ism.source
+    assert "materialized" not in source
     plain = replace(ism, plan=plan, source=source, build=load(source, plan), key="", programs={})
     x = one_hot(2)
     assert_same_outputs(ism.saturate(x), plain.saturate(x))
@@ -158,7 +158,7 @@ def test_a_trunk_is_written_once_and_answers_stay() -> None:
 def test_programs_of_one_tile_have_no_branches(sites: list[int]) -> None:
     model = residual()
     ism = ismc.compile(model, sites=sites, verify=False)
-    assert "written(" in ism.source
+    assert "materialized(" in ism.source
     assert_equal_to_oracle(ism, ismc.NaiveISM(model, sites=sites), one_hot(1))
 
 

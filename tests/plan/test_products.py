@@ -96,24 +96,24 @@ def test_a_whole_sequence_is_counted_with_its_padding(title: str, example: Examp
     if "kernel_size" in example.config:
         valid, shape = with_zeros(example, title, model)
         padded, *_ = called(title, valid, shape)
-    assert products.of(layer, node.inputs).whole == entries(padded)
+    assert products.products_of_layer(layer, node.inputs).full == entries(padded)
 
 
 @pytest.mark.parametrize(("title", "example"), LINEAR, ids=ids(LINEAR))
 def test_pairs_of_positions_count_what_is_inside(title: str, example: Example) -> None:
     model, layer, node = called(title, example)
-    rule, found = rule_of(node), products.of(layer, node.inputs)
+    rule, found = rule_of(node), products.products_of_layer(layer, node.inputs)
     every = [(np.array([0]), np.array([n])) for n in (node.inputs[0].length, layer.length)]
     assert int(pairs(rule.window, *every)[0]) * found.pair == entries(model)
     assert found.tap >= found.pair > 0
-    assert found.whole >= entries(model)
+    assert found.full >= entries(model)
 
 
 @pytest.mark.parametrize(("title", "example"), OTHERS, ids=ids(OTHERS))
 def test_every_layer_with_a_kernel_is_counted(title: str, example: Example) -> None:
     model, layer, node = called(title, example)
     assert not any("kernel" in weight.name for weight in model.weights)
-    assert not products.of(layer, node.inputs).whole
+    assert not products.products_of_layer(layer, node.inputs).full
 
 
 @pytest.mark.parametrize(("title", "example"), LINEAR, ids=ids(LINEAR))
@@ -134,7 +134,7 @@ def test_no_plan_has_fewer_operations_than_it_must(title: str, example: Example)
     line = [line for line in plan.lines if line.title == title.removeprefix("ops.")][-1]
     graph = flat(model)
     inner = [n for n in graph if n.title == line.title][-1]
-    whole = products.of(inner, tuple(graph[n] for n in inner.inputs)).whole
+    whole = products.products_of_layer(inner, tuple(graph[n] for n in inner.inputs)).full
     assert line.naive == 2 * whole
     assert line.operations <= line.naive
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import ismc
-from ismc.runtime import max_pool1d, scan, windows, written
+from ismc.runtime import gather_windows, materialized, max_pool1d, scan
 from tests.zoo import ZOO
 
 Tile = Callable[[tf.Tensor], Sequence[tf.Tensor]]
@@ -29,7 +29,7 @@ def traced(tile: Tile, tiles: int, shape: Sequence[int]) -> tuple[np.ndarray, se
 
 def test_branches_are_in_loops_alone() -> None:
     def tile(t: tf.Tensor) -> list[tf.Tensor]:
-        return [written(lambda: tf.ones([2]), t, [2])]
+        return [materialized(lambda: tf.ones([2]), t, [2])]
 
     assert any("If" in kind for kind in traced(tile, 2, [2])[1])
     assert not any("If" in kind for kind in traced(tile, 1, [2])[1])
@@ -60,7 +60,7 @@ def test_each_mutant_looks_up_its_own_window() -> None:
     starts = tf.constant([-1, -1, 4, 4, 8, 8])
 
     def answers(tiles: int) -> np.ndarray:
-        return traced(lambda _: [windows(r, starts, 4, 2)], tiles, [12, 4, 3])[0]
+        return traced(lambda _: [gather_windows(r, starts, 4, 2)], tiles, [12, 4, 3])[0]
 
     assert (answers(2)[:1] == answers(1)).all()
 

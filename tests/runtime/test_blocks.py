@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import ismc
 from ismc.plan.cost import BLOCK
-from ismc.runtime import block_taps, conv1d_blocks
+from ismc.runtime import blocks_kernel, conv1d_blocks
 from tests.runtime.test_toom import case, exact
 from tests.zoo import ZOO
 
@@ -19,7 +19,7 @@ def test_every_width_gives_what_products_one_by_one_give(size: int, filters: int
     for width in (1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK, 41):
         d, w = case(width, size, filters=filters)
         want = exact(d, w)
-        got = conv1d_blocks(d, block_taps(w)).numpy()
+        got = conv1d_blocks(d, blocks_kernel(w)).numpy()
         assert got.shape == want.shape
         assert np.abs(got - want).max() < 3e-6 * np.abs(want).max(), width
 
@@ -34,4 +34,4 @@ def test_it_is_chosen_for_the_profile_head(precision: str) -> None:
     ism = ismc.compile(ZOO["bpnet"].model(), verify=False, precision=precision)
     strategies = {line.name: line.strategy for line in ism.plan.lines}
     assert [name for name, strategy in strategies.items() if strategy == "blocks"] == ["profile"]
-    assert 'block_taps(w["profile"])' in ism.source
+    assert 'blocks_kernel(w["profile"])' in ism.source

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import ismc
 from ismc.plan import cost
-from ismc.runtime import conv1d_gemm, conv1d_pairs, pair_taps
+from ismc.runtime import conv1d_gemm, conv1d_pairs, pairs_kernel
 from tests.runtime.test_toom import case, exact
 from tests.support.comparing import assert_form_agrees, some_slow
 from tests.zoo import ZOO, random_inputs
@@ -19,7 +19,7 @@ def test_every_width_gives_what_products_one_by_one_give(dilation: int) -> None:
     for width in range(1, 6 * dilation + 3):
         d, w = case(width, 3)
         want = exact(d, w, dilation)
-        got = conv1d_pairs(d, pair_taps(w), dilation=dilation).numpy()
+        got = conv1d_pairs(d, pairs_kernel(w), dilation=dilation).numpy()
         assert got.shape == want.shape
         assert np.abs(got - want).max() < 3e-6 * np.abs(want).max(), width
 
@@ -33,7 +33,7 @@ def test_outputs_that_are_not_wanted_are_left_out(dilation: int) -> None:
             for out in (1, dilation, width, width + 2 * dilation):
                 stop = min(first + out, want.shape[1])
                 crop = (first, stop - first)
-                got = conv1d_pairs(d, pair_taps(w), dilation=dilation, crop=crop).numpy()
+                got = conv1d_pairs(d, pairs_kernel(w), dilation=dilation, crop=crop).numpy()
                 np.testing.assert_allclose(got, want[:, first:stop], atol=3e-5)
 
 

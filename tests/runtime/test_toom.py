@@ -10,7 +10,7 @@ import tensorflow as tf
 import ismc
 from ismc.plan import cost
 from ismc.plan.cost import POINTS, toom
-from ismc.runtime import conv1d_gemm, conv1d_toom, toom_taps
+from ismc.runtime import conv1d_gemm, conv1d_toom, toom_kernel
 from tests.support.comparing import assert_form_agrees, some_slow
 from tests.zoo import ZOO, random_inputs
 
@@ -56,7 +56,7 @@ def test_rounding_is_of_the_order_of_direct_products() -> None:
 def test_groups_that_take_the_fewest_products(width: int, size: int, products: int) -> None:
     groups = toom(width, size)
     assert groups.products == products
-    w = toom_taps(case(width, size)[1], width)
+    w = toom_kernel(case(width, size)[1], width)
     rows = groups.groups * (groups.large + groups.small) * w["values"].shape[0]
     assert rows + groups.groups * groups.large * ("more" in w) == products
 
@@ -66,7 +66,7 @@ def test_every_position_meets_every_tap() -> None:
         for size in range(3, 30):
             groups = toom(width, size)
             assert groups.large * groups.taps + groups.small * (groups.taps - 1) == size
-            met = groups.groups * groups.positions + groups.alone
+            met = groups.groups * groups.positions + groups.ungrouped
             assert width <= met < width + groups.positions
             assert groups.large > 0
             assert groups.positions + groups.taps - 1 <= POINTS
@@ -97,7 +97,7 @@ def test_it_is_chosen_where_channels_are_many() -> None:
     strategies = {line.name: line.strategy for line in wide.plan.lines}
     assert strategies["conv1d_1"] == "toom"
     assert strategies["conv1d"] == "gemm"  # four channels
-    assert 'k5 = toom_taps(w["conv1d_1"], 7)' in wide.source
+    assert 'k5 = toom_kernel(w["conv1d_1"], 7)' in wide.source
     dilated = ismc.compile(ZOO["bpnet"].model(), verify=False)
     assert "toom" not in {line.strategy for line in dilated.plan.lines}
 

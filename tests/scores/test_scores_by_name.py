@@ -195,13 +195,16 @@ def test_rounding_is_taken_off_the_letter_that_is_there() -> None:
     spans, width = tf.constant(sites), max(stop - start for start, stop in sites)
     off, at = tf.fill([3, len(sites), 4, 2], 1e-7), there(sequences(), sites)
     for score in (scores.named("difference"), scores.named("centred")):
-        (found,) = finished(score, [off], x, spans, width, turned=False)
+        (found,) = finished(score, [off], x, spans, width, alternatives_only=False)
         d = np.where(at[..., None], 0, np.full(off.shape, 1e-7))
         want = d if score.name == "difference" else d - d.mean(2, keepdims=True)
         np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-12)
-    assert finished(scores.named("difference"), [off], x, spans, width, turned=True)[0] is off
-    assert finished(lambda r, m: m - r, [off], x, spans, width, turned=False)[0] is off
-    assert finished(None, [off], x, spans, width, turned=False)[0] is off
+    assert (
+        finished(scores.named("difference"), [off], x, spans, width, alternatives_only=True)[0]
+        is off
+    )
+    assert finished(lambda r, m: m - r, [off], x, spans, width, alternatives_only=False)[0] is off
+    assert finished(None, [off], x, spans, width, alternatives_only=False)[0] is off
 
 
 def test_the_distance_is_that_of_scipy() -> None:

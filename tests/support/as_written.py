@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from ismc.artifacts.cache.cached import Kept
+from ismc.artifacts.cache.cached import CachedProgram
 from ismc.execution.on_tensorflow import TensorFlow
 from ismc.ism.compiled import CompiledISM
 
@@ -26,9 +26,11 @@ class AsWritten(CompiledISM):
         return _ready(partial(self._flat_model, batch))
 
 
-def _ready(function: Callable[..., Any]) -> Kept:
+def _ready(function: Callable[..., Any]) -> CachedProgram:
     """A function in place of the program that would be made of it."""
-    return Kept(TensorFlow(), run=lambda given: list(function(*map(tf.convert_to_tensor, given))))
+    return CachedProgram(
+        TensorFlow(), run=lambda given: list(function(*map(tf.convert_to_tensor, given)))
+    )
 
 
 @contextmanager

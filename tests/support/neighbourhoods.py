@@ -31,9 +31,9 @@ from ismc.errors import UnsupportedModelError
 from ismc.execution.inputs import random_inputs, site_spans
 from ismc.execution.substitutions import kinds
 from ismc.frontend import read
-from ismc.frontend.masks import told
+from ismc.frontend.masks import with_masks
 from ismc.passes import Form, Program, Request
-from ismc.passes.choose_recompute import balance
+from ismc.passes.choose_recompute import choose_recompute
 from ismc.passes.flatten import flatten
 from ismc.passes.propagate import propagate
 from ismc.passes.schedule import strategies
@@ -243,7 +243,7 @@ def _assembled(model: keras.Model, sites: Any, rng: np.random.Generator, tile: i
         cut="", tile=tile,
     )  # fmt: skip
     program = flatten(Program(lowered.graph, request))
-    program = program.knowing(graph=told(program.graph, program.request.outputs))
+    program = program.knowing(graph=with_masks(program.graph, program.request.outputs))
     request = replace(program.request, strategies=_forms(program, rng))
     program = program.knowing(request=request)
     structure = list(lowered.graph.outputs)
@@ -254,7 +254,7 @@ def _forms(program: Program, rng: np.random.Generator) -> tuple[tuple[str, str],
     """One form at random for each convolution that acts on a difference."""
     for step in api.PIPELINE:
         program = step(program)
-        if step in (propagate, balance):
+        if step in (propagate, choose_recompute):
             break
     chosen = []
     for name, rule in program.rules.items():

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from ismc.cli.options import Inputs, Places
-from ismc.jobs.program import Wanted
+from ismc.cli.options import InputOptions, RunOptions
+from ismc.jobs.program import ScoringSpec
 from tests.zoo import randomise
 
 LENGTH = 60
@@ -73,20 +73,20 @@ def folder_of_inputs(folder: Path, models: int = 1) -> Path:
     return folder
 
 
-def wanted(folder: Path, **more: object) -> Wanted:
+def wanted(folder: Path, **more: object) -> ScoringSpec:
     """The model of a folder."""
-    return Wanted((folder / "model.keras",), **more)  # pyright: ignore
+    return ScoringSpec((folder / "model.keras",), **more)  # pyright: ignore
 
 
-def regions(folder: Path, **more: object) -> Inputs:
+def regions(folder: Path, **more: object) -> InputOptions:
     """The regions of a folder."""
     files = {"bed": folder / "regions.narrowPeak", "genome": folder / "genome.fa"}
-    return Inputs(**(files | more))  # pyright: ignore
+    return InputOptions(**(files | more))  # pyright: ignore
 
 
-def places(**more: object) -> Places:
+def places(**more: object) -> RunOptions:
     """Blocks of a few records."""
-    return Places(**({"batch_size": BLOCK} | more))  # pyright: ignore
+    return RunOptions(**({"batch_size": BLOCK} | more))  # pyright: ignore
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -12,19 +12,19 @@ import numpy as np
 import pytest
 
 from ismc.artifacts.cache import measurements as cache
-from ismc.artifacts.cache.store import Store
+from ismc.artifacts.cache.store import ProgramStore
 from ismc.artifacts.container import Container
 
 A, B, C, D = (letter * 64 for letter in "abcd")
 POSIX = pytest.mark.skipif(os.name != "posix", reason="users and signals of POSIX")
 
 
-def new_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def new_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProgramStore]:
     """The body of a fixture: a cache in a folder that is not there yet."""
     monkeypatch.setenv("ISMC_CACHE_DIR", str(tmp_path / "user" / "cache"))
     monkeypatch.delenv("ISMC_CACHE_LIMIT", raising=False)
     cache._warned.cache_clear()
-    yield Store()
+    yield ProgramStore()
     cache._warned.cache_clear()
 
 
@@ -44,7 +44,7 @@ def same(found: Container | None, expected: Container) -> bool:
     )
 
 
-def path_of(store: Store, key: str) -> Path:
+def path_of(store: ProgramStore, key: str) -> Path:
     return store.directory / f"{key}.entry"
 
 

@@ -16,7 +16,7 @@ from ismc.plan.cost import Rates, rates, using_rates
 from ismc.tuning import calibration
 from ismc.tuning.calibration import calibrate, machine
 
-FOUND = Rates(gemm=1e11, convolution=2e11, whole=3e11, elements=1e9, bytes=5e9, cache=4e6)
+FOUND = Rates(gemm=1e11, convolution=2e11, full=3e11, elements=1e9, bytes=5e9, cache=4e6)
 
 
 @pytest.fixture(autouse=True)

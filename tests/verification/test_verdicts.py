@@ -182,13 +182,13 @@ def test_a_verdict_holds_for_its_weights_alone(
 
 def moved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Programs that come out of the cache are off by one from here on."""
-    plain = kept.Kept.__call__
+    plain = kept.CachedProgram.__call__
 
     def call(self: Any, arguments: Any) -> Any:
         ys = plain(self, arguments)
         return [y + 1.0 for y in ys] if self.found else ys
 
-    monkeypatch.setattr(kept.Kept, "__call__", call)
+    monkeypatch.setattr(kept.CachedProgram, "__call__", call)
 
 
 @pytest.mark.parametrize("call", ["saturate", "__call__", "reference", "predict"])

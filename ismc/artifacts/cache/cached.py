@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from ismc.artifacts.cache import executables
 from ismc.artifacts.cache.environment import environment
-from ismc.artifacts.cache.store import Store
+from ismc.artifacts.cache.store import ProgramStore
 from ismc.artifacts.container import Container
 from ismc.errors import InputError
 from ismc.execution.lowering import LoweringError, lower
@@ -26,7 +26,7 @@ CODE = "program.mlirbc"
 
 
 @dataclass
-class Kept:
+class CachedProgram:
     """A program; it is made, or read, when it is first called.
 
     Attributes:
@@ -46,7 +46,7 @@ class Kept:
 
     runtime: Runtime
     function: Callable[..., list[Any]] | None = None
-    store: Store | None = None
+    store: ProgramStore | None = None
     key: str = ""
     manifest: Mapping[str, Any] = field(default_factory=dict)
     texts: Callable[[], Mapping[str, str]] = dict
@@ -118,7 +118,7 @@ class Kept:
             self.run = lambda given: list(direct(*map(tf.convert_to_tensor, given)))
         return self.module
 
-    def _found(self, arguments: Sequence[Any], store: Store, key: str) -> None:
+    def _found(self, arguments: Sequence[Any], store: ProgramStore, key: str) -> None:
         """Reads the entry, or makes it; either way XLA compiles nothing that it has kept."""
         entry = store.get(key)
         if entry is not None:
@@ -160,7 +160,7 @@ def _module(entry: Container) -> Module:
     return module(entry.blobs[CODE], entry.manifest["module"], constants)
 
 
-def opened(cache: Any) -> Store | None:
+def open_cache(cache: Any) -> ProgramStore | None:
     """The cache that a user names: a folder, ``False`` for none, ``None`` for the usual one.
 
     Raises:
@@ -169,7 +169,7 @@ def opened(cache: Any) -> Store | None:
     if cache is False or (cache is None and executables.is_off()):
         return None
     if cache is None or cache is True:
-        return Store()
+        return ProgramStore()
     if isinstance(cache, str | Path):
-        return Store(Path(cache))
+        return ProgramStore(Path(cache))
     raise InputError(f"cache is {cache!r}, expected a folder, or False for none.")

@@ -11,7 +11,7 @@ import numpy as np
 from ismc.artifacts.cache.environment import environment
 from ismc.artifacts.cache.fingerprint import FingerprintError, architecture, digest, renamed, rules
 from ismc.artifacts.cache.fingerprint.scores import score_data
-from ismc.artifacts.cache.store import Store
+from ismc.artifacts.cache.store import ProgramStore
 from ismc.artifacts.container import Container
 from ismc.frontend import Model
 from ismc.passes import Request
@@ -66,14 +66,14 @@ def verdict_key(key: str, weights: Sequence[Any]) -> str:
     return digest([key, "verified", found.hexdigest()])
 
 
-def recalled(store: Store | None, key: str) -> float | None:
+def recalled(store: ProgramStore | None, key: str) -> float | None:
     """The error that was found under the key of a verdict; nothing if there is none."""
     found = store.get(key) if store is not None and key else None
     error = None if found is None else found.manifest.get("error")
     return error if isinstance(error, float) else None
 
 
-def remembered(store: Store | None, key: str, model: str, error: float) -> None:
+def remembered(store: ProgramStore | None, key: str, model: str, error: float) -> None:
     """Keeps that a program was verified, under the key of the verdict."""
     if store is not None and key:
         manifest = {"model": model, "program": "verified", "error": float(error), "versions": {}}

@@ -54,7 +54,7 @@ class Problem:
     reason: str
 
 
-class Store:
+class ProgramStore:
     """A folder of programs, of which the least recently used make room for others.
 
     Threads and processes may share it: entries are replaced as a whole, and removing one does not

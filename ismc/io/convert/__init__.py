@@ -24,7 +24,7 @@ from types import MappingProxyType
 
 from ismc.errors import InputError
 from ismc.io.convert import basenji, bigwig, bpnet, chrombpnet, modisco, native, tsv
-from ismc.io.convert.files import check_free, together
+from ismc.io.convert.files import atomic_write_all, check_free
 from ismc.io.convert.format import Format, Request
 from ismc.io.convert.selection import Task
 from ismc.io.stores.store import Store
@@ -107,7 +107,7 @@ def converted(
         check_target(target, form.suffixes, overwrite=overwrite)
     check_free(paths, overwrite=overwrite)
     request.store.check_complete()
-    with together(paths, overwrite=overwrite) as parts:
+    with atomic_write_all(paths, overwrite=overwrite) as parts:
         notes = form.write(request, parts)
     return Conversion(form, paths, notes)
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
-from ismc.io.targets import check_target, reported
+from ismc.io.targets import check_target, disk_errors
 
 
 def check_free(paths: Sequence[Path], *, overwrite: bool) -> None:
@@ -21,7 +21,7 @@ def check_free(paths: Sequence[Path], *, overwrite: bool) -> None:
 
 
 @contextmanager
-def together(paths: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path]]:
+def atomic_write_all(paths: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path]]:
     """Names in the same folder to write to; they become the files when nothing was raised.
 
     The first of them that cannot take its name puts all others back as they were. Older files are
@@ -34,7 +34,7 @@ def together(paths: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path]]:
     token = token_hex(4)
     parts = [path.with_name(f".{token}.part.{path.name}") for path in paths]
     try:
-        with reported(paths[0]):
+        with disk_errors(paths[0]):
             yield parts
             check_free(paths, overwrite=overwrite)
             _take(parts, paths)

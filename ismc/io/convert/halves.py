@@ -17,7 +17,7 @@ class Halves:
 
     def __init__(self, store: Store) -> None:
         self._names = store.names
-        self.lost = self.held = 0
+        self.lost = self.nonzero = 0
 
     def of(self, rows: slice, values: Array) -> Array:
         """The values of some records ``[n, ...]`` in float16.
@@ -35,7 +35,7 @@ class Halves:
             )
         found = values.astype(np.float16)
         there = values != 0
-        self.held += int(np.count_nonzero(there))
+        self.nonzero += int(np.count_nonzero(there))
         self.lost += int(np.count_nonzero(there & (found == 0)))
         return found
 
@@ -47,11 +47,11 @@ class Halves:
         """
         if not self.lost:
             return []
-        if self.lost == self.held:
+        if self.lost == self.nonzero:
             raise InputError(
                 f"All scores are less than {LEAST:.2g}, expected more, as they are 0 in 16-bit "
                 "floats.",
                 hint="Write npz, h5, modisco or tsv, or score with log2_ratio.",
             )
-        part = f"{self.lost:,} of {self.held:,} scores"
+        part = f"{self.lost:,} of {self.nonzero:,} scores"
         return [f"{part} are less than {LEAST:.2g} and became 0 in 16-bit floats."]

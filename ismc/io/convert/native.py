@@ -42,7 +42,7 @@ def npz(request: Request, paths: Sequence[Path]) -> list[str]:
     with npz_file(paths[0]) as file:
         for key, array in _blocked(store).items():
             file.blocks(key, _shape(store, array), array.dtype, _blocks(store, array))
-        file.add(_whole(store))
+        file.add(_unblocked_arrays(store))
         file.add({key: np.asarray(text, np.str_) for key, text in _texts(store).items()})
     return []
 
@@ -52,7 +52,7 @@ def h5(request: Request, paths: Sequence[Path]) -> list[str]:
     store = _every_output(request)
     with hdf5_file(paths[0]) as file:
         file.says(_texts(store))
-        file.add(_whole(store))
+        file.add(_unblocked_arrays(store))
         for key, array in _blocked(store).items():
             file.blocked(key, _shape(store, array), array.dtype)
             for block, values in enumerate(_blocks(store, array)):
@@ -104,12 +104,12 @@ def _blocks(store: Store, array: Any) -> Iterator[Array]:
         yield read(store, array, store.facts.rows(block))
 
 
-def _whole(store: Store) -> dict[str, Array]:
+def _unblocked_arrays(store: Store) -> dict[str, Array]:
     """The other arrays, text as ``str``; not what is written, as all is, nor what was checked."""
     found, blocked = {}, {*_blocked(store), "written", CHECK}
     for key, array in sorted(store.group.members(max_depth=None)):
         if key not in blocked and hasattr(array, "shape"):
-            values = read(store, array, store.held(key))
+            values = read(store, array, store.rows_of(key))
             text = values.dtype.kind in "OT"
             found[key] = np.asarray(values.tolist(), np.str_) if text else values
     return found

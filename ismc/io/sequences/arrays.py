@@ -15,8 +15,16 @@ import numpy as np
 
 from ismc.errors import InputError
 from ismc.io.sequences.alphabet import IUPAC, KNOWN, codes_of, foreign, one_hot_of, plain
-from ismc.io.sequences.problems import Note, OnError, common_length, counted, one_of, settled, shown
-from ismc.io.sequences.source import Ambiguous, Stored, check_length, record_digest, whole_digest
+from ismc.io.sequences.problems import (
+    Note,
+    OnError,
+    check_choice,
+    common_length,
+    counted,
+    raise_or_skip,
+    shown,
+)
+from ismc.io.sequences.source import Ambiguous, Stored, check_length, combined_digest, record_digest
 
 BYTES = 16 << 20
 ZIP = b"PK"
@@ -105,8 +113,8 @@ def from_strings(
         InputError: when names do not fit; when records have other letters, none, or not as many as
             most, and ``on_error`` is ``"stop"``.
     """
-    one_of("on_error", on_error, ("stop", "skip"))
-    one_of("ambiguous", ambiguous, ("error", "n"))
+    check_choice("on_error", on_error, ("stop", "skip"))
+    check_choice("ambiguous", ambiguous, ("error", "n"))
     if isinstance(sequences, str) or not all(isinstance(text, str) for text in sequences):
         raise InputError("sequences is no list of strings.", hint="Pass one string in a list.")
     names = _names(names, len(sequences))
@@ -130,14 +138,14 @@ def from_strings(
                 coded.append(repr(names[i]))
     hint = "All sequences are letters A, C, G, T or N, as many in each."
     path = Path("strings")
-    settled(path, problems, on_error, len(good), hint)
+    raise_or_skip(path, problems, on_error, len(good), hint)
     chosen = [plain(letters[i]) for i in good]
     taken = f"{counted(len(coded), 'record')} with letters other than ACGTN, which are taken as N"
     return Stored(
         path=path,
         names=tuple(names[i] for i in good),
         length=length,
-        digest=whole_digest(record_digest(names[i], plain(letters[i])) for i in good),
+        digest=combined_digest(record_digest(names[i], plain(letters[i])) for i in good),
         rows=_Texts(chosen, length),
         problems=tuple(problems),
         notes=(Note.of(taken, coded),) if coded else (),
@@ -206,7 +214,7 @@ def _checked(
     on_error: OnError,
     length: int | None,
 ) -> Stored:
-    one_of("on_error", on_error, ("stop", "skip"))
+    check_choice("on_error", on_error, ("stop", "skip"))
     check_length(length)
     shape, notes = array.shape, ()
     if array.dtype.kind not in "biuf":
@@ -242,9 +250,9 @@ def _checked(
         path=path,
         names=tuple(names[i] for i in good),
         length=found,
-        digest=whole_digest(digests),
+        digest=combined_digest(digests),
         rows=_Rows(array, np.asarray(good)),
-        problems=settled(path, problems, on_error, len(good), HINT),
+        problems=raise_or_skip(path, problems, on_error, len(good), HINT),
         notes=notes,
     )
 

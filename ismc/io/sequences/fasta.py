@@ -17,17 +17,17 @@ from ismc.io.extras import extras
 from ismc.io.sequences.alphabet import IUPAC, KNOWN, LETTERS, foreign, one_hot_of, plain
 from ismc.io.sequences.lines import opened
 from ismc.io.sequences.problems import (
+    FastaIndex,
     Note,
     OnError,
-    Scan,
+    check_choice,
     common_length,
     counted,
-    left_out,
-    one_of,
-    settled,
-    told,
+    iter_problems,
+    omission_note,
+    raise_or_skip,
 )
-from ismc.io.sequences.source import Ambiguous, check_length, record_digest, whole_digest
+from ismc.io.sequences.source import Ambiguous, check_length, combined_digest, record_digest
 
 __all__ = ["LETTERS", "FastaSource", "Records", "open_fasta", "read_fasta"]
 
@@ -134,18 +134,18 @@ def open_fasta(
             letters, no name or that of another, or another length, and ``on_error`` is ``"stop"``;
             up to five problems are listed.
     """
-    one_of("on_error", on_error, ("stop", "skip"))
-    one_of("ambiguous", ambiguous, ("error", "n"))
+    check_choice("on_error", on_error, ("stop", "skip"))
+    check_choice("ambiguous", ambiguous, ("error", "n"))
     check_length(length)
     path = Path(path)
     known = IUPAC if ambiguous == "n" else KNOWN
     stamp = _stamp(path)
     scan = _scanned(path, known)
-    bad = left_out(scan, length, known) if on_error == "skip" else {}
+    bad = omission_note(scan, length, known) if on_error == "skip" else {}
     good = [i not in bad for i in range(len(scan.names))]
-    problems = settled(
+    problems = raise_or_skip(
         path,
-        bad.values() if on_error == "skip" else told(scan, length, known),
+        bad.values() if on_error == "skip" else iter_problems(scan, length, known),
         on_error,
         sum(good),
         HINT + bool(scan.coded and ambiguous == "error") * IUPAC_HINT,
@@ -157,7 +157,7 @@ def open_fasta(
         path=path,
         names=tuple(compress(scan.names, good)),
         length=length or common_length(scan.lengths),
-        digest=whole_digest(compress(digests, good)),
+        digest=combined_digest(compress(digests, good)),
         problems=problems,
         notes=(Note.of(text, taken),) if taken else (),
         bad=frozenset(bad),
@@ -180,9 +180,9 @@ def read_fasta(path: str | PathLike[str], length: int | None = None) -> Records:
     return Records(source.names, source.one_hot(0, len(source.names)).astype(np.float32))
 
 
-def _scanned(path: Path, known: bytes) -> Scan:
+def _scanned(path: Path, known: bytes) -> FastaIndex:
     """One pass over all records; at least one."""
-    scan = Scan(path)
+    scan = FastaIndex(path)
     for i, (name, letters) in enumerate(_parsed(path)):
         scan.names.append(name)
         scan.lengths.append(len(letters))

@@ -41,7 +41,7 @@ class Note(str):
 
 
 @dataclass
-class Scan:
+class FastaIndex:
     """What is kept of each record of a FASTA file, in columns as there may be many.
 
     Attributes:
@@ -88,7 +88,7 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def settled(
+def raise_or_skip(
     path: Path, problems: Iterable[str], on_error: OnError, good: int, hint: str
 ) -> tuple[str, ...]:
     """The problems, where records may be left out and some are good.
@@ -105,7 +105,7 @@ def settled(
     return ()
 
 
-def one_of(name: str, value: str, options: Sequence[str]) -> None:
+def check_choice(name: str, value: str, options: Sequence[str]) -> None:
     """Checks a word that chooses.
 
     Raises:
@@ -116,7 +116,7 @@ def one_of(name: str, value: str, options: Sequence[str]) -> None:
         raise InputError(f"{name} is {value!r}, expected {wanted}.", hint="Check the spelling.")
 
 
-def told(scan: Scan, length: int | None, known: bytes = KNOWN) -> Iterator[str]:
+def iter_problems(scan: FastaIndex, length: int | None, known: bytes = KNOWN) -> Iterator[str]:
     """Everything that is wrong in a FASTA file: letters, then names, then lengths."""
     for i, text in odd_letters(scan, known):
         yield f"record {scan.names[i]!r} has {text}, expected A, C, G, T or N"
@@ -124,7 +124,7 @@ def told(scan: Scan, length: int | None, known: bytes = KNOWN) -> Iterator[str]:
     yield from _wrong_lengths(scan, length).values()
 
 
-def left_out(scan: Scan, length: int | None, known: bytes = KNOWN) -> dict[int, str]:
+def omission_note(scan: FastaIndex, length: int | None, known: bytes = KNOWN) -> dict[int, str]:
     """The records that cannot be used, by number, with one reason each.
 
     Of records with one name the first is kept, of those that are good otherwise.
@@ -143,7 +143,7 @@ def left_out(scan: Scan, length: int | None, known: bytes = KNOWN) -> dict[int, 
     return dict(sorted(found.items()))
 
 
-def odd_letters(scan: Scan, known: bytes) -> Iterator[tuple[int, str]]:
+def odd_letters(scan: FastaIndex, known: bytes) -> Iterator[tuple[int, str]]:
     """Every letter that is not known and its place, with the number of its record."""
     if not scan.odd:
         return
@@ -158,7 +158,7 @@ def odd_letters(scan: Scan, known: bytes) -> Iterator[tuple[int, str]]:
                         yield i, f"{letter!r} at line {number}, column {column}"
 
 
-def _bad_names(scan: Scan) -> Iterator[str]:
+def _bad_names(scan: FastaIndex) -> Iterator[str]:
     """Headers without a name, and names that stand more than once."""
     repeated = {name: count for name, count in Counter(scan.names).items() if count > 1 or not name}
     lines: dict[str, list[str]] = {name: [] for name in repeated}
@@ -173,7 +173,7 @@ def _bad_names(scan: Scan) -> Iterator[str]:
             yield f"{count} of the headers are empty (lines {places}), expected '>name'"
 
 
-def _wrong_lengths(scan: Scan, length: int | None) -> dict[int, str]:
+def _wrong_lengths(scan: FastaIndex, length: int | None) -> dict[int, str]:
     """Records without letters, or with another number than ``length``, or than most have."""
     expected = common_length(scan.lengths) if length is None else length
     wanted = f"{expected}, as most records have" if length is None else str(expected)

@@ -19,14 +19,14 @@ from ismc.errors import InputError
 from ismc.io.sequences.alphabet import IUPAC, foreign, one_hot_of, plain
 from ismc.io.sequences.genome import Genome
 from ismc.io.sequences.lines import table, too_few
-from ismc.io.sequences.problems import Note, OnError, counted, one_of, settled
+from ismc.io.sequences.problems import Note, OnError, check_choice, counted, raise_or_skip
 from ismc.io.sequences.source import (
     Coordinates,
     Ends,
     Stored,
     check_length,
+    combined_digest,
     record_digest,
-    whole_digest,
 )
 from ismc.ir.pytree import distinct
 
@@ -107,8 +107,8 @@ def open_regions(
         InputError: when a file cannot be read, or no region is left; when lines have no range of
             the genome, or a summit outside of it, and ``on_error`` is ``"stop"``.
     """
-    one_of("on_error", on_error, ("stop", "skip"))
-    one_of("ends", ends, ("pad", "skip"))
+    check_choice("on_error", on_error, ("stop", "skip"))
+    check_choice("ends", ends, ("pad", "skip"))
     check_length(length)
     path = Path(bed)
     frame = table(path, KIND, COLUMNS, comments=COMMENTS, spaces=True)
@@ -125,7 +125,7 @@ def open_regions(
         if found.startswith("chromosome"):
             missing.append(fields[0])
     hint = genome.hint(missing) if missing else HINT
-    settled(path, problems, on_error, len(regions), hint)
+    raise_or_skip(path, problems, on_error, len(regions), hint)
     regions, notes = _once(regions)
     regions, more = _inside(path, regions, genome, length, ends)
     names, unnamed = _names(regions, length)
@@ -180,7 +180,7 @@ def cut(
         text = f"{counted(len(coded), 'window')} with letters of {genome.name} other than ACGTN"
         notes = [*notes, Note.of(f"{text}, which are taken as N", coded)]
     length = int(at.end[0] - at.start[0])
-    digest = whole_digest(digests)
+    digest = combined_digest(digests)
     return Stored(path, tuple(names), length, digest, windows, at, tuple(problems), tuple(notes))
 
 

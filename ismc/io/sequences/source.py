@@ -155,7 +155,7 @@ def record_digest(name: str, letters: bytes, place: str = "") -> bytes:
     return hashlib.sha256(text + letters).digest()
 
 
-def whole_digest(records: Iterable[bytes]) -> str:
+def combined_digest(records: Iterable[bytes]) -> str:
     """The digest of a source from those of its records."""
     found = hashlib.sha256()
     for record in records:

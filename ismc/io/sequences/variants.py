@@ -19,7 +19,7 @@ from ismc.errors import InputError
 from ismc.io.sequences.alphabet import LETTERS, substitution
 from ismc.io.sequences.genome import Genome
 from ismc.io.sequences.lines import opened, table, too_few
-from ismc.io.sequences.problems import Note, OnError, counted, one_of, settled
+from ismc.io.sequences.problems import Note, OnError, check_choice, counted, raise_or_skip
 from ismc.io.sequences.regions import cut, window_name
 from ismc.io.sequences.source import Coordinates, Source, check_length
 
@@ -123,7 +123,7 @@ def open_variants(
         InputError: when a file cannot be read, or no variant can be scored; when lines are no
             variants and ``on_error`` is ``"stop"``.
     """
-    one_of("on_error", on_error, ("stop", "skip"))
+    check_choice("on_error", on_error, ("stop", "skip"))
     check_length(length)
     path = Path(vcf)
     if not isinstance(genome, Genome):
@@ -138,7 +138,7 @@ def open_variants(
             problems.append(f"line {line}: {found}")
         else:
             places += found
-    problems = settled(path, problems, on_error, len(places), HINT)
+    problems = raise_or_skip(path, problems, on_error, len(places), HINT)
     if regions is None or regions.coordinates is None:
         at, names = _centred(places, length, genome)
     else:

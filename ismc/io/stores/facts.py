@@ -135,7 +135,7 @@ class Facts:
         return replace(self, parts=self.parts[:-1])
 
     @property
-    def again(self) -> str:
+    def resume_options(self) -> str:
         """The options by which the last run goes on."""
         return "--resume" if len(self.parts) == 1 else "--append --resume"
 

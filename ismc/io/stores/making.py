@@ -18,7 +18,7 @@ from ismc.io.extras import extras
 from ismc.io.stores.content import COORDINATES, GENOME, Content, begin, extend, shorten
 from ismc.io.stores.facts import Facts
 from ismc.io.stores.store import Store, opened
-from ismc.io.targets import reported
+from ismc.io.targets import disk_errors
 from ismc.ir.pytree import distinct
 
 WAIT = 600.0  # seconds, for another process to add its records
@@ -44,7 +44,7 @@ def created(path: Path, facts: Facts, content: Content) -> Store:
         import zarr
     part = path.with_name(f".{path.name}.{token_hex(4)}.part")
     try:
-        with reported(path):
+        with disk_errors(path):
             _made(zarr.create_group(part), facts, content)
             with _taken():
                 part.rename(path)
@@ -83,7 +83,7 @@ def appended(store: Store, facts: Facts, content: Content) -> Store:
             hint=f"Take the genome of the first run, {facts.genome}, or write to another store.",
         )
     names = distinct([*store.names.tolist(), *content.names])[len(store) :]
-    with reported(path):
+    with disk_errors(path):
         extend(store.group, facts, replace(content, names=names))
     found = Store(path, facts, store.group)
     if renamed := sum(a != b for a, b in zip(names, content.names, strict=True)):
@@ -94,16 +94,16 @@ def appended(store: Store, facts: Facts, content: Content) -> Store:
 def without_last(store: Store) -> None:
     """Leaves out the last records of a store again, none of which is scored."""
     store.facts = store.facts.before
-    with reported(Path(str(store.path))):
+    with disk_errors(Path(str(store.path))):
         shorten(store.group, store.facts)
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
+def append_lock(path: Path) -> Iterator[None]:
     """Of the processes that append to a store, one at a time looks at it and adds its records."""
     path = path.resolve()
     lock = FileLock(path.with_name(f".{path.name}.lock"), WAIT, fallback_to_soft=False)
-    with reported(path), lock:
+    with disk_errors(path), lock:
         try:
             yield
         finally:
@@ -115,7 +115,7 @@ def removed(path: Path) -> None:
     """Removes a store; it has no name any more before its first file goes."""
     opened(path)  # nothing else is removed
     part = path.with_name(f".{path.name}.{token_hex(4)}.part")
-    with reported(path):
+    with disk_errors(path):
         path.rename(part)
         shutil.rmtree(part)
 

@@ -44,7 +44,7 @@ from ismc.errors import ArtifactError, InputError
 from ismc.io.extras import extras
 from ismc.io.stores.content import CHECK, COORDINATES, FIXED, VARIANTS
 from ismc.io.stores.facts import Facts, Output, facts_of
-from ismc.io.targets import reported
+from ismc.io.targets import disk_errors
 from ismc.ism.checking.statistics import Checked, of
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Store:
         """The Zarr array int8 ``[N, L, 4]``."""
         return self.group["one_hot"]
 
-    def held(self, key: str) -> slice:
+    def rows_of(self, key: str) -> slice:
         """The rows of an array that count; there may be more where an appending run was killed."""
         if key in FIXED:
             return slice(None)
@@ -130,7 +130,7 @@ class Store:
         Raises:
             KeyError: when the store has none of that name.
         """
-        return np.asarray(self.group[key][self.held(key)])
+        return np.asarray(self.group[key][self.rows_of(key)])
 
     @property
     def names(self) -> Array:
@@ -176,7 +176,7 @@ class Store:
         """Whether every record has its scores."""
         return bool(self.done.all())
 
-    def left(self, blocks: Iterable[int] | None = None) -> list[slice]:
+    def pending(self, blocks: Iterable[int] | None = None) -> list[slice]:
         """The records that have no scores; each slice is of one block.
 
         Args:
@@ -213,7 +213,7 @@ class Store:
         """
         facts = self.facts
         block = rows.start // facts.block
-        with reported(self.path or Path("memory")):
+        with disk_errors(self.path or Path("memory")):
             for output, score, reference in zip(facts.outputs, scores, references, strict=True):
                 self.group[facts.key("reference", output.name)][rows] = reference
                 self.group[facts.key("scores", output.name)][rows] = score
@@ -251,7 +251,7 @@ class Store:
             raise InputError(
                 f"{where} is not complete: {len(missing)} of {self.facts.blocks} blocks are not "
                 f"written ({some}), expected all.",
-                hint=f"Go on with the run by {self.facts.again}"
+                hint=f"Go on with the run by {self.facts.resume_options}"
                 + (", or run the shards that are left." if len(self.facts.parts) == 1 else "."),
             )
 

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from ismc.errors import VerificationError
-from ismc.execution.substitutions import Letters
-from ismc.ism.checking.sensitivity import moved, spread
+from ismc.execution.substitutions import Substitutions
+from ismc.ism.checking.sensitivity import over_letters, rounding_sensitivity
 from ismc.ism.checking.tolerance import exceeds, towards
 from ismc.ism.program import CompiledProgram
 
@@ -32,7 +32,7 @@ def check_mutants(
     ism: CompiledProgram,
     program: Any,
     inputs: Inputs,
-    letters: Letters,
+    letters: Substitutions,
     answers: Sequence[Any],
     sites: Sites,
 ) -> None:
@@ -72,7 +72,7 @@ def check_mutants(
         if exceeds(ours, want, scale) is None:
             continue
         if ism.score is not None:
-            most = spread(ism, true(moved(ism.score)))[i]
+            most = over_letters(ism, true(rounding_sensitivity(ism.score)))[i]
             ours = towards(want, ours, most)
         _agree(ism, i, ours, want, scale)
     program.found = False

@@ -70,7 +70,7 @@ def _seen(
     both = np.concatenate([records, mutants[changed, 0]])
     rows = {key: value[both] for key, value in inputs.items()}
     rows[name] = np.concatenate([before, after[changed]])
-    answers = [np.asarray(y) for y in program.whole(rows)]
+    answers = [np.asarray(y) for y in program.evaluate_reference(rows)]
     own = [y[: len(records)][own_of] for y in answers]
     sizes = [float(np.abs(y[np.isfinite(y)]).max(initial=0.0)) for y in own]
     ys = [y.copy() for y in own]
@@ -98,26 +98,26 @@ def _compared(
 ) -> list[Array]:
     """What a score does across the letters of each site; each site has a row for each letter."""
     letters = len(block.blocks)
-    turned = member is not None and member.view.reverse
+    reverse = member is not None and member.view.reverse
     places = mutants[::letters, :2]
     there = np.stack([_present(program, member, block, *place) for place in places])[:, None]
     sites = [y.reshape(len(places), 1, letters, *y.shape[1:]) for y in found]
-    if turned:
+    if reverse:
         sites = [np.ascontiguousarray(y[:, :, ::-1]) for y in sites]
     ys = [np.asarray(y) for y in program.compared(sites, there)]
-    ys = [y[:, :, ::-1] if turned else y for y in ys]
+    ys = [y[:, :, ::-1] if reverse else y for y in ys]
     return [y.reshape(like.shape) for y, like in zip(ys, found, strict=True)]
 
 
 def _present(program: Any, member: Any, block: Block, record: int, site: int) -> Array:
     """Which letter fills a site as the program sees it, ``float32[C]``."""
     x, span = block.x[record], tuple(map(int, block.spans[record, site]))
-    turned = False
+    reverse = False
     if member is not None:
         inside = member.view.site(span, program.input_shape[0])
-        turned = inside is None and member.view.reverse
+        reverse = inside is None and member.view.reverse
         if inside is not None:
             x, span = member.view.seen(x[None])[0], inside
     letters = np.eye(x.shape[1], dtype=x.dtype)
     found = (x[span[0] : span[1], None] == letters).all((0, 2)).astype(np.float32)
-    return found[::-1] if turned else found
+    return found[::-1] if reverse else found

@@ -12,7 +12,7 @@ from ismc.ism.checking.tolerance import ROUNDING
 Array = np.ndarray
 
 
-def moved(score: Any) -> Any:
+def rounding_sensitivity(score: Any) -> Any:
     """How far a score moves where the outputs are rounded otherwise, as a score."""
 
     def most(reference: tf.Tensor, mutant: tf.Tensor) -> tf.Tensor:
@@ -23,7 +23,7 @@ def moved(score: Any) -> Any:
     return most
 
 
-def spread(compiled: Any, found: list[Array]) -> list[Array]:
+def over_letters(compiled: Any, found: list[Array]) -> list[Array]:
     """The same of all letters of a site, where the score compares them: each moves the others."""
     if compiled.compares_letters:
         return [np.broadcast_to(2 * y.max(2, keepdims=True), y.shape) for y in found]

@@ -54,11 +54,13 @@ class Member:
             parts.append(self._unchanged(inputs, seen, [self.sites[j] for j in outside]))
         beyond = iter(range(count if inside else 0, count + len(outside)))
         rows = [next(beyond) if place is None else place * bool(inside) for place in self._places]
-        return [self._turned(i, list(ys), rows) for i, ys in enumerate(zip(*parts, strict=True))]
+        return [
+            self._in_own_order(i, list(ys), rows) for i, ys in enumerate(zip(*parts, strict=True))
+        ]
 
     def reference(self, inputs: Inputs) -> list[Any]:
         """The model's outputs as the ensemble means them, ``[B, *output]`` each."""
-        ys = self.program.whole(self._seen(inputs))
+        ys = self.program.evaluate_reference(self._seen(inputs))
         if not self.view.reverse or not self.mirrored:
             return ys
         import tensorflow as tf
@@ -78,9 +80,9 @@ class Member:
     @property
     def key(self) -> str:
         """What tells this program and view from others, beside plan, score and weights."""
-        view, turned = self.view, sorted(self.mirrored) if self.view.reverse else []
+        view, mirrored = self.view, sorted(self.mirrored) if self.view.reverse else []
         own = getattr(self.program, "key", "")
-        return f"{own} shift {view.shift} reverse {view.reverse} turned {turned}"
+        return f"{own} shift {view.shift} reverse {view.reverse} turned {mirrored}"
 
     def weights(self) -> Sequence[Any]:
         """The weights of the model as they are now."""
@@ -111,7 +113,7 @@ class Member:
         if not len(there):
             return [tf.zeros([*there.shape, *shape]) for shape in self.program.shapes()]
         there = np.ascontiguousarray(there[:, :, ::-1]) if self.view.reverse else there
-        own = [np.asarray(y) for y in self.program.whole(seen)]
+        own = [np.asarray(y) for y in self.program.evaluate_reference(seen)]
         found = [
             np.repeat(np.repeat(y[:, None, None], len(sites), 1), there.shape[2], 2)
             for y in self.program.scored(own, own)
@@ -120,7 +122,7 @@ class Member:
             found = self.program.compared(found, there)
         return [tf.constant(y) for y in found]
 
-    def _turned(self, output: int, parts: list[Any], rows: list[int]) -> Any:
+    def _in_own_order(self, output: int, parts: list[Any], rows: list[int]) -> Any:
         """The answers of one output in the order of the ensemble's sites and letters."""
         import tensorflow as tf
 

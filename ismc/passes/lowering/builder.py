@@ -5,9 +5,8 @@ After:  ``s3 = relu(windows(r2, at["s2"]) + place(d2, at["d2"]))``
 Needs:  every fact of the passes before, and the strategy of each product. Sets: nothing; its
         steps become the plan.
 
-A value is asked for in the form that its reader wants, and made from the form that there is:
-a difference from a slab (minus the reference), a slab from a difference (plus the reference), a
-whole sequence from a difference put in its place.
+A reader asks for a value in the form it needs, and the builder makes that from the form at hand: a
+difference is a slab minus the reference, and a slab a difference plus the reference.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ import numpy as np
 from ismc.ir.graph import Layer
 from ismc.ir.window import Span, Spans
 from ismc.passes.beyond import Beyond, beyond_the_ends, is_cleared, needs_reference
-from ismc.passes.program import Form, Held, Program
-from ismc.passes.wild import told_apart_by_ratio
+from ismc.passes.program import Form, Program, TileValue
+from ismc.passes.wild import compared_by_ratio
 from ismc.plan.plan import Apply, Band, Name, Offset, Size, Step, Term, Weights
 from ismc.rules import Expr
 from ismc.rules.base import IDENTITY
@@ -33,7 +32,7 @@ N, LETTERS = Size("n"), Size("letters")
 
 
 @dataclass
-class Lowering:
+class StepBuilder:
     """The steps so far, and which values exist in which form."""
 
     program: Program
@@ -46,7 +45,7 @@ class Lowering:
     kernels: list[Step] = field(default_factory=list)
     usual: list[Step] = field(default_factory=list)
     guards: list[Term] = field(default_factory=list)
-    held: list[Held] = field(default_factory=list)
+    values: list[TileValue] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
 
     # --- forms of one value -------------------------------------------------------------------
@@ -78,11 +77,11 @@ class Lowering:
         if form is Form.SLAB:
             there = self.program.extents[name]
             made = self.made[name, "s", None]
-            return made if there == extent else self._moved(made, there, extent, "cut")
+            return made if there == extent else self._shifted(made, there, extent, "cut")
         key = (name, "s", extent)
         if key not in self.made:
             d, there = self.difference(name), self.program.spans[name]
-            term = Apply("+", (self._base(name, extent), self.moved(d, there, extent)))
+            term = Apply("+", (self._base(name, extent), self.shifted(d, there, extent)))
             s = self._define(name, "s", term, extent, key)
             self.guard_of(name, "cancelled", self._windows(name, extent), s)
         return self.made[key]
@@ -104,7 +103,7 @@ class Lowering:
             term = Apply("overwrite", (reference, self.written("substituted"), starts))
         else:
             starts = self.offset(name, self.program.spans[name].starts)
-            term = Apply("expand", (reference, self.difference(name), starts))
+            term = Apply("to_full_length", (reference, self.difference(name), starts))
         layer = self.program.graph[name]
         f = self.step(name, "f", term, ("N", *layer.shape), key)
         if form is Form.DIFFERENCE:
@@ -119,10 +118,10 @@ class Lowering:
             program.request.sequence, program.spans[program.request.sequence].starts
         )
         return Apply(
-            how, (Name("x"), Name("turn"), Name("block"), starts, self.offset("width_", widths))
+            how, (Name("x"), Name("rotation"), Name("block"), starts, self.offset("width_", widths))
         )
 
-    def turned_kernel(self, layer: Layer, how: str, *known: int) -> Name:
+    def prepared_kernel(self, layer: Layer, how: str, *known: int) -> Name:
         """The kernel of a convolution as products take it, made before the loop by ``how``."""
         size, filters = layer.config["kernel_size"][0], layer.shape[-1]
         channels = self.program.graph[layer.inputs[0]].shape[-1] // layer.config.get("groups", 1)
@@ -149,9 +148,9 @@ class Lowering:
             layer.name, "s" if slab else "d", term, spans, (layer.name, "sd"[not slab], None)
         )
 
-    def moved(self, d: Term, there: Spans, wanted: Spans) -> Term:
+    def shifted(self, d: Term, there: Spans, wanted: Spans) -> Term:
         """A difference put where it is wanted; as it is when it is there already."""
-        return d if there == wanted else self._moved(d, there, wanted, "place")
+        return d if there == wanted else self._shifted(d, there, wanted, "place")
 
     def apply(self, layer: Layer, expr: Expr, operands: list[Term]) -> Term:
         """An expression of a rule on terms."""
@@ -187,7 +186,7 @@ class Lowering:
         if not spans.hangs_over(Span(0, length)):
             return v
         extra = () if fill == 0.0 else (("fill", fill),)
-        return Apply("inside", (v, self.offset(name, spans.starts), length), extra)
+        return Apply("mask_outside", (v, self.offset(name, spans.starts), length), extra)
 
     def bind(self, name: str, prefix: str, term: Term, tail: tuple[int, ...]) -> Name:
         """A name for an intermediate term."""
@@ -204,7 +203,7 @@ class Lowering:
         else:
             term = self.step(name, prefix, term, ("N", *tail), key)
         form = Form.DIFFERENCE if prefix == "d" else Form.SLAB
-        self.held.append(Held(term.name, name, form, spans, self._state(name, prefix)))
+        self.values.append(TileValue(term.name, name, form, spans, self._state(name, prefix)))
         return term
 
     def _state(self, name: str, prefix: str) -> Beyond:
@@ -217,8 +216,8 @@ class Lowering:
         """Has each mutant tell whether a wild value lost too many digits in it."""
         if name not in self.program.wild:
             return
-        by_ratio = told_apart_by_ratio(self.program, name)
-        how = "cancelled" if how == "cancelled_whole" and by_ratio else how
+        by_ratio = compared_by_ratio(self.program, name)
+        how = "cancelled" if how == "cancelled_sums" and by_ratio else how
         if how == "cancelled" and not by_ratio:
             usual = Step(f"t{self.index(name)}", Apply("typical", (self.reference(name),)), ("B",))
             if usual not in self.usual:
@@ -240,13 +239,13 @@ class Lowering:
         self.steps.append(Step(target, term, shape, name))
         self.made[key] = Name(target)
         if prefix == "f":
-            self.held.append(Held(target, name, Form.FULL))
+            self.values.append(TileValue(target, name, Form.FULL))
         return self.made[key]
 
     def _base(self, name: str, extent: Spans) -> Term:
         """The reference under a slab; named where a reader applies its function to it again."""
         term, readers = self._windows(name, extent), self.program.graph.consumers(name)
-        if not any(self._again(reader.name, extent) for reader in readers):
+        if not any(self._cheap_to_repeat(reader.name, extent) for reader in readers):
             return term
         shape = ("N", extent.width, *_tail(self.program, name))
         return self.step(name, "w", term, shape, (name, "w", extent))
@@ -254,12 +253,13 @@ class Lowering:
     def _unchanged(self, name: str, spans: Spans) -> Term:
         """The reference at the spans of a layer that is held as a slab."""
         layer = self.program.graph[name]
-        base = self.made.get((layer.inputs[0], "w", spans)) if self._again(name, spans) else None
+        repeat = self._cheap_to_repeat(name, spans)
+        base = self.made.get((layer.inputs[0], "w", spans)) if repeat else None
         if base is None:
             return self._windows(name, spans)
         return self.apply(layer, self.program.rules[name].on_slab, [base])
 
-    def _again(self, name: str, extent: Spans) -> bool:
+    def _cheap_to_repeat(self, name: str, extent: Spans) -> bool:
         """Whether a function is cheaper to apply to the reference again than to look up."""
         program = self.program
         return (
@@ -272,10 +272,10 @@ class Lowering:
     def _windows(self, name: str, spans: Spans) -> Apply:
         r, first = self.reference(name), spans.starts[0]
         if spans.fixed and 0 <= first <= self.program.graph[name].length - spans.width:
-            return Apply("window", (r, first, spans.width, N))
-        return Apply("windows", (r, self.offset(name, spans.starts), spans.width, LETTERS))
+            return Apply("slice_window", (r, first, spans.width, N))
+        return Apply("gather_windows", (r, self.offset(name, spans.starts), spans.width, LETTERS))
 
-    def _moved(self, v: Term, there: Spans, wanted: Spans, how: str) -> Apply:
+    def _shifted(self, v: Term, there: Spans, wanted: Spans, how: str) -> Apply:
         shift = there.array - wanted.array
         if how == "cut":
             shift = -shift

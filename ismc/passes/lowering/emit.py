@@ -8,7 +8,7 @@ import numpy as np
 
 from ismc.ir.graph import Layer
 from ismc.ir.window import Spans
-from ismc.passes.lowering.builder import Lowering, N, weights_of
+from ismc.passes.lowering.builder import N, StepBuilder, weights_of
 from ismc.passes.program import Form
 from ismc.passes.propagate import reached
 from ismc.plan.plan import Apply, Band, Name, Offset, Size, Term
@@ -23,10 +23,15 @@ STRATEGIES = {
     "toeplitz": "conv1d_toeplitz",
     "outer": "conv1d_outer",
 }
-TURNED = {"gemm": "taps", "toom": "toom_taps", "pairs": "pair_taps", "blocks": "block_taps"}
+PREPARED_KERNELS = {
+    "gemm": "gemm_kernel",
+    "toom": "toom_kernel",
+    "pairs": "pairs_kernel",
+    "blocks": "blocks_kernel",
+}
 
 
-def emit(low: Lowering, layer: Layer) -> None:
+def emit(low: StepBuilder, layer: Layer) -> None:
     """Adds the steps that compute the mutants' value of a layer."""
     program = low.program
     if layer.name == program.request.sequence:
@@ -48,11 +53,11 @@ def emit(low: Lowering, layer: Layer) -> None:
         _on_difference(low, layer, rule)
 
 
-def _substitution(low: Lowering, layer: Layer) -> None:
+def _substitution(low: StepBuilder, layer: Layer) -> None:
     low.define(layer, low.written("substitution"), low.program.spans[layer.name])
 
 
-def _on_difference(low: Lowering, layer: Layer, rule: Rule) -> None:
+def _on_difference(low: StepBuilder, layer: Layer, rule: Rule) -> None:
     """A linear layer of one operand: no reference is read."""
     (source,), spans = layer.inputs, low.program.spans[layer.name]
     there = low.program.spans[source]
@@ -65,7 +70,7 @@ def _on_difference(low: Lowering, layer: Layer, rule: Rule) -> None:
         expr = Expr(STRATEGIES[strategy], kwargs=kwargs, weights=True)
     elif strategy == "conv" or rule.window.stride > 1 or rule.layout in ("pool", "flanks"):
         raw = spans
-        d = low.moved(d, there, spans.read_by(rule.window))
+        d = low.shifted(d, there, spans.read_by(rule.window))
         d = low.bind(
             layer.name,
             "d",
@@ -79,22 +84,24 @@ def _on_difference(low: Lowering, layer: Layer, rule: Rule) -> None:
     operands: list[Term] = [d]
     if rule.layout == "pool":
         operands.append(low.offset(layer.name, spans.starts))
-    cropped = crop(raw, spans) if strategy in ("gemm", "pairs") else None
+    cropped = crop_range(raw, spans) if strategy in ("gemm", "pairs") else None
     if cropped:
         expr = replace(expr, kwargs={**expr.kwargs, "crop": cropped})
         raw = spans
     term = d if expr == IDENTITY else low.apply(layer, expr, operands)
-    if strategy in TURNED and isinstance(term, Apply):
+    if strategy in PREPARED_KERNELS and isinstance(term, Apply):
         known = (there.width,) if strategy == "toom" else ()
-        term = replace(term, args=(d, low.turned_kernel(layer, TURNED[strategy], *known)))
+        term = replace(
+            term, args=(d, low.prepared_kernel(layer, PREPARED_KERNELS[strategy], *known))
+        )
     if raw != spans:
         if expr != IDENTITY:
             term = low.bind(layer.name, "d", term, (raw.width, *layer.shape[1:]))
-        term = low.moved(term, raw, spans)
+        term = low.shifted(term, raw, spans)
     low.define(layer, term, spans)
 
 
-def crop(raw: Spans, spans: Spans) -> tuple[int, int] | None:
+def crop_range(raw: Spans, spans: Spans) -> tuple[int, int] | None:
     """The first position and the width of ``spans`` within ``raw``, if one part for all sites."""
     shift = spans.array - raw.array
     if raw == spans or not np.all(shift == shift[0]) or shift[0] < 0:
@@ -102,7 +109,7 @@ def crop(raw: Spans, spans: Spans) -> tuple[int, int] | None:
     return (int(shift[0]), spans.width) if shift[0] + spans.width <= raw.width else None
 
 
-def _on_slab(low: Lowering, layer: Layer, rule: Rule) -> None:
+def _on_slab(low: StepBuilder, layer: Layer, rule: Rule) -> None:
     """A non-linear layer of one operand: the reference is added back."""
     (source,), extent = layer.inputs, low.program.extents[layer.name]
     reads = extent.read_by(rule.window)
@@ -115,7 +122,7 @@ def _on_slab(low: Lowering, layer: Layer, rule: Rule) -> None:
     expr = rule.on_slab
     if rule.positional:
         w = Apply(
-            "weights_at",
+            "gather_weights",
             (weights_of(layer), low.offset(layer.name, extent.starts), extent.width, N),
         )
         term: Term = Apply(expr.fn, (s, w))
@@ -126,7 +133,7 @@ def _on_slab(low: Lowering, layer: Layer, rule: Rule) -> None:
     low.define(layer, term, extent)
 
 
-def _sum(low: Lowering, layer: Layer, rule: Rule) -> None:
+def _sum(low: StepBuilder, layer: Layer, rule: Rule) -> None:
     """A linear merge: operands are moved to the union of their spans."""
     program, spans = low.program, low.program.spans[layer.name]
     placed: list[Term] = []
@@ -139,7 +146,7 @@ def _sum(low: Lowering, layer: Layer, rule: Rule) -> None:
             continue
         there = program.spans[source]
         there = Spans(tuple(start + shift for start in there.starts), there.width)
-        term = low.moved(d, there, spans)
+        term = low.shifted(d, there, spans)
         placed.append(
             low.bind(layer.name, "d", term, (spans.width, *program.graph[source].shape[1:]))
         )
@@ -150,7 +157,7 @@ def _sum(low: Lowering, layer: Layer, rule: Rule) -> None:
         rest = iter(list(placed))
         placed = [
             next(rest) if there
-            else Apply("nothing", (placed[0], program.graph[source].shape[1:]))
+            else Apply("zeros_beside", (placed[0], program.graph[source].shape[1:]))
             for there, source in zip(present, layer.inputs, strict=True)
         ]  # fmt: skip
         low.define(layer, low.apply(layer, expr, placed), spans)
@@ -161,11 +168,11 @@ def _sum(low: Lowering, layer: Layer, rule: Rule) -> None:
     ]
     if np.broadcast_shapes(*tails) != layer.shape[1:]:
         term = low.bind(layer.name, "d", term, (spans.width, *np.broadcast_shapes(*tails)))
-        term = Apply("spread", (term, layer.shape[1:]))
+        term = Apply("broadcast_channels", (term, layer.shape[1:]))
     low.define(layer, term, spans)
 
 
-def _merge(low: Lowering, layer: Layer, rule: Rule) -> None:
+def _merge(low: StepBuilder, layer: Layer, rule: Rule) -> None:
     """A non-linear merge: every operand as a slab."""
     extent = low.program.extents[layer.name]
     operands = []
@@ -177,7 +184,7 @@ def _merge(low: Lowering, layer: Layer, rule: Rule) -> None:
     low.define(layer, low.apply(layer, rule.on_slab, operands), extent)
 
 
-def _stop(low: Lowering, layer: Layer, rule: Rule) -> None:
+def _stop(low: StepBuilder, layer: Layer, rule: Rule) -> None:
     """A layer that sees every position: from the changed ones alone, or in full."""
     key = (layer.name, "f", None)
     if rule.stop is None:
@@ -214,11 +221,11 @@ def _stop(low: Lowering, layer: Layer, rule: Rule) -> None:
     f = low.step(layer.name, "f", term, ("N", *layer.shape), key)
     if rule.stop is not None and rule.stop.fn == "dense_stop":
         low.guard_of(
-            layer.name, "cancelled_whole", Apply("per_mutant", (low.reference(layer.name), N)), f
+            layer.name, "cancelled_sums", Apply("per_mutant", (low.reference(layer.name), N)), f
         )
 
 
-def _dense(low: Lowering, layer: Layer, source: str, spans: Spans, starts: Term) -> Term:
+def _dense(low: StepBuilder, layer: Layer, source: str, spans: Spans, starts: Term) -> Term:
     """Dense after Flatten: only the kernel rows that the tile touches."""
     band = f"rows{low.program.live.index(layer.name)}"
     length = low.program.graph[source].length

@@ -21,13 +21,13 @@ from ismc.ir.graph import Layer
 from ismc.ir.window import Span
 from ismc.passes.classify import classify
 from ismc.passes.program import Form, Program
-from ismc.passes.propagate import needed
+from ismc.passes.propagate import needed_positions
 from ismc.passes.segment import segment
-from ismc.plan.multiply_adds import of, pairs
+from ismc.plan.multiply_adds import pairs, products_of_layer
 from ismc.rules import Role, Rule
 
 Array = np.ndarray
-KEPT = ("identity", "reshape", "pick")
+UNCHANGED = ("identity", "reshape", "pick")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Reach:
         return Reach(np.minimum(first, again), np.maximum(self.stop, other.stop))
 
 
-def minimum(program: Program) -> int:
+def lower_bound(program: Program) -> int:
     """Operations of the products for one sequence: all sites, all letters beside the one there.
 
     Two operations per multiply-add; element-wise work counts nothing. A product that takes the
@@ -72,7 +72,7 @@ def minimum(program: Program) -> int:
     """
     request = replace(program.request, stop_at=())
     program = segment(classify(Program(program.graph, request)))
-    program = program.knowing(need=needed(program))
+    program = program.knowing(need=needed_positions(program))
     if request.sequence not in program.live:
         return 0
     sites = [(site.start, site.stop) for site in request.sites]
@@ -108,7 +108,7 @@ def _reached(program: Program, layer: Layer, rule: Rule, known: dict[str, Reach]
     found = carried[0]
     for other in carried[1:]:
         found = found | other
-    moved = len(carried) == 1 and rule.difference is not None and rule.difference.fn in KEPT
+    moved = len(carried) == 1 and rule.difference is not None and rule.difference.fn in UNCHANGED
     found = replace(found, letters=moved and sources[0][1].letters)
     return found.within(program.need[layer.name] & Span(0, layer.length))
 
@@ -126,9 +126,9 @@ def _through(reach: Reach, rule: Rule, shift: int) -> Reach:
 def _work(program: Program, layer: Layer, rule: Rule, source: Reach, found: Reach) -> Array:
     """Multiply-adds of the layer, ``[sites]``."""
     inputs = tuple(program.graph[name] for name in layer.inputs)
-    products = of(layer, inputs)
+    products = products_of_layer(layer, inputs)
     if rule.role is Role.STOP and rule.stop is None:
-        return np.where(found.width > 0, products.whole, 0)
+        return np.where(found.width > 0, products.full, 0)
     if rule.stop is not None and rule.stop.fn == "recurrent_stop":
         steps = source.stop if layer.config["backwards"] else inputs[0].length - source.start
         return np.where(source.width > 0, steps * products.step + source.width * products.pair, 0)

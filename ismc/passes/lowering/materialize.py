@@ -19,17 +19,17 @@ from ismc.rules import Products
 
 REDUCTIONS = ("recurrent", "max_pool", "average_pool", "global", "mean")
 NOTHING = Products()
-LEAST = 1000  # numbers of a mutant's value; a branch takes some microseconds
+MIN_ELEMENTS = 1000  # numbers of a mutant's value; a branch takes some microseconds
 
-Enclosed = tuple[tuple[Step, ...], tuple[tuple[str, ...], ...]]
+Materialized = tuple[tuple[Step, ...], tuple[tuple[str, ...], ...]]
 
 
-def enclose(
+def materialize(
     steps: Sequence[Step],
     answers: Sequence[str],
     products: Mapping[str, Products],
-    turned: Collection[str] = (),
-) -> Enclosed:
+    prepared: Collection[str] = (),
+) -> Materialized:
     """The steps, and which of them make values that are written: the value is each group's last.
 
     The steps of a group follow each other; no step behind them reads any but the last.
@@ -38,14 +38,14 @@ def enclose(
         steps: the steps of a tile.
         answers: the values that a tile returns.
         products: of the layers, by name.
-        turned: kernels that are made before the loop.
+        prepared: kernels that are made before the loop.
     """
-    found = {step.target: _products(step, products, turned) for step in steps}
+    found = {step.target: _products(step, products, prepared) for step in steps}
     readers: dict[str, list[Step]] = {step.target: [] for step in steps}
     for step in steps:
         for name in names_in(step.term) & set(readers):
             readers[name].append(step)
-    kernels = {s.target for s in steps if found[s.target].whole or _reduces(s)}
+    kernels = {s.target for s in steps if found[s.target].full or _reduces(s)}
     shared = _shared(steps, answers, readers, kernels)
     groups: list[tuple[str, ...]] = []
     taken = set(answers)
@@ -80,18 +80,18 @@ def _shared(
             found |= {reader.target} if kernel else read_by[reader.target]
         read_by[step.target] = found
         size = prod(length for length in step.shape if isinstance(length, int))
-        if len(found) > 1 and size >= LEAST and step.target not in answers:
+        if len(found) > 1 and size >= MIN_ELEMENTS and step.target not in answers:
             shared.add(step.target)
     return shared
 
 
-def _products(step: Step, products: Mapping[str, Products], turned: Collection[str]) -> Products:
+def _products(step: Step, products: Mapping[str, Products], prepared: Collection[str]) -> Products:
     """Those of the step's layer, where it is the layer that is computed: with its weights."""
     term = step.term
     own = isinstance(term, Apply) and (
         term.fn == "layer"
         or any(
-            isinstance(arg, Weights) or (isinstance(arg, Name) and arg.name in turned)
+            isinstance(arg, Weights) or (isinstance(arg, Name) and arg.name in prepared)
             for arg in term.args
         )
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ismc.passes.lowering.builder import Lowering, reference_name
+from ismc.passes.lowering.builder import StepBuilder, reference_name
 from ismc.passes.program import Program
 from ismc.plan.plan import Name, Step
 from ismc.rules.base import THE_LAYER
@@ -14,7 +14,7 @@ def reference_steps(program: Program, wanted: Collection[str]) -> tuple[Step, ..
     """Assignments of the wanted values and of all that they are computed from."""
     graph = program.graph
     closure = graph.ancestors(tuple(wanted))
-    low, steps = Lowering(program, {}), []
+    low, steps = StepBuilder(program, {}), []
     known: dict[str, Name] = {}
     for name in program.live:
         layer = graph[name]

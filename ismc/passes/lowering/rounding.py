@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from ismc.plan.plan import Apply, Step
 
-PRODUCTS = ("taps", "conv2d_gemm", "dense_difference", "dense_stop", "dense_by_position")
+PRODUCTS = ("gemm_kernel", "conv2d_gemm", "dense_difference", "dense_stop", "dense_by_position")
 
 
 def rounding(steps: Sequence[Step], precision: str) -> tuple[Step, ...]:

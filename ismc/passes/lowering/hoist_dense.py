@@ -1,7 +1,7 @@
 """Puts what follows a Dense after Flatten behind the loop over tiles.
 
 Before: ``tile: ... d13 = reshape(d12)   f14 = dense_stop(r14, d13, ...)   f16 = relu(f15)``
-After:  ``tile: ... d13 = reshape(d12)``, ``rest: f14 = dense_by_position(...)  f16 = relu(f15)``
+After:  ``tile: .. d13 = reshape(d12)``, ``epilogue: f14 = dense_by_position(...)  f16 = relu(f15)``
 Needs:  the steps of a tile. Sets: nothing; its answer becomes the plan.
 
 The kernel of such a layer is the largest of most models, and a tile touches most of the rows that
@@ -19,7 +19,7 @@ from ismc.plan.plan import Apply, Band, Size, Step, Table, names_in, offsets_in
 Parts = tuple[tuple[Step, ...], tuple[Step, ...], tuple[Step, ...]]
 
 
-def divide(
+def hoist_dense(
     steps: Sequence[Step], results: Sequence[str], bands: Sequence[Band], rows: int, memory: int
 ) -> Parts | None:
     """The steps of a tile, what they hand on, and the steps for all mutants at once.
@@ -44,19 +44,19 @@ def divide(
     for step in steps[start + 1 :]:
         if names_in(step.term) & behind:
             behind.add(step.target)
-    rest = [step for step in steps if step.target in behind]
-    taken = set().union(*(names_in(step.term) for step in rest)) & set(made) - behind
-    handed = [made[name] for name in taken]
-    apart = not any(offsets_in(step.term) for step in rest[1:]) and behind >= set(results)
+    epilogue = [step for step in steps if step.target in behind]
+    taken = set().union(*(names_in(step.term) for step in epilogue)) & set(made) - behind
+    loop_outputs = [made[name] for name in taken]
+    apart = not any(offsets_in(step.term) for step in epilogue[1:]) and behind >= set(results)
     if (
-        len(handed) != 1
+        len(loop_outputs) != 1
         or not apart
-        or 4 * rows * (_size(handed[0]) + 2 * max(map(_size, rest))) > memory
+        or 4 * rows * (_size(loop_outputs[0]) + 2 * max(map(_size, epilogue))) > memory
     ):
         return None
     tile = tuple(step for step in steps if step.target not in behind)
-    rest[0] = replace(rest[0], term=_by_position(rest[0].term, band.key))
-    return tile, tuple(handed), tuple(rest)
+    epilogue[0] = replace(epilogue[0], term=_by_position(epilogue[0].term, band.key))
+    return tile, tuple(loop_outputs), tuple(epilogue)
 
 
 def _size(step: Step) -> int:
