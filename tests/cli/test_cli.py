@@ -23,17 +23,10 @@ from ismc.io.sequences.fasta import read_fasta
 from ismc.io.stores.store import Store, opened
 from ismc.jobs import program as programs
 from tests.support.comparing import assert_same_outputs
+from tests.support.models import head_and_track
 from tests.zoo import randomise
 
 COUNT, LENGTH = 6, 12
-
-
-def small_model() -> keras.Model:
-    """A model with the outputs ``head`` ``[2]`` and ``track`` ``[L, 3]``."""
-    sequence = keras.Input((LENGTH, 4), name="sequence")
-    x = layers.Conv1D(3, 3, padding="same", activation="relu", name="track")(sequence)
-    y = layers.Dense(2, name="head")(layers.Flatten()(x))
-    return randomise(keras.Model(sequence, {"head": y, "track": x}), 0)
 
 
 def loaded(path: Path) -> dict[str, Any]:
@@ -57,7 +50,7 @@ def loaded(path: Path) -> dict[str, Any]:
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model and sequences; one position is unknown."""
     folder = tmp_path_factory.mktemp("files")
-    small_model().save(folder / "model.keras")
+    head_and_track(LENGTH, 3, 3).save(folder / "model.keras")
     letters = np.random.default_rng(0).choice(list("ACGT"), (COUNT, LENGTH))
     letters[1, 2] = "N"
     text = "".join(f">s{i} gene\n{''.join(row)}\n" for i, row in enumerate(letters))

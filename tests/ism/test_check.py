@@ -16,7 +16,7 @@ from ismc.ism.checking.block import Block, letters_at, spans_of
 from ismc.ism.checking.choose import FEW, allotted, chosen
 from ismc.ism.checking.tolerance import exceeds
 from tests.support.comparing import some_slow
-from tests.support.runs import small_model
+from tests.support.models import two_heads
 from tests.support.wrong import LENGTH, RIGHT, WRONG, network, sequences
 from tests.zoo import ZOO, random_inputs
 
@@ -94,7 +94,7 @@ def test_each_kind_of_call_is_checked() -> None:
 
 @pytest.mark.as_written
 def test_small_calls_share_one_allotment() -> None:
-    ism = ismc.compile(small_model(), score="difference", verify=False)
+    ism = ismc.compile(two_heads(), score="difference", verify=False)
     for i in range(len(X)):
         ism.predict(X[i : i + 1])
     assert ism.checks.found.mutants == FEW - 1  # and their sequence
@@ -137,7 +137,7 @@ def test_artifacts_are_checked(tmp_path: Any) -> None:
 
 
 def test_numbers_that_are_none_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    ism = ismc.compile(small_model(), verify=False)
+    ism = ismc.compile(two_heads(), verify=False)
     real = type(ism).saturated
 
     def broken(self: Any, *more: Any) -> list[Any]:
@@ -155,7 +155,7 @@ def test_scores_that_magnify_rounding_are_let_through() -> None:
     def score(reference: Any, mutant: Any) -> Any:
         return tf.math.log(tf.abs(mutant - reference) + 1e-12)
 
-    ism = ismc.compile(small_model(), score=score, verify=False)
+    ism = ismc.compile(two_heads(), score=score, verify=False)
     ism.predict(X)
     assert 8 <= ism.checks.found.mutants < FEW
 
@@ -217,7 +217,7 @@ def test_own_sites_are_chosen_where_there_are_any() -> None:
 
 
 def test_the_budget_is_a_share_of_the_run() -> None:
-    plan = replace(ismc.compile(small_model(), verify=False).plan, seconds=(1.0, 50.0))
+    plan = replace(ismc.compile(two_heads(), verify=False).plan, seconds=(1.0, 50.0))
     parts = [allotted(plan, 1000, 3, i, i + 6) for i in range(0, 600, 6)]
     assert parts[0] == FEW
     assert sum(parts) == allotted(plan, 1000, 3, 0, 600)

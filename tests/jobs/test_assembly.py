@@ -10,7 +10,8 @@ import pytest
 
 import ismc
 from tests.support.comparing import refused
-from tests.support.runs import LENGTH, kept_programs, small_model
+from tests.support.models import two_heads
+from tests.support.runs import LENGTH, kept_programs
 
 __all__ = ["kept_programs"]
 
@@ -19,7 +20,7 @@ LETTERS = "ACGT" * (LENGTH // 4)
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    return small_model()
+    return two_heads()
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def test_what_a_ready_program_is_asked_for(model: Any) -> None:
 
 
 def test_lengths(model: Any, scores: Any, tmp_path: Path) -> None:
-    open_model = small_model(length=None)
+    open_model = two_heads(length=None)
     for models in (open_model, ismc.compile(open_model, score="difference")):
         found = ismc.score(models, LETTERS)
         np.testing.assert_allclose(found.scores("head")[:], scores.scores("head")[:], atol=1e-6)
@@ -68,7 +69,7 @@ def test_lengths(model: Any, scores: Any, tmp_path: Path) -> None:
     words = f"expected {LENGTH}, as the model", "Cut or pad"
     refused(lambda: ismc.score(model, LETTERS[:40]), "40 letters", *words)
     refused(lambda: ismc.score(model, LETTERS, length=40), "length is 40", *words)
-    refused(lambda: ismc.score([small_model(length=40), model], LETTERS), "40 and 60 letters")
+    refused(lambda: ismc.score([two_heads(length=40), model], LETTERS), "40 and 60 letters")
     records = [LETTERS, LETTERS[:50], LETTERS[:50], LETTERS[:50], LETTERS[::-1]]
     fasta = tmp_path / "x.fa"
     fasta.write_text("".join(f">r{i}\n{text}\n" for i, text in enumerate(records)))

@@ -23,6 +23,7 @@ from ismc.execution.substitutions import every_letter
 from ismc.scores import registry
 from ismc.scores.letters import finished, present
 from tests.support.comparing import some_slow
+from tests.support.models import track_flat_head
 from tests.zoo import one_hot, randomise
 
 WRITES = tuple(map(int, tf.__version__.split(".")[:2])) >= (2, 18)  # StableHLO
@@ -31,18 +32,6 @@ SITES = [(0, 1), (7, 8), (8, 9), (19, 20)]
 WINDOWS = [(2, 5), (4, 6), (17, 20)]
 Array = np.ndarray
 Formula = Callable[[Array, Array], Array]
-
-
-def small_model() -> keras.Model:
-    """``track`` ``[16, 3]`` logits, ``flat`` ``[16]`` logits and ``head`` ``[3]``, not negative."""
-    x = keras.Input((LENGTH, 4), name="dna")
-    y = layers.Conv1D(6, 3, activation="relu", name="trunk")(x)
-    track = layers.Conv1D(TASKS, 3, name="track")(y)
-    flat = layers.Flatten(name="flat")(layers.Conv1D(1, 3, name="one")(y))
-    head = layers.Dense(TASKS, activation="softplus", name="head")(
-        layers.Flatten()(layers.MaxPooling1D(3, name="pool")(y))
-    )
-    return randomise(keras.Model(x, {"track": track, "flat": flat, "head": head}), 0)
 
 
 def sequences(count: int = 3, *, unknown: bool = True) -> Array:
@@ -55,7 +44,7 @@ def sequences(count: int = 3, *, unknown: bool = True) -> Array:
 
 @cache
 def model() -> keras.Model:
-    return small_model()
+    return track_flat_head(0, LENGTH, TASKS, logits=True)
 
 
 @cache

@@ -12,7 +12,6 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from keras import layers
 
 import ismc
 from ismc import api
@@ -23,6 +22,7 @@ from ismc.plan.plan import Plan
 from ismc.tuning import calibration
 from ismc.tuning.trials import Trials, sample, tile_sites, together
 from tests.support.comparing import assert_equal_to_oracle
+from tests.support.models import conv_pool_dense
 
 
 def always(value: float) -> Callable[..., float]:
@@ -69,11 +69,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 
 @pytest.fixture
 def model() -> keras.Model:
-    x = keras.Input((40, 4), name="x")
-    y = layers.Conv1D(6, 5, activation="relu", name="first")(x)
-    y = layers.Conv1D(6, 5, activation="relu", name="second")(y)
-    y = layers.Flatten(name="flatten")(layers.MaxPooling1D(2, name="pool")(y))
-    return keras.Model(x, layers.Dense(2, name="dense")(y), name="tiny")
+    return conv_pool_dense(40, {"first": 6, "second": 6}, {"dense": 2})
 
 
 @pytest.fixture
