@@ -1,4 +1,4 @@
-"""A progress bar, from a maintained library, where there is a terminal to draw it on."""
+"""A tqdm progress bar, shown only on a terminal by default."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def progress(total: int, verbose: int | str) -> Iterator[Callable[[int], object]]:
-    """Yields a function that advances the bar by a number of sequences."""
+    """Yield a function that advances the bar by a number of sequences."""
     shown = sys.stderr.isatty() if verbose == "auto" else bool(verbose)
     if not shown:
         yield lambda _: None

@@ -29,7 +29,7 @@ from ismc.errors import ArtifactError, InputError
 from ismc.execution.module import Loaded, Module, Run, Runtime, module
 from ismc.execution.shards import run_sharded
 from ismc.execution.substitutions import Substitutions, kinds
-from ismc.execution.tiling import Arrangement, filled
+from ismc.execution.tiling import Arrangement, repeat_inputs
 from ismc.ir import pytree as nest
 from ismc.ism.base import ISM
 from ismc.ism.checking import Checks
@@ -172,7 +172,7 @@ class LoadedISM(ISM):
 
     def _checked(self, batch: int) -> dict[str, Array]:
         """The input of the check, for so many sequences, in the order of the plan's inputs."""
-        return filled({name: self.check[name] for name, _ in self.plan.inputs}, batch)
+        return repeat_inputs({name: self.check[name] for name, _ in self.plan.inputs}, batch)
 
     def _own(self) -> Sequence[Any]:
         return self.weights() if self.arrays is self.own else [*map(self.runtime.put, self.own)]

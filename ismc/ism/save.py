@@ -28,7 +28,7 @@ from ismc.execution.lowering import LoweringError, lower
 from ismc.execution.module import Module, Spec
 from ismc.execution.progress import progress
 from ismc.execution.substitutions import Substitutions, kinds
-from ismc.execution.tiling import buckets, filled
+from ismc.execution.tiling import buckets, repeat_inputs
 from ismc.ir import pytree as nest
 from ismc.ism.base import BATCHES
 from ismc.ism.identity import identity
@@ -136,12 +136,12 @@ def programs(ism: CompiledProgram, verbose: int | str, most: int = 1 << 30) -> d
         with progress(len(asked), verbose) as advance:
             for letters, batch in asked:
                 shape = ism.arranged(letters, batch)
-                given = ism.arguments(filled(inputs, batch), letters, shape)
+                given = ism.arguments(repeat_inputs(inputs, batch), letters, shape)
                 made = ism.lowered(letters, batch, shape).made(given)
                 found[program_name(letters, batch)] = made
                 advance(1)
         for batch in BATCHES:
-            repeated = filled(inputs, batch)
+            repeated = repeat_inputs(inputs, batch)
             given = [ism.runtime.put(repeated[name]) for name, _ in ism.plan.inputs]
             found[f"{MODEL}-{batch}"] = ism.lowered_model(batch).made([*given, *ism.weights()])
         if ism.score is not None:
