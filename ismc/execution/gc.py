@@ -1,4 +1,4 @@
-"""Pause Python's garbage collector while code allocates many long-lived objects."""
+"""Pauses Python's garbage collector while code allocates many long-lived objects."""
 
 from __future__ import annotations
 

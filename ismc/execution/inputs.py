@@ -1,4 +1,4 @@
-"""Check the arguments of a call and convert them to arrays of the right shape."""
+"""Checks the arguments of a call and converts them to arrays of the right shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lower a traced function to a `Module`."""
+"""Lowers a traced function to a `Module`."""
 
 from __future__ import annotations
 

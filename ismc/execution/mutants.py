@@ -1,4 +1,4 @@
-"""Run every mutant of every sequence in batches, through any function that evaluates a batch."""
+"""Runs every mutant of every sequence in batches, through any function that evaluates a batch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def scan_mutants(
     answers: Answers,
     scored: Scored,
 ) -> list[Array]:
-    """Evaluate every block at every site: one ``[B, S, A, *output]`` per output.
+    """Evaluates every block at every site: one ``[B, S, A, *output]`` per output.
 
     Mutants that equal their sequence are not run: they get the reference output.
 

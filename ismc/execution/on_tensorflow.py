@@ -113,7 +113,7 @@ def _remove(running: Any, name: str) -> None:
 
 
 def call(module: Module, arguments: Sequence[Any]) -> list[Any]:
-    """Call the module inside a graph that is being traced; XLA must compile the graph."""
+    """Calls the module inside a graph that is being traced; XLA must compile the graph."""
     from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
     operation: Any = gen_xla_ops.xla_call_module

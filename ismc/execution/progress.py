@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def progress(total: int, verbose: int | str) -> Iterator[Callable[[int], object]]:
-    """Yield a function that advances the bar by a number of sequences."""
+    """Yields a function that advances the bar by a number of sequences."""
     shown = sys.stderr.isatty() if verbose == "auto" else bool(verbose)
     if not shown:
         yield lambda _: None

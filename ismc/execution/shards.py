@@ -1,4 +1,4 @@
-"""Run the parts of a program concurrently and merge their answers."""
+"""Runs the parts of a program concurrently and merges their answers."""
 
 from __future__ import annotations
 

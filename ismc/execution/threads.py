@@ -1,4 +1,4 @@
-"""Run the parts of one scan concurrently, each on its own core."""
+"""Runs the parts of one scan concurrently, each on its own core."""
 
 from __future__ import annotations
 

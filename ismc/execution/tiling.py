@@ -1,4 +1,4 @@
-"""Assign sites to tiles, and build a program's index tables from the offsets of each site."""
+"""Assigns sites to tiles, and builds a program's index tables from the offsets of each site."""
 
 from __future__ import annotations
 

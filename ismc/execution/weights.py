@@ -44,14 +44,14 @@ class Bound:
     error: VerificationError | None = None
 
     def check(self) -> None:
-        """Raise the error if one of the variables has changed."""
+        """Raises the error if one of the variables has changed."""
         if not all(
             np.array_equal(np.asarray(as_tf_variable(v)), value) for v, value in self.weights
         ):
             self.refuse()
 
     def refuse(self) -> None:
-        """Raise the error, if any: a saved program may receive other weights."""
+        """Raises the error, if any: a saved program may receive other weights."""
         if self.error is not None:
             raise self.error
 
