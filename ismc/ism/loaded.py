@@ -21,10 +21,10 @@ from ismc.artifacts.record import (
     Record,
     malformed,
     program_name,
-    recorded,
+    read_record,
 )
-from ismc.artifacts.rows import by_rows
-from ismc.artifacts.weights import replaced
+from ismc.artifacts.rows import run_by_rows
+from ismc.artifacts.weights import replacement_weights
 from ismc.errors import ArtifactError, InputError
 from ismc.execution.module import Loaded, Module, Run, Runtime, module
 from ismc.execution.shards import run_sharded
@@ -89,7 +89,7 @@ class LoadedISM(ISM):
         Raises:
             ArtifactError: when names or shapes are others; they are listed.
         """
-        found = replaced(self.record.weights, self.own, weights, self.path)
+        found = replacement_weights(self.record.weights, self.own, weights, self.path)
         kept = {key: value for key, value in self.programs.items() if key != "weights"}
         checks = Checks(self.checks.mode)
         return replace(self, arrays=found, programs=kept, checks=checks)
@@ -218,7 +218,7 @@ class LoadedISM(ISM):
         """A program that is no call by itself, such as the score, row by row."""
         if name not in self.programs:
             self.programs[name] = self._run(name, counted=False)
-        return by_rows(self.programs[name], self.runtime.put, *arrays)
+        return run_by_rows(self.programs[name], self.runtime.put, *arrays)
 
     def _run(self, name: str, counted: bool) -> Run:
         made = self.modules[name]
@@ -274,7 +274,7 @@ def load(
 
 def _decoded(found: Container, path: str) -> LoadedISM:
     """The callable of an artifact, without a runtime yet."""
-    said = recorded(found.manifest, path)
+    said = read_record(found.manifest, path)
     try:
         modules = {
             name: module(found.blobs[f"{name}{CODE}"], data, _constants(found, name))
