@@ -147,13 +147,13 @@ def _head(data: bytes, size: int, where: str) -> _Head:
         raise ArtifactError(f"{where} is empty, expected an artifact of ismc.", hint=REMEDY)
     if not MAGIC.startswith(magic):
         raise _foreign(magic, where)
-    if len(rest) >= 4 and (found := int.from_bytes(rest[:4], "little")) != FORMAT:
-        if found > FORMAT:
+    if len(rest) >= 4 and (version := int.from_bytes(rest[:4], "little")) != FORMAT:
+        if version > FORMAT:
             raise ArtifactError(
-                f"{where} was written by a newer ismc: format {found}, this one reads {FORMAT}.",
+                f"{where} was written by a newer ismc: format {version}, this one reads {FORMAT}.",
                 hint="pip install --upgrade ismc",
             )
-        raise ArtifactError(f"{where} has format {found}, expected {FORMAT}.", hint=REMEDY)
+        raise ArtifactError(f"{where} has format {version}, expected {FORMAT}.", hint=REMEDY)
     if len(data) < HEAD:
         raise _wrong_size(size, f"at least {HEAD}", where)
     numbers = rest[: NUMBERS.size]

@@ -45,9 +45,11 @@ def scan_mutants(
         batches = _batches(record, sequence, rows, batch_size)
         first = answers(next(batches))
         reference, rest = [y[:1] for y in first], [y[1:] for y in first]
-        own_score = scored(reference, reference)
-        results = results or [np.empty((*shape, *y.shape[1:]), np.float32) for y in own_score]
-        for result, y in zip(results, own_score, strict=True):
+        reference_scores = scored(reference, reference)
+        results = results or [
+            np.empty((*shape, *y.shape[1:]), np.float32) for y in reference_scores
+        ]
+        for result, y in zip(results, reference_scores, strict=True):
             result[b] = y
         for outputs in chain([rest], map(answers, batches)):
             chunk, indices = np.split(indices, [len(outputs[0])])

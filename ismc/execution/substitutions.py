@@ -59,12 +59,12 @@ def kinds(plan: Plan) -> list[Substitutions]:
 def _saturating(plan: Plan) -> list[Substitutions]:
     width, channels = plan.width, plan.sequence_shape[1]
     rotations = [_rotations(channels)] if width == 1 and channels > 1 else []
-    return [*rotations, _every(channels, width)]
+    return [*rotations, _letters(channels, width)]
 
 
 def every_block(plan: Plan) -> Array:
     """Every letter, repeated over the widest site: ``[C, width, C]``."""
-    return _every(plan.sequence_shape[1], plan.width).block
+    return _letters(plan.sequence_shape[1], plan.width).block
 
 
 @cache
@@ -76,7 +76,7 @@ def _rotations(channels: int) -> Substitutions:
 
 
 @cache
-def _every(channels: int, width: int) -> Substitutions:
+def _letters(channels: int, width: int) -> Substitutions:
     blocks = np.repeat(np.eye(channels, dtype=np.float32)[:, None], width, 1)
     return Substitutions(
         np.zeros((channels, channels, channels), np.float32), blocks, saturates=True

@@ -86,15 +86,13 @@ class Layers(Walk):
             "folded": [[canonical_names[name], list(shape)] for name, shape in model.folded],
         }
 
-    def _graph(self, graph: Graph, known_names: dict[str, str], prefix: tuple[str, str]) -> Any:
+    def _graph(self, graph: Graph, all_names: dict[str, str], prefix: tuple[str, str]) -> Any:
         names, layers = canonical(graph), []
         for layer in graph:
             path = prefix[0] + layer.name, prefix[1] + names[layer.name]
-            known_names[path[0]] = path[1]
+            all_names[path[0]] = path[1]
             with within(f"layer {path[0]!r}"):
-                data = (
-                    self._submodel(layer, known_names, path) if layer.body else self._layer(layer)
-                )
+                data = self._submodel(layer, all_names, path) if layer.body else self._layer(layer)
             inputs = [names[name] for name in layer.inputs]
             layers.append(data | {"inputs": inputs, "dtype": layer.dtype})
         ends = [[names[name] for name in end] for end in (graph.inputs, graph.outputs)]

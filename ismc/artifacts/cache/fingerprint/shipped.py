@@ -92,7 +92,7 @@ class _Inspector:
     def __init__(self) -> None:
         self.functions: dict[int, bytes] = {}
         self.classes: set[type] = set()
-        self.own = tuple(map(_folder, PACKAGES))
+        self.folders = tuple(map(_folder, PACKAGES))
         self.library = f"{sysconfig.get_path('stdlib')}{os.sep}"
 
     def names(self, bindings: Mapping[str, Any], place: str, ignored: set[str]) -> bytes:
@@ -147,7 +147,7 @@ class _Inspector:
         return digest
 
     def _is_shipped(self, file: str) -> bool:
-        if file.startswith(("<frozen ", *self.own)):
+        if file.startswith(("<frozen ", *self.folders)):
             return True
         return file.startswith(self.library) and "-packages" not in file
 
