@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ismc.artifacts.cache.cached import open_cache
-from ismc.artifacts.cache.keys import program_key, recalled, remembered, verdict_key
+from ismc.artifacts.cache.keys import program_key, read_verdict, verdict_key, write_verdict
 from ismc.codegen.load import load
 from ismc.codegen.render import render
 from ismc.errors import InputError
@@ -190,7 +190,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     if not verify or compiled.measured.naive_is_faster:
         return compiled
     verdict = verdict_key(key, compiled.weights() if key else ())
-    found = recalled(store, verdict)
+    found = read_verdict(store, verdict)
     if found is None:
         found = 0.0
         if precision == "float32":
@@ -200,7 +200,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         else:
             found = rounding_error(compiled)
         if compiled.bound is UNBOUND:
-            remembered(store, verdict, compiled.plan.model, found)
+            write_verdict(store, verdict, compiled.plan.model, found)
     error = None if precision == "float32" else found
     return replace(compiled, measured=replace(compiled.measured, error=error))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ismc.errors import InputError
-from ismc.execution.tiling import FLIGHT, batch_of
+from ismc.execution.tiling import MAX_ANSWER_BYTES, batch_of
 from ismc.io.sequences.alphabet import foreign, one_hot_of
 from ismc.scores import Score, named
 
@@ -65,7 +65,7 @@ def mutagenesis(
             hint="For other outputs use ismc.compile(model, score='difference', outputs=..).",
         )
     classes = None if class_index is None else _classes(class_index, shape[0])
-    size = batch_of(program.plan, program.shapes(), FLIGHT)
+    size = batch_of(program.plan, program.shapes(), MAX_ANSWER_BYTES)
     parts = [_scores(program, x[i : i + size], classes) for i in range(0, max(len(x), 1), size)]
     return np.concatenate(parts)
 

@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 
 from ismc.artifacts.container import Container, read
-from ismc.artifacts.record import CODE, Record, recorded
+from ismc.artifacts.record import CODE, Record, read_record
 from ismc.cli.sites import site_range
 from ismc.errors import InputError
 from ismc.jobs.models import (
@@ -61,7 +61,7 @@ def inspected(path: Path) -> str:
         ArtifactError: when the file is damaged, foreign or newer.
     """
     found = read(path)
-    said = recorded(found.manifest, str(path))
+    said = read_record(found.manifest, str(path))
     plan = said.restored()
     parts = [f"{path}: {path.stat().st_size:,} bytes, whole", "", table(plan), ""]
     rows = {

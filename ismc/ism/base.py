@@ -13,11 +13,11 @@ import numpy as np
 
 from ismc.execution.inputs import named_inputs, replacement
 from ismc.execution.module import Loaded, Run, Runtime
-from ismc.execution.mutants import scanned
+from ismc.execution.mutants import scan_mutants
 from ismc.execution.results import Results
 from ismc.execution.shards import run_sharded
 from ismc.execution.substitutions import Substitutions, every_block, every_letter, one_block
-from ismc.execution.tiling import Arrangement, arrange, batches, filled, tables_of
+from ismc.execution.tiling import Arrangement, arrange, batches, repeat_inputs, tables_of
 from ismc.ism.checking import Checks, predicted
 from ismc.ism.checking.statistics import Mode
 from ismc.ism.recompute import recomputed
@@ -203,7 +203,7 @@ class ISM(Results):
         parts = []
         calls = batches(self.plan, count, letters.count, max(1, len(self.devices)))
         for device, (begin, size, batch) in zip(cycle(self.devices or [""]), calls, strict=False):
-            chunk = filled({k: v[begin : begin + size] for k, v in inputs.items()}, batch)
+            chunk = repeat_inputs({k: v[begin : begin + size] for k, v in inputs.items()}, batch)
             ys = self._call(chunk, letters, batch, device, sites)
             parts.append([y[:size] for y in ys] if size < batch else ys)
         return [self.runtime.concat(ys) for ys in zip(*parts, strict=True)]
@@ -265,14 +265,14 @@ class ISM(Results):
         key = ("model", batch)
         if key not in self.programs:
             self.programs[key] = self._model(batch)
-        repeated = filled(inputs, batch)
+        repeated = repeat_inputs(inputs, batch)
         given = [self.runtime.put(repeated[name]) for name, _ in self.plan.inputs]
         return [y[:count] for y in self.programs[key]([*given, *self.sources()])]
 
     def _naive(self, inputs: Inputs, letters: Substitutions) -> list[Any]:
         """The same by the whole model on every mutant."""
         blocks = every_block(self.plan) if letters.saturates else letters.block
-        found = scanned(
+        found = scan_mutants(
             inputs, self.plan.sequence, self.plan.sites, blocks, BATCHES[-1],
             lambda batch: [np.asarray(y) for y in self._answers(batch)], self.scored,
         )  # fmt: skip

@@ -34,7 +34,7 @@ def _of_model(ism: CompiledProgram) -> str:
         program = ism.lowered_model(1)
         program.key = ""
         try:
-            return program.traced([*given, *ism.weights()]).meaning
+            return program.trace_module([*given, *ism.weights()]).meaning
         except LoweringError:
             return ""
 

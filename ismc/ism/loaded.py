@@ -21,15 +21,15 @@ from ismc.artifacts.record import (
     Record,
     malformed,
     program_name,
-    recorded,
+    read_record,
 )
-from ismc.artifacts.rows import by_rows
-from ismc.artifacts.weights import replaced
+from ismc.artifacts.rows import run_by_rows
+from ismc.artifacts.weights import replacement_weights
 from ismc.errors import ArtifactError, InputError
 from ismc.execution.module import Loaded, Module, Run, Runtime, module
 from ismc.execution.shards import run_sharded
 from ismc.execution.substitutions import Substitutions, kinds
-from ismc.execution.tiling import Arrangement, filled
+from ismc.execution.tiling import Arrangement, repeat_inputs
 from ismc.ir import pytree as nest
 from ismc.ism.base import ISM
 from ismc.ism.checking import Checks
@@ -89,7 +89,7 @@ class LoadedISM(ISM):
         Raises:
             ArtifactError: when names or shapes are others; they are listed.
         """
-        found = replaced(self.record.weights, self.own, weights, self.path)
+        found = replacement_weights(self.record.weights, self.own, weights, self.path)
         kept = {key: value for key, value in self.programs.items() if key != "weights"}
         checks = Checks(self.checks.mode)
         return replace(self, arrays=found, programs=kept, checks=checks)
@@ -172,7 +172,7 @@ class LoadedISM(ISM):
 
     def _checked(self, batch: int) -> dict[str, Array]:
         """The input of the check, for so many sequences, in the order of the plan's inputs."""
-        return filled({name: self.check[name] for name, _ in self.plan.inputs}, batch)
+        return repeat_inputs({name: self.check[name] for name, _ in self.plan.inputs}, batch)
 
     def _own(self) -> Sequence[Any]:
         return self.weights() if self.arrays is self.own else [*map(self.runtime.put, self.own)]
@@ -218,7 +218,7 @@ class LoadedISM(ISM):
         """A program that is no call by itself, such as the score, row by row."""
         if name not in self.programs:
             self.programs[name] = self._run(name, counted=False)
-        return by_rows(self.programs[name], self.runtime.put, *arrays)
+        return run_by_rows(self.programs[name], self.runtime.put, *arrays)
 
     def _run(self, name: str, counted: bool) -> Run:
         made = self.modules[name]
@@ -274,7 +274,7 @@ def load(
 
 def _decoded(found: Container, path: str) -> LoadedISM:
     """The callable of an artifact, without a runtime yet."""
-    said = recorded(found.manifest, path)
+    said = read_record(found.manifest, path)
     try:
         modules = {
             name: module(found.blobs[f"{name}{CODE}"], data, _constants(found, name))

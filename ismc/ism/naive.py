@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ismc.execution.inputs import Sites, named_inputs, replacement, site_spans
-from ismc.execution.mutants import scanned
+from ismc.execution.mutants import scan_mutants
 from ismc.frontend import read
 from ismc.frontend.request import choose_outputs, choose_sequence
 from ismc.plan.plan import Signature
@@ -133,7 +133,7 @@ class NaiveISM:
             empty = {k: np.zeros((1, *v.shape[1:]), np.float32) for k, v in inputs.items()}
             reference = self._scored(self.answers(empty), self.answers(empty))
             return [tf.zeros([*shape, *y.shape[1:]]) for y in reference]
-        results = scanned(
+        results = scan_mutants(
             inputs, self.sequence, self.sites, blocks, self.batch_size, self.answers, self._scored
         )
         return [tf.constant(result) for result in results]

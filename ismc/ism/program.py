@@ -27,7 +27,7 @@ from ismc.ir.dump import show
 from ismc.ir.graph import Graph
 from ismc.ism.base import ISM, Inputs
 from ismc.ism.naive import NaiveISM
-from ismc.scores.letters import finished, part_across
+from ismc.scores.letters import apply_across, part_across
 
 Array = np.ndarray
 
@@ -141,7 +141,7 @@ class CompiledProgram(ISM):
             return ys
         *_, spans, _, _ = flat
         count = len(self.plan.outputs)
-        done = finished(
+        done = apply_across(
             self.score, ys[:count], flat[0], spans, self.plan.width, letters.alternatives_only
         )
         return [*done, *ys[count:]]

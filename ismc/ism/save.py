@@ -21,14 +21,14 @@ from ismc.artifacts.record import (
     plan_record,
     program_name,
 )
-from ismc.artifacts.rows import ROWS
+from ismc.artifacts.rows import BATCH_ROWS
 from ismc.errors import ArtifactError
 from ismc.execution.inputs import random_inputs
 from ismc.execution.lowering import LoweringError, lower
 from ismc.execution.module import Module, Spec
 from ismc.execution.progress import progress
 from ismc.execution.substitutions import Substitutions, kinds
-from ismc.execution.tiling import buckets, filled
+from ismc.execution.tiling import buckets, repeat_inputs
 from ismc.ir import pytree as nest
 from ismc.ism.base import BATCHES
 from ismc.ism.identity import identity
@@ -136,20 +136,22 @@ def programs(ism: CompiledProgram, verbose: int | str, most: int = 1 << 30) -> d
         with progress(len(asked), verbose) as advance:
             for letters, batch in asked:
                 shape = ism.arranged(letters, batch)
-                given = ism.arguments(filled(inputs, batch), letters, shape)
-                made = ism.lowered(letters, batch, shape).made(given)
+                given = ism.arguments(repeat_inputs(inputs, batch), letters, shape)
+                made = ism.lowered(letters, batch, shape).get_module(given)
                 found[program_name(letters, batch)] = made
                 advance(1)
         for batch in BATCHES:
-            repeated = filled(inputs, batch)
+            repeated = repeat_inputs(inputs, batch)
             given = [ism.runtime.put(repeated[name]) for name, _ in ism.plan.inputs]
-            found[f"{MODEL}-{batch}"] = ism.lowered_model(batch).made([*given, *ism.weights()])
+            found[f"{MODEL}-{batch}"] = ism.lowered_model(batch).get_module(
+                [*given, *ism.weights()]
+            )
         if ism.score is not None:
             for i, (_, shape) in enumerate(ism.plan.outputs):
-                spec = Spec((ROWS, *shape), "float32")
+                spec = Spec((BATCH_ROWS, *shape), "float32")
                 found[f"{SCORE}-{i}"] = lower(lambda r, m: [ism.score(r, m)], [spec, spec], SCORE)
         if ism.compares_letters:
-            rows = (ROWS, 1, ism.input_shape[1])
+            rows = (BATCH_ROWS, 1, ism.input_shape[1])
             for i, shape in enumerate(ism.shapes()):
                 specs = [Spec((*rows, *shape), "float32"), Spec(rows, "float32")]
                 found[f"{ACROSS}-{i}"] = lower(lambda y, p: [ism.score.across(y, p)], specs, ACROSS)

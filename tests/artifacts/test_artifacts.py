@@ -210,7 +210,7 @@ def test_a_whole_file_that_is_no_artifact(
     found = read(saved[1])
     left = {key: value for key, value in found.manifest.items() if key != missing}
     write(tmp_path / "x.ismc", replace(found, manifest=left))
-    with pytest.raises(ismc.ArtifactError, match="is whole, but no artifact"):
+    with pytest.raises(ismc.ArtifactError, match="is intact, but not an artifact"):
         ismc.load(tmp_path / "x.ismc", cache=False)
 
 

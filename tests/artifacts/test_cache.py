@@ -199,7 +199,7 @@ executables.lay_out = lambda files: (laid.extend(files), lay_out(files))[1]
 model = randomise(small_net(), int(sys.argv[2]))
 ism = ismc.compile(model, cache=sys.argv[1])
 got = np.asarray(ism.saturate(one_hot(2))["a"])
-there = executables.there()
+there = executables.executable_names()
 made = there - set(laid)
 print("traced", len(traced), "laid", len(laid), "compiled", len(made))
 error = np.abs(got - np.asarray(ismc.NaiveISM(model).saturate(one_hot(2))["a"])).max()

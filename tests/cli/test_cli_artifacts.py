@@ -81,5 +81,5 @@ def test_inspect_prints_plan_versions_sizes_and_checks(work: Path, artifact: Pat
                   "difference", "5, (2, 3) to (6, 7)", "saturate-3-turned-1",
                   "answers at 5 sites", "numbers"):  # fmt: skip
         assert words in out, out
-    _fails(("inspect", "in.fa"), "is no artifact of ismc")
+    _fails(("inspect", "in.fa"), "is not an artifact of ismc")
     _fails(("inspect", "nothing.ismc"), "cannot be read")

@@ -21,7 +21,7 @@ from ismc.artifacts.cache import cached as kept
 from ismc.errors import InputError
 from ismc.execution.substitutions import every_letter
 from ismc.scores import registry
-from ismc.scores.letters import finished, present
+from ismc.scores.letters import apply_across, present
 from tests.support.comparing import some_slow
 from tests.support.models import track_flat_head
 from tests.zoo import one_hot, randomise
@@ -184,16 +184,18 @@ def test_rounding_is_taken_off_the_letter_that_is_there() -> None:
     spans, width = tf.constant(sites), max(stop - start for start, stop in sites)
     off, at = tf.fill([3, len(sites), 4, 2], 1e-7), there(sequences(), sites)
     for score in (scores.named("difference"), scores.named("centred")):
-        (found,) = finished(score, [off], x, spans, width, alternatives_only=False)
+        (found,) = apply_across(score, [off], x, spans, width, alternatives_only=False)
         d = np.where(at[..., None], 0, np.full(off.shape, 1e-7))
         want = d if score.name == "difference" else d - d.mean(2, keepdims=True)
         np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-12)
     assert (
-        finished(scores.named("difference"), [off], x, spans, width, alternatives_only=True)[0]
+        apply_across(scores.named("difference"), [off], x, spans, width, alternatives_only=True)[0]
         is off
     )
-    assert finished(lambda r, m: m - r, [off], x, spans, width, alternatives_only=False)[0] is off
-    assert finished(None, [off], x, spans, width, alternatives_only=False)[0] is off
+    assert (
+        apply_across(lambda r, m: m - r, [off], x, spans, width, alternatives_only=False)[0] is off
+    )
+    assert apply_across(None, [off], x, spans, width, alternatives_only=False)[0] is off
 
 
 def test_the_distance_is_that_of_scipy() -> None:
@@ -230,7 +232,7 @@ def test_verification_sees_a_wrong_score(monkeypatch: pytest.MonkeyPatch) -> Non
         del score, rest
         return [y * 1.01 for y in answers]
 
-    monkeypatch.setattr(compiled, "finished", wrong)
+    monkeypatch.setattr(compiled, "apply_across", wrong)
     with pytest.raises(ismc.VerificationError, match="where the model gives"):
         ismc.compile(model(), score="log2_ratio", outputs="head", sites=SITES)
 

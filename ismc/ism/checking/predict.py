@@ -9,7 +9,7 @@ import numpy as np
 
 from ismc.errors import InputError
 from ismc.execution.progress import progress
-from ismc.execution.tiling import FLIGHT, batch_of
+from ismc.execution.tiling import MAX_ANSWER_BYTES, batch_of
 from ismc.ism.checking.block import Block, letters_at, spans_of
 from ismc.ism.checking.check import mode_of
 from ismc.ism.checking.statistics import Mode
@@ -50,7 +50,7 @@ def predicted(
     if batch_size is not None and batch_size < 1:
         raise InputError(f"batch_size is {batch_size}, expected at least 1.")
     count = len(inputs[plan.sequence])
-    size = batch_size or batch_of(plan, ism.shapes(), FLIGHT)
+    size = batch_size or batch_of(plan, ism.shapes(), MAX_ANSWER_BYTES)
     written = letters_at(ism.sites, plan.sequence_shape[1]) if blocks is None else blocks
     results: list[Array] = []
     with progress(count, verbose) as advance:
