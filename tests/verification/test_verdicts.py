@@ -204,7 +204,7 @@ def test_a_hit_is_compared_before_its_first_answer(
     for y, found in zip(keras.tree.flatten(answer()), right, strict=True):
         np.testing.assert_array_equal(np.asarray(y), np.asarray(found))
     moved(monkeypatch)
-    with pytest.raises(ismc.VerificationError, match="that was kept gives"):
+    with pytest.raises(ismc.VerificationError, match="The cached program of model"):
         answer()
 
 
