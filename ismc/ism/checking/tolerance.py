@@ -36,7 +36,7 @@ def towards(want: Array, got: Array, most: Array) -> Array:
         return np.where(near, want, got - np.sign(got - want) * most)
 
 
-def off(got: Array, want: Array, scale: float) -> Array:
+def differs(got: Array, want: Array, scale: float) -> Array:
     """Where ``got`` differs from a finite ``want`` by more than rounding explains."""
     with np.errstate(invalid="ignore", over="ignore"):
         near = (np.abs(got - want) <= RTOL * np.abs(want) + ATOL * scale) | (got == want)

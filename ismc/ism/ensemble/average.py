@@ -39,7 +39,7 @@ class Ensemble:
         length, channels = self.input_shape
         score = f", score {self.score_name!r}" if self.score_name else ""
         return (
-            f"<Ensemble of {self._counted()}: [{length}, {channels}], {len(self.sites)} sites, "
+            f"<Ensemble of {self._summary()}: [{length}, {channels}], {len(self.sites)} sites, "
             f"outputs {self.output_names}{score}>"
         )
 
@@ -102,7 +102,7 @@ class Ensemble:
     def explain(self) -> str:
         """The members and shifts, and the plan of each program."""
         shifts = [view.shift for view in self.views if not view.reverse]
-        lines = [f"average of {self._counted()}: {len(self.members)} members"]
+        lines = [f"average of {self._summary()}: {len(self.members)} members"]
         if shifts != [0]:
             lines.append(f"shifts: {', '.join(map(str, shifts))}")
         for plan in dict.fromkeys(member.program.explain() for member in self.members):
