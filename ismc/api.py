@@ -46,7 +46,7 @@ from ismc.tuning.trials import Trials
 from ismc.verification.revealed import verify_revealed
 from ismc.verification.steady import refuse_unsteady
 from ismc.verification.verify import rounding_error
-from ismc.verification.verify import verify as compare
+from ismc.verification.verify import verify_program as compare
 
 MEMORY = 1 << 30
 PRECISIONS = {"float32": 0.0, "bfloat16": 0.1}

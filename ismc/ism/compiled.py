@@ -11,9 +11,9 @@ from ismc.execution.substitutions import Substitutions
 from ismc.ism.base import BATCHES, Inputs, Sites
 from ismc.ism.checking.cached_programs import check_model, check_mutants
 from ismc.ism.identity import identity
-from ismc.ism.profile import profile
+from ismc.ism.profile import profile_program
 from ismc.ism.program import CompiledProgram
-from ismc.ism.save import programs, save
+from ismc.ism.save import programs, save_artifact
 from ismc.ism.saved_model import export
 
 
@@ -29,8 +29,20 @@ class CompiledISM(CompiledProgram):
     """
 
     def profile(self, x: Any = None, rounds: int = 5, every: int | str = 1) -> Any:
-        """The time of a saturation by statement; arguments as `ismc.ism.profile.profile`."""
-        return profile(self, x, rounds, every)
+        """Times a saturation, statement by statement.
+
+        Args:
+            x: inputs as for a call; by default one random sequence.
+            rounds: how often each program is timed; the median counts.
+            every: the number of statements per row, or ``"segment"``. Each row takes a compilation.
+
+        Returns:
+            An `ismc.ism.profile.Profile`; `print` shows it as a table.
+
+        Raises:
+            InputError: when an input does not fit the model, or a number is not positive.
+        """
+        return profile_program(self, x, rounds, every)
 
     def save(self, path: str | Path, verbose: int | str = "auto") -> None:
         """Writes a file that `ismc.load` loads without Keras and without the model's code.
@@ -46,7 +58,7 @@ class CompiledISM(CompiledProgram):
             ArtifactError: when the file cannot be written.
         """
         self.bound.refuse()
-        save(self, path, verbose)
+        save_artifact(self, path, verbose)
 
     def export_saved_model(self, path: str | Path) -> None:
         """Writes a SavedModel with the signatures ``saturate``, ``write`` and ``reference``.

@@ -1,4 +1,4 @@
-"""`profile` measures the time of each statement of a scan.
+"""`profile_program` measures the time of each statement of a scan.
 
 Program ``k`` is the plan cut after ``k`` statements of a tile, rendered and compiled like any
 other. It returns a checksum of all live values. Its time minus that of program ``k - 1`` is the
@@ -105,7 +105,7 @@ class Profile:
         return "\n".join(lines)
 
 
-def profile(
+def profile_program(
     ism: CompiledProgram, x: Any = None, rounds: int = 5, every: int | str = 1, seed: int = 0
 ) -> Profile:
     """Times each statement of a saturation.

@@ -40,7 +40,7 @@ MAX_CHECK_BYTES = 1 << 20  # of answers in the check, approximately
 MAX_CHECK_SITES = 8
 
 
-def save(ism: CompiledProgram, path: str | Path, verbose: int | str = "auto") -> None:
+def save_artifact(ism: CompiledProgram, path: str | Path, verbose: int | str = "auto") -> None:
     """Writes a program with its current weights; see `ismc.CompiledISM.save`.
 
     Raises:
@@ -57,7 +57,7 @@ def save(ism: CompiledProgram, path: str | Path, verbose: int | str = "auto") ->
     sites = check_sites(ism)
     modules = programs(ism, verbose)
     arrays = {f"{CHECK}{name}": value for name, value in inputs.items()}
-    arrays |= {f"{CHECK}{key}": y for key, y in answers(ism, inputs, sites).items()}
+    arrays |= {f"{CHECK}{key}": y for key, y in check_answers(ism, inputs, sites).items()}
     for i, weight in enumerate(ism.weights()):
         arrays[f"{WEIGHT}{i}"] = np.asarray(weight)
     for name, module in modules.items():
@@ -98,7 +98,7 @@ def call_kinds(ism: Any) -> list[Substitutions]:
     return [letters for letters in kinds(ism.plan) if letters.saturates or not ism.compares_letters]
 
 
-def answers(ism: Any, inputs: dict[str, Array], sites: tuple[int, ...]) -> dict[str, Array]:
+def check_answers(ism: Any, inputs: dict[str, Array], sites: tuple[int, ...]) -> dict[str, Array]:
     """The expected answers of the check, for one sequence, by kind of program and output.
 
     ``saturate.i`` is ``[sites, C, *output]``, ``write.i`` is ``[sites, 1, *output]``, and

@@ -1,8 +1,8 @@
 """Compares every intermediate value of a program with the model's value at the same positions.
 
-With `ISMC_CHECK=1`, `ismc.compile` does this for the sequences and sites of `verify`. The generated
-program runs eagerly, statement by statement, without XLA. The value of each statement is compared
-with the model's layers on the mutants:
+With `ISMC_CHECK=1`, `ismc.compile` does this for the sequences and sites of its option `verify`.
+The generated program runs eagerly, statement by statement, without XLA. The value of each statement
+is compared with the model's layers on the mutants:
 
 * At positions that an output depends on, a slab must equal the mutant's value, and a difference
   the mutant's value minus the reference's.

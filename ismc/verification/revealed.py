@@ -42,7 +42,8 @@ def verify_revealed(
     Args:
         compiled: a compiled program, already verified with the model's own weights.
         program: the same program as the passes describe it.
-        compare: raises if a program differs from the model; see `ismc.verification.verify.verify`.
+        compare: raises if a program differs from the model, as
+            `ismc.verification.verify.verify_program` does.
 
     Returns:
         ``compiled``. If it is right only for the model's present weights, a warning is issued and

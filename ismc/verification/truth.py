@@ -112,7 +112,7 @@ class Truth:
         return Fault(name, entry.target, where, got, expected, reason)
 
     def _scale(self, name: str) -> float:
-        """The scale of rounding errors: the value's range, or a share of its operands' range."""
+        """The scale of rounding errors: the larger of its range and a share of its operands'."""
         operands = [n for n in self.program.graph[name].inputs if n in self.mutants]
         shares = [(name, 1.0), *((operand, OPERAND_SHARE) for operand in operands)]
         each = [(v[name], share) for name, share in shares for v in (self.reference, self.mutants)]
@@ -171,7 +171,7 @@ class Truth:
         row, place, *both = worst
         outside = value.ndim > 1 and inside[row, place] == 0
         start = int(entry.spans.array[site_of_row[row]]) if entry.spans else 0
-        reason = "must not matter beyond the ends" if outside else "differs"
+        reason = "is wrong beyond the ends" if outside else "differs"
         return row, start + place, both[0], both[1], reason
 
     def _positions(

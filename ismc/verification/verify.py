@@ -29,7 +29,7 @@ UNSTEADY_HINT = (
 Array = np.ndarray
 
 
-def verify(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
+def verify_program(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
     """Compares saturation at the first, the last and a few random sites of two sequences.
 
     The sequences are those of `ismc.verification.probes`. They have letters at the sites, so the
@@ -87,7 +87,7 @@ def verify(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
 def rounding_error(compiled: CompiledISM, seed: int = 0) -> float:
     """The largest error as a share of the largest change between letters, for the worst output.
 
-    It uses the sequences and sites of `verify`.
+    It uses the sequences and sites of `verify_program`.
     """
     chosen, inputs, nest, oracle = _trial(compiled, seed)
     got = compiled.at_sites(inputs, kinds(compiled.plan)[0], chosen)
@@ -102,7 +102,7 @@ def rounding_error(compiled: CompiledISM, seed: int = 0) -> float:
 
 
 def _magnified(compiled: CompiledISM, seed: int) -> list[Array]:
-    """How far rounding of the outputs moves the scores that `verify` compares."""
+    """How far rounding of the outputs moves the scores that `verify_program` compares."""
     _, _, nest, oracle = _trial(compiled, seed, rounding_sensitivity(compiled.score))
     return over_letters(compiled, [y.numpy() for y in compiled.flat(oracle.saturate(nest))])
 

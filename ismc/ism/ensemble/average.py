@@ -53,12 +53,12 @@ class Ensemble:
 
     def saturated(self, inputs: Inputs, sites: Sequence[int] | None = None) -> list[Any]:
         """`saturate` of inputs by name, flat; only the ``sites`` with these indices are valid."""
-        return average(m.saturated(self.named_for(m, inputs), sites) for m in self.members)
+        return mean_of_members(m.saturated(self.named_for(m, inputs), sites) for m in self.members)
 
     def reference(self, x: Any) -> Any:
         """The average of the models' outputs: ``[B, *output]``; raises as `saturate`."""
         inputs = self.inputs(x)
-        means = average(m.reference(self.named_for(m, inputs)) for m in self.members)
+        means = mean_of_members(m.reference(self.named_for(m, inputs)) for m in self.members)
         return self.first.nested_results(means)
 
     def predict(
@@ -169,7 +169,7 @@ class Ensemble:
         return " x ".join(f"{n} {name}{'s' * (n > 1)}" for n, name in counts)
 
 
-def average(answers: Iterable[list[Any]]) -> list[Any]:
+def mean_of_members(answers: Iterable[list[Any]]) -> list[Any]:
     """The mean of lists of tensors, summed one after the other on their device."""
     total: list[Any] = []
     count = 0
