@@ -297,17 +297,9 @@ def any_length() -> keras.Model:
         (build, {"shifts": (0.5,)}, "shifts is"),
         (build, {"mirror_outputs": "tracks"}, "mirror_outputs names 'tracks'"),
         (build, {"score": "counts"}, "does not fit"),
-        (mirrored_inputs, {"shifts": (0, 1)}, "'control' may lie along the sequence"),
-        (
-            lambda: [ismc.compile(build(), verify=False), build()],
-            {},
-            "compiled already",
-        ),
-        (
-            lambda: ismc.compile(build(), verify=False),
-            {"shifts": (0, 1)},
-            "compiled already",
-        ),
+        (mirrored_inputs, {"shifts": (0, 1)}, "'control' may have positions"),
+        (lambda: [ismc.compile(build(), verify=False), build()], {}, "compiled already"),
+        (lambda: ismc.compile(build(), verify=False), {"shifts": (0, 1)}, "compiled already"),
     ],
 )
 def test_what_cannot_be_averaged(models: Any, settings: dict[str, Any], said: str) -> None:
