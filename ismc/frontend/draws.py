@@ -16,7 +16,9 @@ from ismc.ir.graph import Layer
 RANDOM = re.compile("Random|Stateful.*(Normal|Uniform)|TruncatedNormal|Multinomial|^Rng|Determin")
 
 
-def drawn(layer: Layer, inputs: Sequence[Layer], weights: Mapping[str, Any]) -> str | None:
+def find_random_layer(
+    layer: Layer, inputs: Sequence[Layer], weights: Mapping[str, Any]
+) -> str | None:
     """A phrase that names the inner layer that draws random numbers; ``None`` if none does.
 
     The phrase is empty if the layer itself draws them, or no inner layer can be named.

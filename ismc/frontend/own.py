@@ -15,7 +15,7 @@ BASES = ("Layer", "Operation")  # all layers share their methods
 FOR_TRAINING = ("initializer", "regularizer", "constraint")
 
 
-def kind_as_shipped(layer: Any, known: Mapping[str, Any] | None) -> str:
+def kind_as_shipped(layer: Any, config: Mapping[str, Any] | None) -> str:
     """The kind of a layer, with a suffix that matches no rule if its class does not describe it.
 
     That is the case for a Keras layer whose code was replaced, in it or in a layer inside it, and
@@ -23,7 +23,7 @@ def kind_as_shipped(layer: Any, known: Mapping[str, Any] | None) -> str:
 
     Args:
         layer: a layer of Keras or of the user.
-        known: its `configuration`.
+        config: its `configuration`.
     """
     kind, flatten = kind_of(type(layer)), getattr(layer, "_flatten_layers", None)
     parts = [layer, *(flatten(include_self=False) if flatten else ())]
@@ -32,7 +32,7 @@ def kind_as_shipped(layer: Any, known: Mapping[str, Any] | None) -> str:
         return kind
     if patched:
         return f"{kind} that was patched"
-    return f"{kind}, unconfigured" if known is None else kind
+    return f"{kind}, unconfigured" if config is None else kind
 
 
 def configuration(layer: Any) -> dict[str, Any] | None:

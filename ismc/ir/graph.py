@@ -129,10 +129,10 @@ class Graph:
 
     def ancestors(self, names: Sequence[str]) -> frozenset[str]:
         """The values that ``names`` are computed from, including themselves."""
-        found = set(names)
+        ancestors = set(names)
         for name in names:
-            found |= nx.ancestors(self.network, name)
-        return frozenset(found)
+            ancestors |= nx.ancestors(self.network, name)
+        return frozenset(ancestors)
 
     def __str__(self) -> str:
         lines = [f"graph {self.name}({', '.join(self.inputs)})"]

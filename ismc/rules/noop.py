@@ -23,7 +23,7 @@ from ismc.rules.base import IDENTITY, Example, Node, Role, Rule, describe
     ],
 )
 def noop(_: Node) -> Rule:
-    """Returns its input unchanged: Dropout, noise and the like."""
+    """Dropout, noise and similar layers return their input unchanged."""
     return Rule(
         Role.SEE_THROUGH, linear=True, reference=IDENTITY, slab=IDENTITY, difference=IDENTITY
     )

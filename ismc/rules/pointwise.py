@@ -104,7 +104,7 @@ def _cast(node: Node) -> Expr:
 def masking(_: Node) -> Rule:
     """Masking: zeros positions whose channels all equal ``mask_value``.
 
-    The mask itself is a value of its own; see `ismc.frontend.masks`.
+    The mask is a separate value of the graph; see `ismc.frontend.masks`.
     """
     return Rule(Role.SEE_THROUGH)
 

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from ismc.errors import UnsupportedModelError
 from ismc.execution.inputs import random_inputs
-from ismc.frontend.draws import drawn
+from ismc.frontend.draws import find_random_layer
 from ismc.frontend.evaluate import evaluate
 from ismc.frontend.model import Model
 from ismc.ir.graph import Graph, Layer
@@ -59,7 +59,7 @@ def refuse_unsteady(model: Model, graph: Graph, outputs: Sequence[str], sequence
     found = []
     for layer in doubtful:
         inputs = tuple(graph[name] for name in layer.inputs)
-        where = drawn(layer, inputs, model.variables.get(layer.owner, {}))
+        where = find_random_layer(layer, inputs, model.variables.get(layer.owner, {}))
         if where is not None:
             found.append((layer, f"draws random numbers{where}"))
     found = found or _called(model, graph, doubtful, sequence)
