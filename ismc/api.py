@@ -16,10 +16,11 @@ from ismc.errors import InputError
 from ismc.execution.inputs import Sites, site_spans
 from ismc.execution.results import scored_shapes
 from ismc.execution.weights import UNBOUND
-from ismc.frontend import Model, read
 from ismc.frontend.infer import find_rules
 from ismc.frontend.lengths import is_open
 from ismc.frontend.masks import with_masks
+from ismc.frontend.model import Model
+from ismc.frontend.read import read
 from ismc.frontend.request import (
     choose_devices,
     choose_outputs,

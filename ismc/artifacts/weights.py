@@ -74,7 +74,7 @@ def _weights_by_name(source: Any) -> dict[str, Array]:
         from ismc.frontend.load_model import load_model
 
         source = load_model(path)
-    from ismc.frontend import read as lowered
+    from ismc.frontend.read import read as lowered
 
     variables = lowered(source).variables.items()
     return {

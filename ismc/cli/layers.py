@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from ismc.frontend import read
+from ismc.frontend.read import read
 from ismc.ir.window import Span
 from ismc.passes import Program, Request
 from ismc.passes.classify import classify

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ismc.errors import InputError, UnsupportedModelError
 from ismc.execution.threads import cores
-from ismc.frontend import Model
+from ismc.frontend.model import Model
 from ismc.ir.graph import Graph, Layer
 from ismc.ir.pytree import distinct
 from ismc.rules import Rule, kind_of

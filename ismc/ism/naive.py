@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ismc.execution.inputs import Sites, named_inputs, replacement, site_spans
 from ismc.execution.mutants import scan_mutants
-from ismc.frontend import read
+from ismc.frontend.read import read
 from ismc.frontend.request import choose_outputs, choose_sequence
 from ismc.plan.plan import Signature
 from ismc.scores import Score, resolved

@@ -22,7 +22,8 @@ from ismc.execution.results import result_shapes
 from ismc.execution.substitutions import Substitutions
 from ismc.execution.tiling import Arrangement
 from ismc.execution.weights import UNBOUND, Bound, as_tf_variable, values
-from ismc.frontend import Model, answers
+from ismc.frontend.evaluate import answers
+from ismc.frontend.model import Model
 from ismc.ir.dump import show
 from ismc.ir.graph import Graph
 from ismc.ism.base import ISM, Inputs

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ismc.execution.inputs import random_inputs
-from ismc.frontend import Model
+from ismc.frontend.model import Model
 from ismc.ir.graph import Graph
 from ismc.plan.plan import Plan
 

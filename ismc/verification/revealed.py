@@ -22,7 +22,7 @@ from ismc.execution.module import Run
 from ismc.execution.substitutions import Substitutions
 from ismc.execution.tiling import Arrangement
 from ismc.execution.weights import Bound, as_tf_variable
-from ismc.frontend import answers
+from ismc.frontend.evaluate import answers
 from ismc.ism.compiled import CompiledISM
 from ismc.ism.naive import NaiveISM
 

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ismc.execution.substitutions import Substitutions
-from ismc.frontend import evaluate
+from ismc.frontend.evaluate import evaluate
 from ismc.ir.graph import Graph
 from ismc.ism.checking.tolerance import differs
 from ismc.passes import Form, Program

@@ -187,12 +187,12 @@ import os, sys, warnings
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"
 {before}
 import ismc, numpy as np
-from ismc.artifacts import kept, executables
+from ismc.artifacts.cache import cached, executables
 from tests.artifacts.test_artifacts import small_net, one_hot
 from tests.zoo import randomise
 warnings.simplefilter("always")
-lower, traced = kept.lower, []
-kept.lower = lambda *args: (traced.append(1), lower(*args))[1]
+lower, traced = cached.lower, []
+cached.lower = lambda *args: (traced.append(1), lower(*args))[1]
 laid = []
 lay_out = executables.lay_out
 executables.lay_out = lambda files: (laid.extend(files), lay_out(files))[1]

@@ -539,7 +539,7 @@ SECOND = """
 import sys, warnings
 warnings.simplefilter("ignore")
 import ismc
-from ismc.artifacts import executables
+from ismc.artifacts.cache import executables
 from tests.artifacts.test_cache_code import Custom, K, both, network, np
 laid, lay_out = [], executables.lay_out
 executables.lay_out = lambda files: (laid.extend(files), lay_out(files))[1]

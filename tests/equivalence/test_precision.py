@@ -57,7 +57,7 @@ def test_unverified_programs_tell_no_error() -> None:
 
 def test_what_is_rounded_stands_in_the_source() -> None:
     source = ismc.compile(convolutions(), precision="bfloat16", verify=False).source
-    assert 'k3 = taps(w["conv1d_1"], products="bfloat16")' in source
+    assert 'k3 = gemm_kernel(w["conv1d_1"], products="bfloat16")' in source
     assert "conv1d_outer(d0" in source  # the first one, of four channels, is no product
     assert source.count('products="bfloat16"') == 4  # 2 kernels, Dense twice
     assert "bfloat16" not in ismc.compile(convolutions(), verify=False).source

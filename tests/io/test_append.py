@@ -256,7 +256,7 @@ def test_a_run_is_finished_first(
         run(wanted(files), part(files, "second"), append, path)
     assert not opened(path).complete
     with pytest.raises(
-        InputError, match=r"not written.*\n.*second\.narrowPeak first, by --append --resume"
+        InputError, match=r"not written.*\n.*second\.narrowPeak first: --append --resume"
     ):
         run(wanted(files), part(files, "third"), append, path)
     summary = run(wanted(files), part(files, "second"), places(append=True, resume=True), path)

@@ -66,9 +66,9 @@ def test_a_part_keeps_what_the_rest_wants(model: keras.Model) -> None:
     for end in range(len(ism.plan.tile) + 1):
         part = _part(ism, end)
         assert len(part.plan.tile) == end + 1
-        assert "held(" in part.source
+        assert "checksum(" in part.source
         names = {step.target for step in ism.plan.tile[:end]}
-        last = part.source.split("y = held(n")[1].split(")")[0]
+        last = part.source.split("y = checksum(n")[1].split(")")[0]
         assert all(name in names for name in last.replace(",", " ").split())
 
 

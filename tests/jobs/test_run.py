@@ -86,7 +86,7 @@ def test_a_run_that_stops_goes_on(
 
     def full(self: Store, *more: Any) -> None:
         if next(count) == 3:
-            with stores.reported(path):
+            with stores.disk_errors(path):
                 raise OSError(errno.ENOSPC, "No space left on device")
         real(self, *more)
 

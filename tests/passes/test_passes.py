@@ -18,7 +18,7 @@ import pytest
 from keras import layers
 
 import ismc
-from ismc.frontend import read
+from ismc.frontend.read import read
 from ismc.ir.window import Span
 from ismc.passes import PIPELINE, Program, Request
 from ismc.plan.explain import table, verdict

@@ -338,8 +338,8 @@ def test_present_letters_of_sites() -> None:
     [
         ("centered", "There is no score 'centered', expected one of difference, centred, "),
         ("centered", "Did you mean 'centred'?"),
-        ("counts", "does not fit 'track': The score counts takes a head .*found .n, 16, 3."),
-        ("profile(track=mean)", "does not fit 'flat': track=mean .*found .n, 16."),
+        ("counts", "does not fit 'track': The score counts takes a head .*found .n, 18, 3."),
+        ("profile(track=mean)", "does not fit 'flat': track=mean .*found .n, 18."),
         ("difference(targets=[3])", "number 3 of the 3 targets of an output .n, 3."),
         ("difference(targets=5:)", "none of the 3 targets"),
         ("log2_ratio(pseudocount=0)", "pseudocount is 0.0, expected a number above 0"),

@@ -13,7 +13,7 @@ from ismc.artifacts.cache.fingerprint import FingerprintError, architecture, dig
 from ismc.artifacts.cache.fingerprint.scores import score_data
 from ismc.artifacts.cache.store import ProgramStore
 from ismc.artifacts.container import Container
-from ismc.frontend import Model
+from ismc.frontend.model import Model
 from ismc.passes import Request
 from ismc.plan.plan import Plan
 

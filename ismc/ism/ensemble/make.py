@@ -71,8 +71,8 @@ def check_models(models: Sequence[Any]) -> None:
         InputError: when shapes differ, or a model takes sequences of any length.
         UnsupportedModelError: when a model is not a built Keras model.
     """
-    from ismc.frontend import read
     from ismc.frontend.lengths import is_open
+    from ismc.frontend.read import read
 
     first = None
     for i, model in enumerate(models):
@@ -110,7 +110,7 @@ def _compile_all(
 ) -> Ensemble:
     """Compiles a program per model and orientation; orientations with equal sites share one."""
     from ismc.execution.inputs import site_spans
-    from ismc.frontend import read
+    from ismc.frontend.read import read
     from ismc.frontend.request import choose_sequence, output_labels
 
     check_models(models)

@@ -28,7 +28,8 @@ from ismc.artifacts.cache.fingerprint.values import (
     root,
     within,
 )
-from ismc.frontend import Model, read
+from ismc.frontend.model import Model
+from ismc.frontend.read import read
 from ismc.ir.graph import Graph, Layer
 from ismc.rules.base import _EXTRA, _TABLE
 

@@ -19,7 +19,7 @@ import keras
 from ismc.artifacts.cache.fingerprint.layers import Layers, canonical_weights, family, is_generated
 from ismc.artifacts.cache.fingerprint.shipped import state
 from ismc.artifacts.cache.fingerprint.values import FingerprintError, Walk, guarded, is_of_keras
-from ismc.frontend import Model
+from ismc.frontend.model import Model
 from ismc.rules import Rule
 
 
