@@ -185,8 +185,8 @@ def _functions(term: Term) -> set[str]:
         return {"part"}
     if not isinstance(term, Apply):
         return set()
-    own = {term.fn} if term.fn not in (*OPERATORS, "negative", "item", "layer") else set()
-    return own.union(*(_functions(arg) for arg in term.args))
+    names = {term.fn} if term.fn not in (*OPERATORS, "negative", "item", "layer") else set()
+    return names.union(*(_functions(arg) for arg in term.args))
 
 
 def text(term: Term) -> str:

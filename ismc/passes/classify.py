@@ -34,18 +34,18 @@ def classify(program: Program) -> Program:
             continue
         inputs = tuple(graph[name] for name in layer.inputs)
         node = Node(layer, inputs, tuple(name in varying for name in layer.inputs))
-        own = request.rules.get(layer.name)
-        rule = checked(own, node) if own else rule_of(node)
+        user_rule = request.rules.get(layer.name)
+        rule = checked(user_rule, node) if user_rule else rule_of(node)
         if layer.kind.endswith(WITH_A_MASK):
             rule = stop("it looks at a mask")
         elif layer.kind == "ismc.Mask":
             rule = stop("a mask")
         elif layer.name in judged:
-            own = THE_LAYER if layer.call else rule.reference
-            rule = stop("a mask is taken from it", reference=own)
+            reference = THE_LAYER if layer.call else rule.reference
+            rule = stop("a mask is taken from it", reference=reference)
         elif dtype := _other_dtype(layer, inputs, rule):
-            own = THE_LAYER if layer.call else rule.reference
-            rule = stop(f"it computes in {dtype}", reference=own)
+            reference = THE_LAYER if layer.call else rule.reference
+            rule = stop(f"it computes in {dtype}", reference=reference)
         else:
             before = _stop_before(layer, rules, request.stop_at, varying)
             rule = _after(before, rule) if before else rule

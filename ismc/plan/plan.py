@@ -62,12 +62,12 @@ class Apply:
 
 def names_in(term: Term) -> set[str]:
     """The values that a term reads."""
-    return {found.name for found in _parts(term) if isinstance(found, Name)}
+    return {part.name for part in _parts(term) if isinstance(part, Name)}
 
 
 def offsets_in(term: Term) -> set[str]:
     """The keys of the offsets that a term reads."""
-    return {found.key for found in _parts(term) if isinstance(found, Offset)}
+    return {part.key for part in _parts(term) if isinstance(part, Offset)}
 
 
 def _parts(term: Term) -> Iterator[Term]:

@@ -285,8 +285,8 @@ class StepBuilder:
 
     def offset(self, name: str, values: tuple[int, ...]) -> Offset:
         """Offsets of the sites, under a key named after the value; equal offsets share a key."""
-        for key, known in self.offsets.items():
-            if known == values:
+        for key, starts in self.offsets.items():
+            if starts == values:
                 return Offset(key)
         live = self.program.live
         stem = f"v{live.index(name)}" if name in live else name.rstrip("_") + "_shift"
