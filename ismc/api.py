@@ -17,7 +17,7 @@ from ismc.execution.inputs import Sites, site_spans
 from ismc.execution.results import scored_shapes
 from ismc.execution.weights import UNBOUND
 from ismc.frontend import Model, read
-from ismc.frontend.infer import inferred
+from ismc.frontend.infer import find_rules
 from ismc.frontend.lengths import is_open
 from ismc.frontend.masks import with_masks
 from ismc.frontend.request import (
@@ -169,7 +169,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     stops = choose_stops(program.graph, stop_at)
     chosen_rules = choose_rules(program.graph, rules or {})
     if infer_rules:
-        chosen_rules = inferred(program.graph, lowered.variables) | chosen_rules
+        chosen_rules = find_rules(program.graph, lowered.variables) | chosen_rules
     request = replace(program.request, stop_at=stops, rules=chosen_rules)
     program = program.knowing(request=request)
     finish = partial(

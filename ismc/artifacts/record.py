@@ -71,7 +71,7 @@ class Record:
     def manifest(self) -> dict[str, Any]:
         """The record as JSON data."""
         data = {field.name: getattr(self, field.name) for field in fields(self)}
-        nests = {key: nest.encoded(data[key]) for key in ("names", "structure")}
+        nests = {key: nest.encode(data[key]) for key in ("names", "structure")}
         plain = {key: asdict(data[key]) for key in ("signature", "measured")}
         return {"kind": "artifact", "model": self.plan["model"], **data, **nests, **plain}
 
@@ -101,7 +101,7 @@ def record(manifest: Mapping[str, Any]) -> Record:
     """
     data = {field.name: manifest[field.name] for field in fields(Record) if field.name in manifest}
     for key in ("names", "structure"):
-        data[key] = nest.decoded(data[key])
+        data[key] = nest.decode(data[key])
     for key in ("chosen", "labels", "shapes", "weights", "checked"):
         data[key] = _tuples(data[key])
     signature = {key: _tuples(value) for key, value in data["signature"].items()}

@@ -43,7 +43,7 @@ class Results(ABC):
     def nested_results(self, flat: Sequence[Any]) -> Any:
         """A flat list of results, one per chosen output, in the nest that calls return."""
         by_name = dict(zip(self.chosen, flat, strict=True))
-        return nest.mapped(lambda name: by_name[name], self.structure)
+        return nest.map_leaves(lambda name: by_name[name], self.structure)
 
     @abstractmethod
     def shapes(self) -> Shapes:

@@ -1,4 +1,4 @@
-"""Frontends: a model object to a `Graph` of layer calls."""
+"""Frontends: read a model object into a `Graph` of layer calls."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["Model", "answers", "evaluate", "read"]
 
 
 def read(model: Any) -> Model:
-    """Lowers a model of Keras 3, or of `tf_keras` (Keras 2).
+    """Reads a model of Keras 3 or of `tf_keras` (Keras 2).
 
     Raises:
-        UnsupportedModelError: when it is no Keras model, or has never been built.
+        UnsupportedModelError: when the object is not a Keras model, or was never built.
     """
     if any(base.__module__.split(".")[0] == "tf_keras" for base in type(model).__mro__):
         from ismc.frontend import keras2

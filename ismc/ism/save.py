@@ -112,7 +112,7 @@ def check_answers(ism: Any, inputs: dict[str, Array], sites: tuple[int, ...]) ->
         for i, y in enumerate(ism.at_sites(inputs, letters, sites)):
             expected[f"{kind}.{i}"] = y[0]
     for i, y in enumerate(
-        ism.flat(ism.reference(nest.mapped(lambda name: inputs[name], ism.names)))
+        ism.flat(ism.reference(nest.map_leaves(lambda name: inputs[name], ism.names)))
     ):
         expected[f"{MODEL}.{i}"] = np.asarray(y)[0]
     return expected

@@ -17,7 +17,7 @@ import numpy as np
 from ismc.ir.graph import WITH_A_MASK, Graph, Layer
 from ismc.passes.program import Program
 from ismc.rules import Node, Role, Rule, rule_of
-from ismc.rules.base import THE_LAYER, checked, stop
+from ismc.rules.base import THE_LAYER, check_rule, stop
 
 SHAPE_ONLY = ("OnesLike", "ZerosLike")  # functions that ignore the numbers of their operand
 
@@ -35,7 +35,7 @@ def classify(program: Program) -> Program:
         inputs = tuple(graph[name] for name in layer.inputs)
         node = Node(layer, inputs, tuple(name in varying for name in layer.inputs))
         user_rule = request.rules.get(layer.name)
-        rule = checked(user_rule, node) if user_rule else rule_of(node)
+        rule = check_rule(user_rule, node) if user_rule else rule_of(node)
         if layer.kind.endswith(WITH_A_MASK):
             rule = stop("it looks at a mask")
         elif layer.kind == "ismc.Mask":

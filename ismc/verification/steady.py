@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from ismc.errors import UnsupportedModelError
 from ismc.execution.inputs import random_inputs
-from ismc.frontend.draws import drawn
+from ismc.frontend.draws import find_random_layer
 from ismc.frontend.evaluate import evaluate
 from ismc.frontend.model import Model
 from ismc.ir.graph import Graph, Layer
@@ -57,7 +57,7 @@ def refuse_unsteady(model: Model, graph: Graph, outputs: Sequence[str], sequence
     unsteady = []
     for layer in doubtful:
         inputs = tuple(graph[name] for name in layer.inputs)
-        where = drawn(layer, inputs, model.variables.get(layer.owner, {}))
+        where = find_random_layer(layer, inputs, model.variables.get(layer.owner, {}))
         if where is not None:
             unsteady.append((layer, f"draws random numbers{where}"))
     unsteady = unsteady or _call_twice(model, graph, doubtful, sequence)

@@ -216,7 +216,7 @@ def test_the_inputs_are_not_overwritten(work: Path) -> None:
 def test_models_that_do_not_fit(work: Path) -> None:
     (work / "text.keras").write_text("no model")
     (work / "long.fa").write_text(">a\n" + "A" * 20 + "\n")
-    _fails(_run(model="text.keras"), "text.keras cannot be read", "expected a whole file", "Copy")
+    _fails(_run(model="text.keras"), "text.keras cannot be read", "expected a complete", "Copy")
     _fails(_run(fasta="long.fa"), "20 letters, expected 12", "model.keras", "Cut or pad")
     _fails(_run("--outputs", "heat"), "'heat'", "'head', 'track'")
     assert not list(work.glob("*out*"))
