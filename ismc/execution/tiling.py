@@ -62,7 +62,7 @@ def arrange(
     """
     active = np.asarray(plan.active, np.int64)
     work = plan.seconds[0] * letters * batch * len(active)
-    parts = _parts(plan, max(1, min(threads, len(active), int(work / cost.WORTH))))
+    parts = _parts(plan, max(1, min(threads, len(active), int(work / cost.MIN_SECONDS_PER_THREAD))))
     active_by_part = [active[(active >= begin) & (active < end)] for begin, end in parts]
     most_active = max(len(part) for part in active_by_part)
     size = max(1, min(most_active, tile or plan.mutants // (letters * batch)))

@@ -46,8 +46,8 @@ def test_the_error_is_measured_and_told() -> None:
     ism = ismc.compile(convolutions(), precision="bfloat16")
     assert ism.measured.error is not None
     assert 1e-4 < ism.measured.error < 2e-2
-    assert f"off by at most {ism.measured.error:.1e} of the largest change" in ism.explain()
-    assert "off by at most" not in ismc.compile(convolutions()).explain()
+    assert f"errors are at most {ism.measured.error:.1e} of the largest change" in ism.explain()
+    assert "errors are at most" not in ismc.compile(convolutions()).explain()
 
 
 def test_unverified_programs_tell_no_error() -> None:

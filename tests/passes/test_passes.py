@@ -138,7 +138,7 @@ def test_what_explain_says_of_time_and_of_operations_agrees() -> None:
     said = verdict(replace(plan, seconds=(1.0, 3.0)))
     assert said == "predicted gain: 3.0 times"
     said = verdict(replace(plan, seconds=(1.0, 1.2)))  # fewer operations in the same time
-    assert said.startswith("predicted gain: 1.2 times, for the operations left take longer")
+    assert said.startswith("predicted gain: 1.2 times; the remaining operations take longer")
     lines = tuple(replace(line, operations=2 * line.naive) for line in plan.lines)
     more = replace(plan, seconds=(1.0, 1.2), lines=lines)
     assert verdict(more).startswith("no large gain is expected")
