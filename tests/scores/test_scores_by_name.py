@@ -226,13 +226,13 @@ def test_verification_is_passed_by_scores_that_magnify_rounding() -> None:
 
 
 def test_verification_sees_a_wrong_score(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ismc.ism import compiled
+    from ismc.ism import program
 
     def wrong(score: Any, answers: Any, *rest: Any) -> Any:
         del score, rest
         return [y * 1.01 for y in answers]
 
-    monkeypatch.setattr(compiled, "apply_across", wrong)
+    monkeypatch.setattr(program, "apply_across", wrong)
     with pytest.raises(ismc.VerificationError, match="where the model gives"):
         ismc.compile(model(), score="log2_ratio", outputs="head", sites=SITES)
 
