@@ -13,7 +13,7 @@ from ismc.cli.reporting import reporting
 from ismc.cli.results import convert, plot, report
 from ismc.cli.run_options import run
 from ismc.cli.sites import site_range
-from ismc.jobs.models import at_length, chosen_length, import_keras, load_model, sequence_length
+from ismc.jobs.models import at_length, choose_length, import_keras, load_model, sequence_length
 
 app = typer.Typer(
     name="ismc",
@@ -78,7 +78,7 @@ def explain(
     """Print what is done with each layer of a model, and why."""
     with reporting():
         loaded = load_model(model)
-        length = sequence_length(loaded) or chosen_length(None, length, str(model))
+        length = sequence_length(loaded) or choose_length(None, length, str(model))
         loaded = at_length(loaded, length)
         from ismc.api import compile as compile_model
 
@@ -127,9 +127,9 @@ def compile_(
 def inspect(artifact: Artifact) -> None:
     """Print what an artifact holds: its plan, versions, sizes and checks."""
     with reporting():
-        from ismc.cli.artifact import inspected
+        from ismc.cli.artifact import describe_artifact
 
-        print(inspected(artifact))
+        print(describe_artifact(artifact))
 
 
 @app.command()

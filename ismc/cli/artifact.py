@@ -14,7 +14,7 @@ from ismc.errors import InputError
 from ismc.jobs.models import (
     at_length,
     check_model_file,
-    chosen_length,
+    choose_length,
     load_model,
     sequence_length,
 )
@@ -43,7 +43,7 @@ def compile_model(
     if target.exists() and not overwrite:
         raise InputError(f"{target} exists.", hint="Give --overwrite to replace it.")
     model = load_model(model_file)
-    length = sequence_length(model) or chosen_length(None, length, str(model_file))
+    length = sequence_length(model) or choose_length(None, length, str(model_file))
     from ismc.api import compile as compile_model
 
     sites = site_range(start, end, length)
@@ -54,7 +54,7 @@ def compile_model(
     return f"{target} ({target.stat().st_size:,} bytes): {ism!r}"
 
 
-def inspected(path: Path) -> str:
+def describe_artifact(path: Path) -> str:
     """What an artifact holds: the plan, versions, sizes and checks.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ismc.cli.bars import Bar, Tally, bar
 from ismc.cli.options import InputOptions, RunOptions, shard_of
-from ismc.cli.sites import chosen_sites
+from ismc.cli.sites import choose_sites
 from ismc.errors import InputError
 from ismc.io.convert import convert
 from ismc.io.sequences.problems import counted
@@ -20,7 +20,7 @@ from ismc.io.sequences.problems import shown as first
 from ismc.io.stores.making import removed
 from ismc.io.stores.store import Store, opened
 from ismc.io.targets import check_target
-from ismc.jobs.assembly import assembled
+from ismc.jobs.assembly import assemble_job
 from ismc.jobs.job import Job
 from ismc.jobs.program import ScoringSpec
 
@@ -94,12 +94,12 @@ def run(wanted: ScoringSpec, inputs: InputOptions, places: RunOptions, target: P
     check_run(wanted, inputs, places, target)
     began = perf_counter()
     with bar() as shown:
-        found, source = assembled(
+        found, source = assemble_job(
             wanted,
             inputs,
-            sites=lambda length: chosen_sites(places.start, places.end, places.sites, length),
+            sites=lambda length: choose_sites(places.start, places.end, places.sites, length),
             block=places.batch_size,
-            says=shown.says,
+            on_status=shown.says,
         )
         working = target if target.suffix == STORE else target.with_name(f"{target.name}.part.zarr")
         shown.says("reading")

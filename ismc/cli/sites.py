@@ -29,7 +29,7 @@ def site_range(start: int | None, end: int | None, length: int) -> range:
     return range(first, last)
 
 
-def chosen_sites(
+def choose_sites(
     start: int | None, end: int | None, sites: str, length: int
 ) -> Sequence[int] | None:
     """The positions that options choose, ascending; ``None`` when none of them is given.

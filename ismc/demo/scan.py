@@ -23,7 +23,7 @@ from ismc.io.extras import extras
 from ismc.io.sequences.fasta import open_fasta
 from ismc.io.targets import check_target
 from ismc.ism.compiled import CompiledISM
-from ismc.jobs.job import job
+from ismc.jobs.job import create_job
 from ismc.plot import plot_saturation
 
 MUTANTS, ROUNDS = 512, 3
@@ -48,7 +48,7 @@ def run_demo(directory: Path, *, overwrite: bool) -> tuple[Site, ...]:
     model, source = load_model(), open_fasta(FOLDER / "enhancer.fa")
     console.print(f"compiling {model.name} ({model.count_params():,} parameters)")
     ism = compile_model(model, score="difference")
-    scanned = job(ism, source, "demo model")
+    scanned = create_job(ism, source, "demo model")
     store = scanned.store(None)
     scanned.score(store, store.pending(), lambda _: None)
     convert(store, scores_file, overwrite=overwrite)

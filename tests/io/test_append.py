@@ -230,8 +230,8 @@ def test_what_cannot_be_appended(files: Path, both: Path, tmp_path: Path) -> Non
     elsewhere = regions(files, bed=files / "third.narrowPeak", genome=other / "genome.fa")
     third = part(files, "third")
     cases = [
-        (wanted(files), part(files, "second"), append, "holds the records of second.*\n.*--resume"),
-        (wanted(files), part(files, "first"), append, "holds the records of first.narrowPeak"),
+        (wanted(files), part(files, "second"), append, "already holds .* second.*\n.*--resume"),
+        (wanted(files), part(files, "first"), append, "already holds .* first.narrowPeak"),
         (wanted(files, score="l2"), third, append, "score is 'difference', expected 'l2'"),
         (wanted(files), third, places(append=True, start=3), "sites is 60 ranges"),
         (wanted(files), plain, append, "Only one of .* has genome_chroms, genome_sizes, chrom"),

@@ -250,7 +250,7 @@ def test_the_same_in_python(files: Path, whole: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(ready.scores()[:], text.scores()[:])
     twice = ismc.score([program, program], letters)
     np.testing.assert_allclose(twice.scores()[:], text.scores()[:], atol=1e-6)
-    with pytest.warns(UserWarning, match="1 record left out"):
+    with pytest.warns(UserWarning, match="1 record skipped"):
         some = ismc.score(model, [letters, letters[:-1] + "!", letters], on_error="skip")
     assert len(some) == 2
     with pytest.raises(InputError, match="chrom, start and end"):
