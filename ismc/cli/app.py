@@ -26,27 +26,30 @@ app.add_typer(cache_app)
 for command in (run, convert, plot, report):
     app.command()(command)
 
-ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A model, a file .keras or .h5.")]
-Artifact = Annotated[Path, typer.Argument(metavar="FILE", help="An artifact, a file .ismc.")]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file .keras or .h5.")]
+Artifact = Annotated[Path, typer.Argument(metavar="FILE", help="An artifact .ismc.")]
 Outputs = Annotated[
     list[str] | None,
-    typer.Option("--outputs", metavar="NAME", help="An output; may be repeated; all by default."),
+    typer.Option("--outputs", metavar="NAME", help="An output; may be repeated; by default all."),
 ]
 Start = Annotated[
-    int | None, typer.Option("--start", metavar="N", help="First position, from 0; 0 by default.")
+    int | None, typer.Option("--start", metavar="N", help="First position, from 0; by default 0.")
 ]
 End = Annotated[
     int | None,
-    typer.Option("--end", metavar="N", help="The position after the last; the length by default."),
+    typer.Option("--end", metavar="N", help="Position after the last; by default the length."),
 ]
 Length = Annotated[
-    int | None, typer.Option("--length", metavar="N", min=1, help="For a model of any length.")
+    int | None,
+    typer.Option(
+        "--length", metavar="N", min=1, help="Sequence length, for a model of any length."
+    ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         print(f"ismc {__version__}")
         raise typer.Exit
 
@@ -69,13 +72,13 @@ def explain(
     end: End = None,
     length: Length = None,
     profile: Annotated[
-        bool, typer.Option("--profile", help="Time it too, statement by statement.")
+        bool, typer.Option("--profile", help="Also time the program, statement by statement.")
     ] = False,
     every: Annotated[
-        int, typer.Option("--every", metavar="N", min=1, help="Statements of a row of --profile.")
+        int, typer.Option("--every", metavar="N", min=1, help="Statements per row of --profile.")
     ] = 1,
 ) -> None:
-    """Print what is done with each layer of a model, and why."""
+    """Print how each layer of a model is computed, and why."""
     with reporting():
         loaded = load_model(model)
         length = sequence_length(loaded) or choose_length(None, length, str(model))
@@ -93,18 +96,18 @@ def explain(
 def compile_(
     model: ModelFile,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The artifact, a file .ismc.")
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The artifact .ismc to write.")
     ],
     outputs: Outputs = None,
     start: Start = None,
     end: End = None,
     length: Length = None,
     score: Annotated[
-        str, typer.Option("--score", metavar="NAME", help="See `ismc scores`.")
+        str, typer.Option("--score", metavar="NAME", help="A name of `ismc scores`.")
     ] = "difference",
     overwrite: Overwrite = False,
 ) -> None:
-    """Compile a model once, into one file that runs without Keras and the model's code."""
+    """Compile a model into an artifact, one file that runs without Keras and the model's code."""
     with reporting():
         import_keras()
         from ismc.cli.artifact import compile_model
@@ -125,7 +128,7 @@ def compile_(
 
 @app.command()
 def inspect(artifact: Artifact) -> None:
-    """Print what an artifact holds: its plan, versions, sizes and checks."""
+    """Print the contents of an artifact: its plan, versions, sizes and check."""
     with reporting():
         from ismc.cli.artifact import describe_artifact
 
@@ -134,7 +137,7 @@ def inspect(artifact: Artifact) -> None:
 
 @app.command()
 def scores() -> None:
-    """Print the names of scores, and what they are."""
+    """Print the name and formula of every score."""
     with reporting():
         from ismc.scores import described
 
@@ -144,11 +147,11 @@ def scores() -> None:
 @app.command()
 def demo(
     directory: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write into.")
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")
     ],
     overwrite: Overwrite = False,
 ) -> None:
-    """Run an example from end to end."""
+    """Scan a human enhancer with a small model, and write scores and a figure."""
     with reporting():
         import_keras()
         from ismc.demo import run as run_demo  # pyright: ignore
@@ -158,7 +161,7 @@ def demo(
 
 @app.command()
 def calibrate() -> None:
-    """Measure how fast this machine is, as the cost model sees it, and remember it."""
+    """Measure the rates that the cost model uses on this machine, and save them."""
     with reporting():
         import_keras()
         from ismc.cli.calibrate import table
@@ -168,7 +171,7 @@ def calibrate() -> None:
 
 @app.command()
 def layers() -> None:
-    """Print what each layer does to positions, as a Markdown table."""
+    """Print how each layer is handled, as a Markdown table."""
     with reporting():
         import_keras()
         from ismc.cli.layers import table

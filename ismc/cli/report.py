@@ -1,4 +1,4 @@
-"""`ismc report`: a store of scores as one page to look at."""
+"""`ismc report`: writes a store of scores as one interactive page."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def report(
     task: Sequence[int] | None = None,
     overwrite: bool = False,
 ) -> str:
-    """Writes the page of a store, and returns what to tell about it.
+    """Writes the page of a store and returns a summary.
 
     Args:
-        store_path: a folder ``.zarr`` that `ismc run` has written, complete.
+        store_path: a complete store, a folder ``.zarr`` that `ismc run` wrote.
         target: the page, a file ``.html``.
-        output: names of outputs; all by default.
-        task: values of each of them, from 0; all by default, where there are 8 at most.
-        overwrite: whether a page that is there is replaced.
+        output: names of outputs; by default all.
+        task: indices into each output's score, from 0; by default all, if there are at most 8.
+        overwrite: replace an existing page.
 
     Raises:
-        InputError: when the store is not complete, or something does not fit.
-        ArtifactError: when the store cannot be read, or the page not be written.
+        InputError: when the store is incomplete, or an argument is invalid.
+        ArtifactError: when the store cannot be read or the page cannot be written.
     """
     check_target(target, SUFFIXES, overwrite=overwrite)
     store = opened(store_path)
@@ -45,6 +45,11 @@ def report(
 
 
 def _check_store(store: Store) -> None:
+    """Checks that a store holds scores of all letters and is complete.
+
+    Raises:
+        InputError: when it does not.
+    """
     if not store.facts.sites:
         raise InputError(
             f"The store {store.path} holds variants, expected scores of every letter at all sites.",

@@ -74,9 +74,9 @@ def test_inspect_prints_plan_versions_sizes_and_checks(work: Path, artifact: Pat
     del work
     code, out, _ = _call("inspect", artifact.name)
     assert code == 0
-    for words in ("whole", "operations per mutant", f"ismc {ismc.__version__}", "tensorflow ",
+    for words in ("intact", "operations per mutant", f"ismc {ismc.__version__}", "tensorflow ",
                   "difference", "5, (2, 3) to (6, 7)", "saturate-3-turned-1",
-                  "answers at 5 sites", "numbers"):  # fmt: skip
+                  "results at 5 sites", "numbers"):  # fmt: skip
         assert words in out, out
     _fails(("inspect", "in.fa"), "is no artifact of ismc")
     _fails(("inspect", "nothing.ismc"), "cannot be read")

@@ -202,7 +202,7 @@ def test_bad_regions_are_left_out_and_told_of(files: Path, tmp_path: Path) -> No
     skipping = regions(files, bed=tmp_path / "bad.narrowPeak", on_error="skip")
     summary = run(wanted(files), skipping, places(), tmp_path / "out.zarr")
     assert summary.tally.records == COUNT - 2
-    assert "left out   2 records: " in str(summary)
+    assert "skipped    2 records: " in str(summary)
     assert "line 5" in str(summary)
     assert "line 8" in str(summary)
 
