@@ -8,7 +8,7 @@ from pathlib import Path
 from ismc.errors import InputError
 from ismc.io.stores.store import Store, opened
 from ismc.io.targets import check_target
-from ismc.report import chosen, write_page
+from ismc.report import choose_tracks, write_page
 
 SUFFIXES = (".html", ".htm")
 
@@ -37,7 +37,7 @@ def report(
     check_target(target, SUFFIXES, overwrite=overwrite)
     store = opened(store_path)
     _check_store(store)
-    tracks, note = chosen(store.facts, output, task)
+    tracks, note = choose_tracks(store.facts, output, task)
     write_page(store, target, tracks, note)
     count, size = store.facts.count, target.stat().st_size
     lines = [f"wrote {target}: {count:,} sequences, {size / 1e6:,.1f} MB"]
