@@ -9,6 +9,7 @@ import typer
 
 from ismc._version import __version__
 from ismc.cli.cache import app as cache_app
+from ismc.cli.names import current_name
 from ismc.cli.reporting import reporting
 from ismc.cli.results import convert, plot, report
 from ismc.cli.run_options import run
@@ -21,6 +22,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"token_normalize_func": current_name},
 )
 app.add_typer(cache_app)
 for command in (run, convert, plot, report):
@@ -30,7 +32,9 @@ ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file .
 Artifact = Annotated[Path, typer.Argument(metavar="FILE", help="An artifact .ismc.")]
 Outputs = Annotated[
     list[str] | None,
-    typer.Option("--outputs", metavar="NAME", help="An output; may be repeated; by default all."),
+    typer.Option(
+        "--model-output", metavar="NAME", help="An output; may be repeated; by default all."
+    ),
 ]
 Start = Annotated[
     int | None, typer.Option("--start", metavar="N", help="First position, from 0; by default 0.")
@@ -95,8 +99,8 @@ def explain(
 @app.command("compile")
 def compile_(
     model: ModelFile,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The artifact .ismc to write.")
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="The artifact .ismc to write.")
     ],
     outputs: Outputs = None,
     start: Start = None,
@@ -115,7 +119,7 @@ def compile_(
         print(
             compile_model(
                 model,
-                output,
+                out,
                 outputs=outputs or (),
                 start=start,
                 end=end,
@@ -146,8 +150,8 @@ def scores() -> None:
 
 @app.command()
 def demo(
-    directory: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="The folder to write to.")
     ],
     overwrite: Overwrite = False,
 ) -> None:
@@ -156,7 +160,7 @@ def demo(
         import_keras()
         from ismc.demo import run as run_demo  # pyright: ignore
 
-        run_demo(directory, overwrite=overwrite)
+        run_demo(out, overwrite=overwrite)
 
 
 @app.command()

@@ -80,7 +80,7 @@ class SelectedRecord:
         if len(self.shape) > 1:
             raise InputError(
                 f"The output {self.output} has scores of shape {list(self.shape)}, expected [T].",
-                hint="Choose another with --outputs, or a kind that shows one --task.",
+                hint="Choose another with --model-output, or a kind that shows one --task.",
             )
         scores = self.scores.reshape(*self.scores.shape[:2], -1)
         if max_count is not None and scores.shape[2] > max_count:

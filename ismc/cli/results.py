@@ -17,19 +17,21 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing f
 
 def _target(text: str) -> Any:
     """The option for the file to write."""
-    return typer.Option("--output", "-o", metavar="FILE", help=text)
+    return typer.Option("--out", "-o", metavar="FILE", help=text)
 
 
 def convert(
     store: StoreFolder,
-    output: Annotated[Path, _target("The file to write, or a prefix of several files.")],
+    out: Annotated[Path, _target("The file to write, or a prefix of several files.")],
     to: Annotated[
         str | None,
         typer.Option("--to", metavar="FORMAT", help="The format; by default the suffix decides."),
     ] = None,
-    head: Annotated[
+    model_output: Annotated[
         str | None,
-        typer.Option("--outputs", metavar="NAME", help="The output, for a format that holds one."),
+        typer.Option(
+            "--model-output", metavar="NAME", help="The output, for a format that holds one."
+        ),
     ] = None,
     task: Annotated[
         str | None, typer.Option("--task", metavar="I", help="The task of the output, from 0.")
@@ -45,14 +47,14 @@ def convert(
         from ismc.cli.convert import convert as convert_store
 
         summary = convert_store(
-            store, output, to, output=head, task=task, sizes=sizes, overwrite=overwrite
+            store, out, to, output=model_output, task=task, sizes=sizes, overwrite=overwrite
         )
         print(summary)
 
 
 def plot(
     store: StoreFolder,
-    output: Annotated[Path, _target("The figure: .png, .pdf, .svg, ..")],
+    out: Annotated[Path, _target("The figure: .png, .pdf, .svg, ..")],
     kind: Annotated[
         str | None,
         typer.Option(
@@ -63,8 +65,8 @@ def plot(
         str | None,
         typer.Option("--record", metavar="NAME", help="The record: a name, or a number from 0."),
     ] = None,
-    head: Annotated[
-        str | None, typer.Option("--outputs", metavar="NAME", help="The output of the model.")
+    model_output: Annotated[
+        str | None, typer.Option("--model-output", metavar="NAME", help="The output of the model.")
     ] = None,
     task: Annotated[
         str | None, typer.Option("--task", metavar="I", help="The task of the output, from 0.")
@@ -93,18 +95,18 @@ def plot(
         from ismc.cli.plot import plot as draw
 
         summary = draw(
-            store, output, kind=kind, record=record, output=head, task=task, start=start, end=end,
-            variants=variants, column=column, signed=signed, overwrite=overwrite,
+            store, out, kind=kind, record=record, output=model_output, task=task, start=start,
+            end=end, variants=variants, column=column, signed=signed, overwrite=overwrite,
         )  # fmt: skip
         print(summary)
 
 
 def report(
     store: StoreFolder,
-    output: Annotated[Path, _target("The page, a file .html.")],
-    heads: Annotated[
+    out: Annotated[Path, _target("The page, a file .html.")],
+    model_outputs: Annotated[
         list[str] | None,
-        typer.Option("--outputs", metavar="NAME", help="An output; may be repeated."),
+        typer.Option("--model-output", metavar="NAME", help="An output; may be repeated."),
     ] = None,
     tasks: Annotated[
         list[int] | None,
@@ -116,4 +118,4 @@ def report(
     with reporting():
         from ismc.cli.report import report as write
 
-        print(write(store, output, output=heads, task=tasks, overwrite=overwrite))
+        print(write(store, out, output=model_outputs, task=tasks, overwrite=overwrite))

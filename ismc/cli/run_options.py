@@ -29,10 +29,10 @@ def run(
             help="A model .keras or .h5, or an artifact .ismc. Several models are averaged.",
         ),
     ],
-    output: Annotated[
+    out: Annotated[
         Path,
         typer.Option(
-            "--output",
+            "--out",
             "-o",
             metavar="OUT",
             help="The store .zarr to write, or a file .h5, .npz or .tsv.",
@@ -101,7 +101,7 @@ def run(
         list[str] | None,
         _option(
             COMPUTATION,
-            "--outputs",
+            "--model-output",
             metavar="NAME",
             help="An output; may be repeated; by default all.",
         ),
@@ -193,7 +193,7 @@ def run(
             ray=ray_address if ray or ray_address else None, resume=resume,
             append=append, overwrite=overwrite, check=CHECKS.get(check, check),
         )  # fmt: skip
-        print(run_scan(spec, inputs, options, output))
+        print(run_scan(spec, inputs, options, out))
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -120,8 +120,8 @@ def _decoy(rng: np.random.Generator, motif: Array) -> Array:
 def main() -> None:
     """Trains the model and saves it."""
     parser = argparse.ArgumentParser(description="Trains the demo model.")
-    parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parent / "model.keras")
-    train().save(parser.parse_args().output)
+    parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent / "model.keras")
+    train().save(parser.parse_args().out)
 
 
 if __name__ == "__main__":

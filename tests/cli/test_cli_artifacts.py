@@ -50,7 +50,7 @@ def test_an_artifact_without_a_score(work: Path) -> None:
 def test_what_does_not_fit_an_artifact(work: Path, artifact: Path) -> None:
     start = ("run", artifact.name, "-o", "out.npz")
     _fails((*start, "--fasta", "in.fa", "--start", "3"), "is for 5 sites, (2, 3) to (6, 7)")
-    _fails((*start, "--fasta", "in.fa", "--outputs", "head"), "has the outputs")
+    _fails((*start, "--fasta", "in.fa", "--model-output", "head"), "has the outputs")
     (work / "long.fa").write_text(">a\n" + "ACGT" * 20 + "\n")
     _fails((*start, "--fasta", "long.fa"), "have 80 letters, expected")
     ismc.compile(small_model(), score=lambda r, m: 2 * (m - r)).save(work / "own.ismc")

@@ -38,13 +38,12 @@ OWN = {
 }
 SPEAKS_OF = {  # modules whose messages are read by users of these commands alone
     "io/convert/": ("convert", "report", "run"),  # "run again with"
-    "commands/convert.py": ("convert",),
-    "commands/plot": ("plot",),
-    "commands/report.py": ("report",),
-    "commands/run": ("run",),
-    "commands/options.py": ("run",),
-    "distributed.py": ("run",),
-    "jobs.py": ("run",),
+    "cli/convert.py": ("convert",),
+    "cli/plot": ("plot",),
+    "cli/report.py": ("report",),
+    "cli/run": ("run",),
+    "cli/options.py": ("run",),
+    "jobs/": ("run",),
 }
 
 
@@ -160,8 +159,8 @@ def test_every_argument_that_a_message_names_exists() -> None:
 
 def test_these_tests_see_what_is_wrong() -> None:
     assert unknown_options("io/convert/selection.py", "Choose with --head NAME.") == ["--head"]
-    assert unknown_options("commands/plot.py", "Pass --genome.") == ["--genome"]
-    assert not unknown_options("commands/run.py", "Pass --genome.")
+    assert unknown_options("cli/plot.py", "Pass --genome.") == ["--genome"]
+    assert not unknown_options("cli/run.py", "Pass --genome.")
     assert unknown_arguments("Compile with stopat=, or sites=.", arguments()) == ["stopat"]
     assert unknown_arguments("ismc.compile(model, genome=x)", arguments()) == ["genome"]
 
