@@ -128,7 +128,7 @@ def test_distances_have_no_sign(stores: dict[str, Any], drawn: Drawn, tmp_path: 
     (image,) = drawn[-1].axes[0].images
     assert image.get_cmap().name == "Purples"
     assert image.get_clim()[0] == 0
-    with pytest.raises(InputError, match="l2 has no sign"):
+    with pytest.raises(InputError, match="l2 is unsigned"):
         call(stores["distances"], tmp_path, kind="logo", task="0", signed=True, overwrite=True)
 
 

@@ -255,9 +255,7 @@ def test_a_run_is_finished_first(
     with stopped_after(2, monkeypatch):
         run(wanted(files), part(files, "second"), append, path)
     assert not opened(path).complete
-    with pytest.raises(
-        InputError, match=r"not written.*\n.*second\.narrowPeak first, by --append --resume"
-    ):
+    with pytest.raises(InputError, match=r"not written.*\n.*second\.narrowPeak: --append --resume"):
         run(wanted(files), part(files, "third"), append, path)
     summary = run(wanted(files), part(files, "second"), places(append=True, resume=True), path)
     assert opened(path).complete

@@ -52,10 +52,10 @@ def test_what_a_ready_program_is_asked_for(model: Any) -> None:
         },
         "(19, 20), expected none": {"sites": []},
         "the score 'l2', expected 'centred'": {"score": "centred"},
-        "cannot have memory, tile": {"memory": 1 << 20, "tile": 3},
+        "cannot take memory, tile": {"memory": 1 << 20, "tile": 3},
     }
     for words, more in others.items():
-        refused(lambda more=more: ismc.score(program, LETTERS, **more), "compiled already", words)
+        refused(lambda more=more: ismc.score(program, LETTERS, **more), "already compiled", words)
 
 
 def test_lengths(model: Any, scores: Any, tmp_path: Path) -> None:

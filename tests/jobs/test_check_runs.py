@@ -233,4 +233,4 @@ def test_the_command_line_checks(
     assert "30 sequences recomputed by the model itself" in out
     code, out, err = _call("run", *options, "-o", "b.zarr", "--check", "off")
     assert code == 0, err
-    assert "checked    nothing" in out
+    assert "checked    no mutants" in out
