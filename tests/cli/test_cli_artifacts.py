@@ -51,7 +51,7 @@ def test_an_artifact_without_a_score(work: Path) -> None:
 def test_what_does_not_fit_an_artifact(work: Path, artifact: Path) -> None:
     start = ("run", artifact.name, "-o", "out.npz")
     _fails((*start, "--fasta", "in.fa", "--start", "3"), "is for 5 sites, (2, 3) to (6, 7)")
-    _fails((*start, "--fasta", "in.fa", "--outputs", "head"), "has the outputs")
+    _fails((*start, "--fasta", "in.fa", "--model-output", "head"), "has the outputs")
     (work / "long.fa").write_text(">a\n" + "ACGT" * 20 + "\n")
     _fails((*start, "--fasta", "long.fa"), "have 80 letters, expected")
     ismc.compile(head_and_track(LENGTH, 3, 3), score=lambda r, m: 2 * (m - r)).save(
@@ -77,9 +77,9 @@ def test_inspect_prints_plan_versions_sizes_and_checks(work: Path, artifact: Pat
     del work
     code, out, _ = _call("inspect", artifact.name)
     assert code == 0
-    for words in ("whole", "operations per mutant", f"ismc {ismc.__version__}", "tensorflow ",
+    for words in ("intact", "operations per mutant", f"ismc {ismc.__version__}", "tensorflow ",
                   "difference", "5, (2, 3) to (6, 7)", "saturate-3-turned-1",
-                  "answers at 5 sites", "numbers"):  # fmt: skip
+                  "results at 5 sites", "numbers"):  # fmt: skip
         assert words in out, out
     _fails(("inspect", "in.fa"), "is not an artifact of ismc")
     _fails(("inspect", "nothing.ismc"), "cannot be read")

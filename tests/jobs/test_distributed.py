@@ -18,7 +18,7 @@ from ismc.cli.options import InputOptions
 from ismc.cli.run import run
 from ismc.errors import ArtifactError, InputError
 from ismc.jobs.program import ScoringSpec
-from ismc.jobs.ray import ATTEMPTS, Actor, pack_programs, unpack_programs
+from ismc.jobs.ray import MAX_ATTEMPTS, Actor, pack_programs, unpack_programs
 from ismc.jobs.run import BlockDone
 from tests.support.models import two_heads
 from tests.support.runs import (
@@ -116,8 +116,8 @@ def test_a_program_is_packed_and_unpacked(tmp_path: Path) -> None:
 def test_records_that_end_every_worker_are_given_up(tmp_path: Path) -> None:
     actor = object.__new__(Actor)
     actor.folder, actor.store = tmp_path, Mock(facts=Mock(resume_options="--resume"))
-    for _ in range(ATTEMPTS):
-        actor.attempt(slice(3, 5))
-    with pytest.raises(ArtifactError, match=r"records 3 to 4 were begun 8 times.*\n.*--memory"):
-        actor.attempt(slice(3, 5))
-    actor.attempt(slice(5, 8))
+    for _ in range(MAX_ATTEMPTS):
+        actor.count_attempt(slice(3, 5))
+    with pytest.raises(ArtifactError, match=r"records 3 to 4 were tried 8 times.*\n.*--memory"):
+        actor.count_attempt(slice(3, 5))
+    actor.count_attempt(slice(5, 8))

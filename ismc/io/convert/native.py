@@ -69,7 +69,7 @@ def _every_output(request: Request) -> Store:
     if request.output is not None or request.task is not None:
         raise InputError(
             "One output or task is chosen, expected none, as npz and h5 hold all of them.",
-            hint="Leave out --outputs and --task, or choose a format with --to.",
+            hint="Leave out --model-output and --task, or choose a format with --to.",
         )
     return request.store
 
