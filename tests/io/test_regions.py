@@ -180,9 +180,7 @@ def test_comments_blank_lines_and_line_ends(opened: Any) -> None:
     for end in ("\n", "\r\n", "\r"):
         source = opened(text.replace("\n", end), on_error="skip")
         _is(source, ("chr1", 125), ("chr2", 26))
-        assert source.problems == (
-            "line 10: has 2 columns, expected 3 or more, separated by tabs",
-        )
+        assert source.problems == ("line 10: has 2 columns, expected 3 or more, separated by tabs",)
     _is(opened('chr1\t100\t200\t"a\nchr2\t50\t52\tb"'), ("chr1", 125), ("chr2", 26))
     long = "\t".join(["chr1", "100", "200", *40 * ["a"]])
     _is(opened(f"chr1\t90\t210\n{long}\nchr2\t50\t52"), ("chr1", 125), ("chr1", 125), ("chr2", 26))

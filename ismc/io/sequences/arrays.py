@@ -133,11 +133,11 @@ def from_strings(
     letters = [text.encode("ascii", "replace") for text in sequences]
     length = common_length(map(len, letters))
     for i, text in enumerate(letters):
-        odd = foreign(text, known)
+        unknown = foreign(text, known)
         if not text:
             problems.append(f"{names[i]!r} has no letters")
-        elif odd:
-            column = text.index(odd[:1])
+        elif unknown:
+            column = text.index(unknown[:1])
             letter = sequences[i][column]
             problems.append(f"{names[i]!r} has {letter!r} at position {column}, expected ACGTN")
         elif len(text) != length:

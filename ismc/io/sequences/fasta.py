@@ -192,10 +192,10 @@ def _scan_records(path: Path, known: bytes) -> FastaIndex:
         scan.names.append(name)
         scan.lengths.append(len(letters))
         scan.digests += record_digest(name, plain(letters))
-        odd = foreign(letters)
-        if odd and foreign(odd, known):
+        unknown = foreign(letters)
+        if unknown and foreign(unknown, known):
             scan.invalid.append(i)
-        if odd and len(foreign(odd, IUPAC)) < len(odd):
+        if unknown and len(foreign(unknown, IUPAC)) < len(unknown):
             scan.ambiguous.append(i)
     if not scan.names:
         problem = "holds only blank lines" if path.stat().st_size else "is empty"

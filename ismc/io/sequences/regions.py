@@ -165,12 +165,12 @@ def cut(
     for name, *row in zip(names, *(column.tolist() for column in columns), strict=True):
         chrom, start, end, _, _ = row
         letters = genome.codes(chrom, start, end).tobytes()
-        odd = foreign(letters)
-        if odd:
-            strange = foreign(odd, IUPAC)
-            if strange:
+        unknown = foreign(letters)
+        if unknown:
+            invalid = foreign(unknown, IUPAC)
+            if invalid:
                 raise InputError(
-                    f"{genome.path} has {chr(strange[0])!r} in {window_name(chrom, start, end)}, "
+                    f"{genome.path} has {chr(invalid[0])!r} in {window_name(chrom, start, end)}, "
                     "expected A, C, G, T, N or another IUPAC code.",
                     hint="Check that the file is a genome.",
                 )
