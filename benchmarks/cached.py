@@ -86,7 +86,7 @@ def _timed(kind: str, model: str, folder: Path, seed: int) -> Record:
     begin = time.perf_counter()
     _ = [y.numpy() for y in ism.flat(ism.saturate(x))]
     again = time.perf_counter() - begin
-    traced, compiled = len(spent), len(executables.there() - laid)
+    traced, compiled = len(spent), len(executables.executable_names() - laid)
     if kind == "cached":
         ism.save(artifact, verbose=0)
     return {

@@ -30,8 +30,8 @@ from benchmarks.architectures import build
 from ismc.io.sequences.genome import Genome
 from ismc.io.sequences.regions import open_regions
 from ismc.ism.checking.statistics import Checked
-from ismc.jobs.checking import checked_rows
-from ismc.jobs.job import job
+from ismc.jobs.checking import check_rows
+from ismc.jobs.job import create_job
 from ismc.jobs.run import Scorer, score_records
 
 Record = dict[str, Any]
@@ -73,11 +73,11 @@ def _clocked() -> Iterator[list[float]]:
 
     def timed(*arguments: Any) -> Any:
         begin = perf_counter()
-        found = checked_rows(*arguments)
+        found = check_rows(*arguments)
         clock.append(perf_counter() - begin)
         return found
 
-    with patch("ismc.jobs.job.run.checked_rows", timed):
+    with patch("ismc.jobs.run.check_rows", timed):
         yield clock
 
 
@@ -98,7 +98,7 @@ def _tool(ism: Any, folder: Path, length: int, check: bool) -> tuple[float, Chec
     begin = perf_counter()
     source = open_regions(folder / "regions.bed", folder / "genome.fa", length)
     chromosomes = dict(Genome(folder / "genome.fa").lengths)
-    store = job(ism, source, "model", chromosomes=chromosomes).store(folder / "out.zarr")
+    store = create_job(ism, source, "model", chromosomes=chromosomes).store(folder / "out.zarr")
     score_records(Scorer(ism), store, store.pending(), lambda _: None, check)
     spent, checked = perf_counter() - begin, store.checked
     shutil.rmtree(folder / "out.zarr")
@@ -108,7 +108,7 @@ def _tool(ism: Any, folder: Path, length: int, check: bool) -> tuple[float, Chec
 def _bare(ism: Any, folder: Path, length: int) -> float:
     """Seconds of the calls alone, in the same blocks."""
     source = open_regions(folder / "regions.bed", folder / "genome.fa", length)
-    size = job(ism, source, "model").facts.block
+    size = create_job(ism, source, "model").facts.block
     blocks = [np.asarray(x, np.float32) for _, x in source.blocks(size)]
     begin = perf_counter()
     for x in blocks:

@@ -9,7 +9,7 @@ from ismc._version import __version__
 
 
 def _prepare() -> None:
-    """XLA's cache must be set up before TensorFlow runs anything; this imports nothing heavy."""
+    """Sets up XLA's cache, before TensorFlow runs anything and without importing it."""
     from ismc.artifacts.cache.executables import prepare
 
     prepare()
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """Public names are imported when they are first used, so that ``import ismc`` is light."""
+    """The public object of that name, imported at its first use so that ``import ismc`` is fast."""
     if name in _MODULES:
         return import_module(f"ismc.{name}")
     if name not in _PUBLIC:

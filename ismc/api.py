@@ -1,4 +1,4 @@
-"""`compile`: the straight line from a model to a callable."""
+"""`compile` and `ensemble`: from a Keras model to a callable, stage by stage."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from ismc.artifacts.cache.cached import open_cache
-from ismc.artifacts.cache.keys import program_key, recalled, remembered, verdict_key
+from ismc.artifacts.cache.keys import program_key, read_verdict, verdict_key, write_verdict
 from ismc.codegen.load import load
 from ismc.codegen.render import render
 from ismc.errors import InputError
 from ismc.execution.inputs import Sites, site_spans
 from ismc.execution.results import scored_shapes
 from ismc.execution.weights import UNBOUND
-from ismc.frontend import Model, read
-from ismc.frontend.infer import inferred
+from ismc.frontend.infer import find_rules
 from ismc.frontend.lengths import is_open
 from ismc.frontend.masks import with_masks
+from ismc.frontend.model import Model
+from ismc.frontend.read import read
 from ismc.frontend.request import (
     choose_devices,
     choose_outputs,
@@ -46,11 +47,11 @@ from ismc.tuning.trials import Trials
 from ismc.verification.revealed import verify_revealed
 from ismc.verification.steady import refuse_unsteady
 from ismc.verification.verify import rounding_error
-from ismc.verification.verify import verify as compare
+from ismc.verification.verify import verify_program as compare
 
 MEMORY = 1 << 30
 PRECISIONS = {"float32": 0.0, "bfloat16": 0.1}
-"""What is rounded off at most, about, of the largest change."""
+"""The approximate bound of the rounding error of each precision, over the largest change."""
 
 
 def compile(  # noqa: A001  (users write ismc.compile, as they write model.compile)
@@ -76,63 +77,64 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     """Compiles a Keras model into exact in-silico mutagenesis.
 
     Args:
-        model: a built model of Keras 3 or `tf_keras` with an input ``[B, L, C]``. Where ``L`` is
-            open, an `OpenISM` is returned, which compiles once for each length it is called with.
-        sites: what is mutated, one at a time: positions, or half-open ranges ``(start, stop)``
-            in any number, order, width and overlap. Every position by default.
-        outputs: a name, an index, or a list of them. All outputs by default, nested as the model
-            returns them. Work that no chosen output depends on is not done.
+        model: a built model of Keras 3 or `tf_keras` with an input ``[B, L, C]``. If ``L`` is
+            open, `compile` returns an `OpenISM`, which compiles one program per length.
+        sites: the positions or half-open ranges ``(start, stop)`` to mutate, one at a time. They
+            may have any number, order, width and overlap. The default is every position.
+        outputs: a name, an index, or a list of them. The default is all outputs, nested as the
+            model returns them. Work that no requested output depends on is not done.
         score: a name of `ismc.scores`, such as ``"centred"`` or ``"l2(targets=[3, 5])"``, or a
             function ``(reference, mutant) -> tensor`` of outputs ``[n, *output]``. It is compiled
             into the program and applied to each output.
-        sequence_input: index or name of the input that is mutated; others are context.
+        sequence_input: index or name of the input to mutate; the other inputs are context.
         stop_at: names of layers after which everything is recomputed in full.
-        precision: ``"float32"``, or ``"bfloat16"``: the operands of products of differences are
-            rounded to 8 bits, and added up in float32. Changes are then off by some thousandths
-            of the largest change; `verify` measures by how much, and `explain` tells.
-        memory: bytes that the working arrays of all tiles that are computed at a time may take; by
-            default 1 GiB for each of ``threads``. Weights, the reference and the answer come on
-            top.
-        rules: rules for single layers by name, or for classes; they come before all others.
-        infer_rules: whether layers without a rule are tried on random inputs, and get the rule
-            that holds on every trial, if any; `explain` prints it.
-        verify: compare with the naive program on a few random sequences, at the edges and at
-            random sites; also with other weights, where the model's own are constant or nearly
-            zero and may hide a fault. A program that is wrong with these alone is bound to the
-            model's own, with a warning: once they change, it raises.
-        check: compare on the user's own data, too. Of the sequences of a run, which is `predict`,
-            `ismc.score` or ``ismc run``, a few mutants are also computed by the model itself: those
-            with the largest changes, and others at the edges, at positions without a letter and at
-            random. That takes 2 % of the time that the plan predicts; at least 16 mutants. ``True``
-            stops at a wrong answer; ``"recompute"`` takes the model's own answers for all of its
-            batch and goes on; ``False`` checks nothing. Single calls and `saturate` check nothing.
-        autotune: time what the cost model decides, and its alternatives, on this machine, and
-            keep the fastest, which may be the naive program. What is found is remembered in the
-            user's cache directory, or in that of ``ISMC_CACHE_DIR``. Without it, a plan does not
+        precision: ``"float32"``, or ``"bfloat16"``, which rounds the operands of products of
+            differences to 8 bits and sums in float32. Changes are then off by a few thousandths
+            of the largest change; ``verify`` measures the error and `explain` prints it.
+        memory: maximum size in bytes of the working arrays of all tiles in flight; by default
+            1 GiB for each of ``threads``. Weights, the reference and the results are extra.
+        rules: rules for layers by name, or for classes; they take precedence over all others.
+        infer_rules: whether to test layers without a rule on random inputs. A layer gets the rule
+            that holds in every trial, if there is one; `explain` prints it.
+        verify: whether to compare the program with the naive program on two random sequences, at
+            the edges and at random sites. Weights that are constant or nearly zero may hide a
+            fault, so the comparison is repeated with other weights in their place. A program that
+            is wrong only with those is restricted to the model's present weights, with a warning:
+            it raises once they change.
+        check: whether to compare on the user's own data, too. During a run (`predict`,
+            `ismc.score` or ``ismc run``) the model itself also computes a few mutants: those with
+            the largest changes, and others at the edges, at positions without a letter and at
+            random. This takes 2 % of the time that the plan predicts, and at least 16 mutants.
+            ``True`` raises on a wrong answer; ``"recompute"`` replaces the answers of that batch
+            by the model's own and continues; ``False`` checks nothing. Single calls and `saturate`
+            are never checked.
+        autotune: whether to time the choices of the cost model and their alternatives on this
+            machine. The fastest is used, which may be the naive program. Results are cached in the
+            user's cache directory, or in ``ISMC_CACHE_DIR``. Without autotuning, the plan does not
             depend on the machine.
-        autotune_seconds: after which nothing new is tried; the first trials are always made.
-        devices: names of local devices, as TensorFlow lists them, that the sequences of a call are
-            spread over; all GPUs by default, where there are several.
-        threads: how many parts of the sites of a call are computed side by side, at most. By
-            default as many as there are cores, and one on a GPU.
-        cache: a folder that programs are kept in, ``False`` for none. By default it lies in the
-            user's cache directory, or in that of ``ISMC_CACHE_DIR``, unless ``ISMC_CACHE`` is
-            ``off``. Programs of Keras's own layers, rules and scores of ismc are found again for
-            any weights, before anything is traced. Where code of the user's takes part, or Keras
-            has been patched, the model is traced each time (half a second to some seconds), and
-            XLA's executable is found by the StableHLO that comes out; what has none is not kept.
-            With ``verify``, a program out of the cache is verified for new weights as a new one is
-            (1.3 s for Basset), and for weights that it was verified with, a few mutants are
-            compared before it first answers (0.2 s).
+        autotune_seconds: time after which no new trial starts; the first trials always run.
+        devices: names of local devices, as TensorFlow lists them, to distribute the sequences of a
+            call over. The default is all GPUs if there are several.
+        threads: maximum number of parts of the sites of a call that run in parallel. The default
+            is the number of cores, and one on a GPU.
+        cache: a folder for compiled programs, or ``False`` for none. The default is in the user's
+            cache directory, or in ``ISMC_CACHE_DIR``, unless ``ISMC_CACHE`` is ``off``. A program
+            made of Keras's own layers and of ismc's rules and scores is found for any weights,
+            before anything is traced. With user code, or if Keras has been patched, the model is
+            traced each time (0.5 s to a few seconds) and XLA's executable is found by the
+            resulting StableHLO; a program without StableHLO is not cached. With ``verify``, a
+            cached program is verified for new weights like a new program (1.3 s for Basset). For
+            weights it was verified with before, only a few mutants are compared, before its first
+            answer (0.2 s).
 
     Returns:
-        A callable; see `CompiledISM`, and `OpenISM` for a model of open length.
+        A `CompiledISM`, or an `OpenISM` for a model of open length.
 
     Raises:
-        UnsupportedModelError: when the model has no sequence axis, is no built Keras model, or
+        UnsupportedModelError: when the model has no sequence axis, is not a built Keras model, or
             draws random numbers, as dropout in training mode does.
-        InputError: when an argument names what the model does not have.
-        VerificationError: when the program disagrees with the naive one.
+        InputError: when an argument is invalid or names something that the model does not have.
+        VerificationError: when the program disagrees with the naive program.
     """
     checks = Checks(mode_of(check))
     if precision not in PRECISIONS:
@@ -150,7 +152,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
             "devices": devices, "threads": threads, "cache": cache,
         }  # fmt: skip
         return OpenISM(model, partial(compile, **settings))
-    spread = choose_devices(devices)
+    device_names = choose_devices(devices)
     threads = choose_threads(threads)
     lowered = read(model)
     sequence, shape = choose_sequence(lowered, sequence_input)
@@ -168,7 +170,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     stops = choose_stops(program.graph, stop_at)
     chosen_rules = choose_rules(program.graph, rules or {})
     if infer_rules:
-        chosen_rules = inferred(program.graph, lowered.variables) | chosen_rules
+        chosen_rules = find_rules(program.graph, lowered.variables) | chosen_rules
     request = replace(program.request, stop_at=stops, rules=chosen_rules)
     program = program.knowing(request=request)
     finish = partial(
@@ -180,28 +182,28 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     else:
         program, compiled = finish(program)
     store = open_cache(cache)
-    asked = replace(program.request, outputs=request.outputs)
-    named = partial(program_key, lowered, asked, compiled.plan, score)
-    key = named() if store else ""
+    final_request = replace(program.request, outputs=request.outputs)
+    make_key = partial(program_key, lowered, final_request, compiled.plan, score)
+    key = make_key() if store else ""
     compiled = replace(
-        compiled, devices=spread, store=store, key=key, still=lambda: named() == key,
+        compiled, devices=device_names, store=store, key=key, still=lambda: make_key() == key,
         hits=PRECISIONS[precision] if verify else None, checks=checks,
     )  # fmt: skip
     if not verify or compiled.measured.naive_is_faster:
         return compiled
     verdict = verdict_key(key, compiled.weights() if key else ())
-    found = recalled(store, verdict)
-    if found is None:
-        found = 0.0
+    error_share = read_verdict(store, verdict)
+    if error_share is None:
+        error_share = 0.0
         if precision == "float32":
             compare(replace(compiled, hits=None), program)
             trust(compiled.programs.values())
             compiled = verify_revealed(compiled, program, compare)
         else:
-            found = rounding_error(compiled)
+            error_share = rounding_error(compiled)
         if compiled.bound is UNBOUND:
-            remembered(store, verdict, compiled.plan.model, found)
-    error = None if precision == "float32" else found
+            write_verdict(store, verdict, compiled.plan.model, error_share)
+    error = None if precision == "float32" else error_share
     return replace(compiled, measured=replace(compiled.measured, error=error))
 
 
@@ -213,32 +215,35 @@ def ensemble(
     mirror_outputs: bool | str | Sequence[str] = True,
     **settings: Any,
 ) -> Ensemble:
-    """Compiles several models, or views of one, whose scores are averaged on the device.
+    """Compiles several models, or several views of one, and averages their scores on the device.
 
-    There is one member for each model, orientation and shift. What is averaged are the members'
-    scores, not their predictions: the score of averaged predictions is something else, unless it is
-    a difference. References are averaged likewise.
+    There is one member for each model, orientation and shift. The ensemble averages the members'
+    scores, not their predictions: unless the score is a difference, the score of the averaged
+    predictions would be another number. References are averaged in the same way.
 
-    A member of the reverse complement sees ``x[:, ::-1, ::-1]``; what it answers for the mirrored
-    site and the complementary letter is counted for a site and a letter. A member of shift ``k``
-    sees the sequence moved right by ``k`` positions, zeros (N) filling in, before it is turned. A
-    site, or a part of one, that is moved out of the window changes nothing there: its score is
-    that of the reference with itself.
+    A reverse-complement member sees ``x[:, ::-1, ::-1]``; its answer for the mirrored site and the
+    complementary letter counts for the original site and letter. A member with shift ``k`` sees
+    the sequence shifted right by ``k`` positions, filled up with zeros (N), before it is reversed.
+    A site, or a part of one, that is shifted out of the window changes nothing there: its score
+    is that of the reference with itself.
 
-    Outputs with positions are turned back in answers for the reverse complement. They are not moved
-    back by a shift, which often is less than one of their positions, and their channels stay in
-    order: tracks of two strands are not exchanged.
+    Outputs with positions are mirrored back in the answers for the reverse complement. They are
+    not shifted back, since a shift is often smaller than one of their positions. Their channels
+    keep their order: the tracks of the two strands are not exchanged.
 
     Args:
-        models: a Keras model, or several of equal inputs and outputs, such as folds. Programs that
-            were compiled or loaded already can be averaged too, as they are.
-        reverse_complement: whether each model is asked about the reverse complement too.
-        shifts: by how many positions the sequence is moved, 0 for where it is.
-        mirror_outputs: outputs whose first axis is positions, which is turned back. ``True`` for
-            all of two axes or more, ``[positions, ...]``; else names, ``()`` for none. A flat
-            profile ``[positions]`` must be named. Scores that lost the axis, as with
-            ``track=sum``, are left as they are.
-        settings: as for `ismc.compile`: ``sites``, ``outputs``, ``score`` and so on.
+        models: a Keras model, or several with equal inputs and outputs, such as folds. Programs
+            that are already compiled or loaded can be averaged too, without further settings.
+        reverse_complement: whether each model is also evaluated on the reverse complement.
+        shifts: the shifts in positions, to the right; 0 is the unshifted sequence.
+        mirror_outputs: the outputs whose first axis is positions, to be mirrored back. ``True``
+            means all outputs with two or more axes, ``[positions, ...]``. Otherwise a name or
+            several; ``()`` or ``False`` means none. A flat profile ``[positions]`` must be named.
+            Scores without that axis, as with ``track=sum``, are not mirrored.
+        settings: options of `ismc.compile`, such as ``sites``, ``outputs`` and ``score``.
+
+    Returns:
+        An `Ensemble`, with `saturate`, `reference` and `predict` like a `CompiledISM`.
 
     Raises:
         InputError: when models differ in their inputs or outputs, or an argument does not fit.
@@ -248,7 +253,7 @@ def ensemble(
 
 
 def assemble(program: Program, model: Model, outputs: tuple[str, ...]) -> CompiledISM:
-    """The compiled form of a flat program whose outputs are named as in its graph."""
+    """The `CompiledISM` of a flat program; its outputs have their names in the graph."""
     return _assembled(program, model, outputs, list(outputs), None)[1]
 
 
@@ -260,7 +265,7 @@ def _assembled(
     score: Any,
     threads: int = 1,
 ) -> tuple[Program, CompiledISM]:
-    """Runs the passes, prints the program, and loads it."""
+    """Runs the passes, renders the generated program, and loads it."""
     graph = program.graph
     for step in PIPELINE:
         program = observed(step)(program)

@@ -1,8 +1,8 @@
-"""Every error a user can meet: what was found, what was expected, and a hint."""
+"""Every error that users see: each says what was found, what was expected, and gives a hint."""
 
 
 class IsmcError(Exception):
-    """Base of all errors of ismc; the text ends in a hint where one can be given."""
+    """Base of all errors of ismc; the message ends with a hint if there is one."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         self.hint = hint
@@ -14,16 +14,16 @@ class UnsupportedModelError(IsmcError):
 
 
 class InputError(IsmcError, ValueError):
-    """The arguments of a call do not fit the compiled model."""
+    """An argument is invalid or does not fit the model."""
 
 
 class ArtifactError(IsmcError):
-    """A file on disk is damaged, foreign or made for something else."""
+    """A file is damaged, has another format, or cannot be read or written."""
 
 
 class VerificationError(IsmcError):
-    """The compiled program disagrees with the oracle; names the first layer that differs."""
+    """The compiled program disagrees with the model; the message says where."""
 
 
 class InternalError(IsmcError):
-    """An invariant of the compiler is broken; names the pass and carries the printed program."""
+    """An invariant of the compiler is broken; names the pass and includes the printed program."""

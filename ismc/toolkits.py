@@ -1,4 +1,4 @@
-"""Functions that toolkits built on Keras 3 have under the same names, compiled."""
+"""Compiled versions of functions in toolkits built on Keras 3, under the same names."""
 
 from __future__ import annotations
 
@@ -9,43 +9,45 @@ from typing import Any
 import numpy as np
 
 from ismc.errors import InputError
-from ismc.execution.tiling import FLIGHT, batch_of
+from ismc.execution.tiling import MAX_ANSWER_BYTES, batch_of
 from ismc.io.sequences.alphabet import foreign, one_hot_of
 from ismc.scores import Score, named
 
 Array = np.ndarray
 
 ATTRIBUTE = "__ismc_mutagenesis__"
-"""Where the programs of a model are: on the model itself, so that they are gone when it is."""
+"""The attribute of a model that stores its programs, so that they are freed with the model."""
 
 
 def mutagenesis(
-    X: Any,  # noqa: N803  (it is called so there)
+    X: Any,  # noqa: N803  (its name in CREsted)
     model: Any,
     class_index: int | Sequence[int] | None = None,
     batch_size: int = 256,
 ) -> Array:
-    """In-silico mutagenesis with the conventions of CREsted's function of this name.
+    """In-silico mutagenesis with the conventions of CREsted's function of the same name.
 
-    At each position and for each letter A, C, G, T the score is that of the mutant minus that of
-    the sequence, so it is 0 at the letter that is there (at N there are four mutants), where the
-    score of a sequence is
+    The result for a position and a letter A, C, G or T is the mutant's score minus the sequence's.
+    It is 0 for the reference letter; at an N all four letters are mutants. The score of a sequence
+    is
 
-    * the model's output for a class, with a ``class_index``;
-    * the L2 norm of its outputs over all classes, ``sqrt(sum y^2)``, with ``None``. That is what
-      CREsted does; it is above 0 where a mutation moves the outputs away from zero.
+    * with a ``class_index``, the model's output for that class;
+    * with ``None``, the L2 norm of its outputs over all classes, ``sqrt(sum y^2)``, as in CREsted.
+      The result is above 0 where a mutation moves the outputs away from zero.
 
-    Beside what CREsted takes, ``class_index`` may be several classes, whose scores are averaged,
-    ``X`` may be one sequence, and text; numbers are float32.
+    Unlike in CREsted, ``class_index`` may be several classes, whose scores are averaged, and ``X``
+    may be a single sequence or text. Results are float32.
 
-    The program is compiled at the first call and kept as long as the model lives; weights that
-    change are seen.
+    The first call compiles the program, which is cached on the model. Changed weights take effect
+    without a new compilation.
 
     Args:
-        X: ``(N, L, 4)`` or ``(L, 4)`` one-hot, N all zeros; or a string, or several of one length.
+        X: one-hot ``(N, L, 4)`` or ``(L, 4)`` with zeros for N; or a string, or strings of one
+            length.
         model: a Keras model with one output ``(N, classes)``.
-        class_index: of the class that is explained; ``None`` for all of them together.
-        batch_size: is accepted, and of no effect: how many mutants go together is planned.
+        class_index: the class or classes to explain; ``None`` for the norm over all classes.
+        batch_size: accepted for compatibility and ignored: the plan sets how many mutants are
+            computed together.
 
     Returns:
         ``(N, L, 4)`` float32.
@@ -62,16 +64,16 @@ def mutagenesis(
         raise InputError(
             f"The model has the outputs {[list(s) for s in program.reference_shapes()]} per "
             "sequence, expected one [classes].",
-            hint="For other outputs use ismc.compile(model, score='difference', outputs=..).",
+            hint="For other outputs use ismc.compile(model, score='difference', outputs=...).",
         )
     classes = None if class_index is None else _classes(class_index, shape[0])
-    size = batch_of(program.plan, program.shapes(), FLIGHT)
+    size = batch_of(program.plan, program.shapes(), MAX_ANSWER_BYTES)
     parts = [_scores(program, x[i : i + size], classes) for i in range(0, max(len(x), 1), size)]
     return np.concatenate(parts)
 
 
 def _scores(program: Any, x: Array, classes: list[int] | None) -> Array:
-    """The scores of some sequences, ``[b, L, 4]``; classes are picked where the answers are."""
+    """The scores of one batch, ``[b, L, 4]``; classes are selected on the device."""
     import tensorflow as tf
 
     (scores,) = program.flat(program.saturate(x))
@@ -88,7 +90,7 @@ def _norm(reference: Any, mutant: Any) -> Any:
 
 
 def _program(model: Any, score: str, x: Array) -> Any:
-    """The program of a model with a score, compiled when it is first asked for."""
+    """The program of a model with a score, compiled at its first use."""
     from ismc.api import compile as compiled
     from ismc.ism.open_length import OpenISM
 
@@ -99,33 +101,33 @@ def _program(model: Any, score: str, x: Array) -> Any:
     if score not in known.programs:
         norm = Score("norm", "|m| - |r|, L2 norms over classes", _norm, zero=True)
         known.programs[score] = compiled(model, score=norm if score == "norm" else named(score))
-    found = known.programs[score]
-    return found.at(x) if isinstance(found, OpenISM) else found
+    program = known.programs[score]
+    return program.at(x) if isinstance(program, OpenISM) else program
 
 
 class _Programs:
-    """The programs of a model; an object of its own, which Keras does not look into."""
+    """The programs of a model, in an object that Keras does not track."""
 
     def __init__(self) -> None:
         self.programs: dict[str, Any] = {}
 
 
 def _classes(index: Any, count: int) -> list[int]:
-    several = [index] if np.ndim(index) == 0 else list(index)
-    known = (isinstance(i, Integral) and -count <= int(i) < count for i in several)
-    if not several or not all(known):
+    indices = [index] if np.ndim(index) == 0 else list(index)
+    known = (isinstance(i, Integral) and -count <= int(i) < count for i in indices)
+    if not indices or not all(known):
         raise InputError(
             f"class_index is {index!r}, expected one or more of {-count} to {count - 1}.",
             hint="None explains the L2 norm over all classes.",
         )
-    return [int(i) % count for i in several]
+    return [int(i) % count for i in indices]
 
 
 def _one_hot(sequences: Any) -> Array:
-    """Sequences as ``float32[N, L, 4]``.
+    """The sequences as ``float32[N, L, 4]``.
 
     Raises:
-        InputError: for other letters than ACGTN, other lengths, or no array of that shape.
+        InputError: when a letter is none of ACGTN, or the lengths differ.
     """
     texts = [sequences] if isinstance(sequences, str) else sequences
     if isinstance(texts, list | tuple) and texts and all(isinstance(t, str) for t in texts):

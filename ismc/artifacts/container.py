@@ -1,4 +1,4 @@
-"""The format of artifacts and of cache entries: verified before anything is read, free of code.
+"""The file format of artifacts and cache entries: verified before it is read, and free of code.
 
 All numbers are little-endian::
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, BinaryIO, NamedTuple
 
-from ismc.artifacts.payload import LARGEST, Container, decode, decode_header, encode
+from ismc.artifacts.payload import MAX_HEADER_BYTES, Container, decode, decode_header, encode
 from ismc.errors import ArtifactError
 
 FORMAT = 2
@@ -36,7 +36,7 @@ __all__ = ["FORMAT", "Container", "header", "pack", "read", "unpack", "write"]
 
 
 def pack(container: Container) -> bytes:
-    """The bytes of a file: the same for the same contents.
+    """The bytes of a file; equal contents give equal bytes.
 
     Raises:
         ArtifactError: for a name, a dtype or a manifest that cannot be stored.
@@ -45,15 +45,15 @@ def pack(container: Container) -> bytes:
 
 
 def write(path: Path, container: Container, *, private: bool = False) -> None:
-    """Writes under a temporary name in the same folder, renamed when all is on the disk.
+    """Writes a temporary file in the same folder, syncs it to disk, and renames it.
 
-    Two copies of the arrays are in memory, three with safetensors before 0.8. Whatever is raised,
-    no temporary file is left and an older file stays.
+    Memory holds two copies of the arrays, three with safetensors before 0.8. After any error the
+    temporary file is removed and an older file is unchanged.
 
     Args:
         path: the file; its folder exists.
-        container: what is written.
-        private: whether only the user may read it; as the umask says by default.
+        container: the contents.
+        private: whether only the user may read the file; otherwise the umask decides.
 
     Raises:
         ArtifactError: as `pack`, and when the folder cannot be written.
@@ -78,13 +78,13 @@ def write(path: Path, container: Container, *, private: bool = False) -> None:
 
 
 def read(path: Path) -> Container:
-    """The contents of a file, whose arrays are not to be written to; peaks at twice its size.
+    """The contents of a file, with read-only arrays; peak memory is twice the file's size.
 
     Raises:
-        ArtifactError: for a file that is damaged, foreign, newer or cannot be read; its cause is
-            the OSError where the disk failed and the file may be whole.
+        ArtifactError: for a file that is damaged, foreign, newer or unreadable. If its cause is an
+            OSError, the disk failed and the file may be undamaged.
     """
-    with _opened(path) as (file, size):
+    with _open(path) as (file, size):
         head = _head(file.read(HEAD), size, str(path))
         payload = file.read(head.length)
         head.verify(hashlib.sha256(head.numbers), payload)
@@ -92,7 +92,7 @@ def read(path: Path) -> Container:
 
 
 def unpack(data: bytes, where: str) -> Container:
-    """The contents of the bytes of a file, named ``where`` in messages.
+    """The contents of a file's bytes; messages call the file ``where``.
 
     Raises:
         ArtifactError: as `read`.
@@ -104,16 +104,16 @@ def unpack(data: bytes, where: str) -> Container:
 
 
 def header(path: Path) -> dict[str, Any]:
-    """The manifest of a file: all of it is verified, but only a chunk is in memory at a time.
+    """The manifest of a file; the file is verified in full, but read chunk by chunk.
 
     Raises:
-        ArtifactError: as `read`, but arrays and blobs are not looked into.
+        ArtifactError: as `read`, except that arrays and blobs are not decoded.
     """
-    with _opened(path) as (file, size):
+    with _open(path) as (file, size):
         head = _head(file.read(HEAD), size, str(path))
         first = file.read(min(8, head.length))
-        stop = min(int.from_bytes(first, "little"), head.length - len(first), LARGEST)
-        text = file.read(stop)
+        length = min(int.from_bytes(first, "little"), head.length - len(first), MAX_HEADER_BYTES)
+        text = file.read(length)
         digest = hashlib.sha256(head.numbers + first)
         digest.update(text)
         while chunk := file.read(CHUNK):
@@ -123,7 +123,7 @@ def header(path: Path) -> dict[str, Any]:
 
 
 class _Head(NamedTuple):
-    """What stands before the payload."""
+    """The fields before the payload."""
 
     where: str
     length: int
@@ -141,19 +141,19 @@ class _Head(NamedTuple):
 
 
 def _head(data: bytes, size: int, where: str) -> _Head:
-    """Checks magic, format and length, in this order; the format decides what the rest means."""
+    """Checks magic, format and length, in this order, since the format defines the rest."""
     magic, rest = data[: len(MAGIC)], data[len(MAGIC) :]
     if not size:
         raise ArtifactError(f"{where} is empty, expected an artifact of ismc.", hint=REMEDY)
     if not MAGIC.startswith(magic):
         raise _foreign(magic, where)
-    if len(rest) >= 4 and (found := int.from_bytes(rest[:4], "little")) != FORMAT:
-        if found > FORMAT:
+    if len(rest) >= 4 and (version := int.from_bytes(rest[:4], "little")) != FORMAT:
+        if version > FORMAT:
             raise ArtifactError(
-                f"{where} was written by a newer ismc: format {found}, this one reads {FORMAT}.",
+                f"{where} was written by a newer ismc: format {version}, this one reads {FORMAT}.",
                 hint="pip install --upgrade ismc",
             )
-        raise ArtifactError(f"{where} has format {found}, expected {FORMAT}.", hint=REMEDY)
+        raise ArtifactError(f"{where} has format {version}, expected {FORMAT}.", hint=REMEDY)
     if len(data) < HEAD:
         raise _wrong_size(size, f"at least {HEAD}", where)
     numbers = rest[: NUMBERS.size]
@@ -171,7 +171,7 @@ def _foreign(magic: bytes, where: str) -> ArtifactError:
             hint=REMEDY,
         )
     return ArtifactError(
-        f"{where} is no artifact of ismc: it begins with {magic!r}, expected {MAGIC!r}.",
+        f"{where} is not an artifact of ismc: it begins with {magic!r}, expected {MAGIC!r}.",
         hint="Check the path.",
     )
 
@@ -183,10 +183,10 @@ def _wrong_size(size: int, expected: str, where: str) -> ArtifactError:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
-    """A file and its size; failures of the disk inside are errors of ismc."""
+def _open(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """An open file and its size; disk errors inside the context become errors of ismc."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would block
             kind = "directory" if path.is_dir() else "device"
             raise ArtifactError(
                 f"{path} is a {kind}, expected a file.", hint="Name a file that ismc wrote."
@@ -200,7 +200,7 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
 
 
 def _parts(container: Container) -> tuple[bytes, bytes]:
-    """What stands before the payload, and the payload."""
+    """The bytes before the payload, and the payload."""
     payload = encode(container)
     numbers = NUMBERS.pack(FORMAT, len(payload))
     digest = hashlib.sha256(numbers)

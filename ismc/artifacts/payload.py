@@ -1,8 +1,8 @@
-"""The payload of a file: a manifest, texts, blobs and arrays as one block of safetensors.
+"""The payload of a file: manifest, texts, blobs and arrays as one block of safetensors.
 
-The metadata of the block hold the manifest and the texts as JSON, under one name, as safetensors
-does not keep the order of several. Blobs are uint8 tensors ``blob:<name>``, arrays are tensors
-``array:<name>``.
+The block's metadata contain the manifest and the texts as JSON under a single name, because
+safetensors does not preserve the order of several. Blobs are uint8 tensors ``blob:<name>``; arrays
+are tensors ``array:<name>``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from safetensors.numpy import save
 
 from ismc.errors import ArtifactError
 
-LARGEST = 100_000_000  # bytes of a safetensors header; the library reads no larger one
+MAX_HEADER_BYTES = 100_000_000  # bytes of a safetensors header; the library reads no larger one
 NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.+-]{0,198}[A-Za-z0-9_+-])?")
 DTYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "C64": "complex64",
@@ -30,9 +30,9 @@ DTYPES = {
 
 @dataclass(frozen=True, eq=False)
 class Container:
-    """What a file holds, by name; the manifest is JSON data.
+    """The contents of a file, by name; the manifest is JSON data.
 
-    Names are at most 200 of ``A-Z a-z 0-9 _ . + -``, without ``..``: they can be names of files.
+    Names are at most 200 of ``A-Z a-z 0-9 _ . + -``, without ``..``, so they are valid file names.
     """
 
     manifest: dict[str, Any]
@@ -42,30 +42,30 @@ class Container:
 
     @property
     def size(self) -> int:
-        """Bytes of the contents; a file is larger by its names and its manifest."""
+        """Bytes of the contents; the file also contains the names and the manifest."""
         arrays = sum(array.nbytes for array in self.arrays.values())
         return arrays + sum(len(data) for data in (*self.texts.values(), *self.blobs.values()))
 
 
 def encode(container: Container) -> bytes:
-    """The block of a container: the same bytes for the same contents.
+    """The block of a container; equal contents give equal bytes.
 
     Raises:
         ArtifactError: for a name, a dtype or a manifest that cannot be stored.
     """
     for name in (*container.texts, *container.blobs, *container.arrays):
-        if not _good(name):
+        if not _is_name(name):
             raise ArtifactError(
                 f"The name {name!r} cannot be stored, expected letters, digits and '_.+-'.",
-                hint="Number what has other names, and list them in the manifest.",
+                hint="Number the items, and list their names in the manifest.",
             )
     try:
-        described = {"manifest": dict(container.manifest), "texts": dict(container.texts)}
-        text = json.dumps(described, sort_keys=True, allow_nan=False)
+        metadata = {"manifest": dict(container.manifest), "texts": dict(container.texts)}
+        text = json.dumps(metadata, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise ArtifactError(
-            f"The manifest is no JSON data ({error}).",
-            hint="Keep text, finite numbers, lists and dictionaries by text in it.",
+            f"The manifest is not JSON data ({error}).",
+            hint="Use only text, finite numbers, lists, and dictionaries with text as keys.",
         ) from error
     blobs = {f"blob:{k}": np.frombuffer(data, np.uint8) for k, data in container.blobs.items()}
     arrays = {f"array:{k}": _plain(k, array) for k, array in container.arrays.items()}
@@ -73,15 +73,16 @@ def encode(container: Container) -> bytes:
         payload = save({**blobs, **arrays}, metadata={"ismc": text})
     except SafetensorError as error:
         raise ArtifactError(f"The arrays cannot be stored ({error}).") from error
-    if int.from_bytes(payload[:8], "little") > LARGEST:
+    if int.from_bytes(payload[:8], "little") > MAX_HEADER_BYTES:
         raise ArtifactError(
-            f"Manifest and texts take more than {LARGEST} bytes.", hint="Store texts as blobs."
+            f"Manifest and texts take more than {MAX_HEADER_BYTES} bytes.",
+            hint="Store texts as blobs.",
         )
     return payload
 
 
 def _plain(name: str, array: np.ndarray) -> np.ndarray:
-    """The array in C order and little-endian; it is copied only if it is not."""
+    """The array in C order and little-endian; copied only if necessary."""
     array = np.asarray(array, order="C")
     if array.dtype.name not in DTYPES.values():
         raise ArtifactError(
@@ -93,10 +94,10 @@ def _plain(name: str, array: np.ndarray) -> np.ndarray:
 
 
 def decode(payload: bytes, where: str) -> Container:
-    """The contents of a block, named ``where`` in messages.
+    """The contents of a block; messages call the file ``where``.
 
     Raises:
-        ArtifactError: when it is not as `encode` makes it, whoever did.
+        ArtifactError: when the block is not in the form that `encode` writes.
     """
     try:
         tensors: Any = deserialize(payload)
@@ -106,7 +107,7 @@ def decode(payload: bytes, where: str) -> Container:
     blobs, arrays = {}, {}
     for label, tensor in tensors:
         kind, _, name = label.partition(":")
-        if kind not in ("blob", "array") or not _good(name):
+        if kind not in ("blob", "array") or not _is_name(name):
             raise _malformed(where, f"a tensor has the name {label!r}")
         if kind == "array":
             arrays[name] = _array(label, tensor, where)
@@ -131,31 +132,31 @@ def _array(label: str, tensor: Any, where: str) -> np.ndarray:
 
 
 def decode_header(text: bytes, where: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Manifest and texts, of the header of a block.
+    """The manifest and the texts, from the header of a block.
 
     Raises:
         ArtifactError: as `decode`.
     """
     try:
-        found = json.loads(json.loads(text)["__metadata__"]["ismc"])
-        manifest, texts = found["manifest"], found["texts"]
+        metadata = json.loads(json.loads(text)["__metadata__"]["ismc"])
+        manifest, texts = metadata["manifest"], metadata["texts"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _malformed(where, "it has no manifest") from error
     if not isinstance(manifest, dict):
         raise _malformed(where, f"its manifest is a {type(manifest).__name__}")
     if not isinstance(texts, dict) or not all(isinstance(v, str) for v in texts.values()):
-        raise _malformed(where, "its texts are no text")
-    if bad := [name for name in texts if not _good(name)]:
+        raise _malformed(where, "its texts are not text")
+    if bad := [name for name in texts if not _is_name(name)]:
         raise _malformed(where, f"a text has the name {bad[0]!r}")
     return manifest, texts
 
 
-def _good(name: str) -> bool:
+def _is_name(name: str) -> bool:
     return NAME.fullmatch(name) is not None and ".." not in name
 
 
 def _malformed(where: str, reason: object) -> ArtifactError:
     return ArtifactError(
-        f"{where} is whole, but not as ismc writes it: {reason}.",
+        f"{where} is intact, but not in the form that ismc writes: {reason}.",
         hint="Make it again; if ismc made it, report this.",
     )

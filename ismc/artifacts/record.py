@@ -1,4 +1,4 @@
-"""What an artifact says of itself: the manifest, and what of a plan goes into it."""
+"""The manifest of an artifact, and the part of a plan that it contains."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ class Record:
     """The manifest of an artifact.
 
     Attributes:
-        versions: of what wrote it.
+        versions: the versions of ismc and of the packages that wrote it.
         plan: the plan, without the statements of the program.
-        digest: the plan's own name, which is made from its statements too.
-        signature: what a call takes.
+        digest: the digest of the full plan, statements included.
+        signature: the inputs of a call.
         names: the nest of input names.
         structure: the nest of output names.
-        chosen: the outputs, one per flat result.
-        labels: what a user calls each of them.
-        shapes: of what is returned for one mutant, after the score.
-        measured: what autotuning measured where it was made.
-        score: what the score is called, or nothing if there is none.
-        tile: sites of one tile, or 0.
-        threads: how many parts of the sites are computed side by side, at most.
-        weights: owner and name of each weight, in the order of the arguments.
+        chosen: the output of each flat result.
+        labels: the user's name of each flat result.
+        shapes: the shape of each result for one mutant, after the score.
+        measured: the measurements of autotuning, on the machine that made the artifact.
+        score: the name of the score, or an empty text if there is none.
+        tile: sites per tile, or 0.
+        threads: the maximum number of parts of the sites that run concurrently.
+        weights: the owner and name of each weight, in the order of the arguments.
         programs: the modules by name, without their code.
-        checked: the sites, by number, whose answers are in the file.
-        made: when, in seconds since 1970.
-        identity: of what layers and the score compute; see `CompiledISM.identity`.
+        checked: the numbers of the sites whose answers are in the file.
+        made: the time of creation, in seconds since 1970.
+        identity: a digest of what the layers and the score compute; see `CompiledISM.identity`.
     """
 
     versions: Mapping[str, str]
@@ -69,18 +69,18 @@ class Record:
     identity: str = ""
 
     def manifest(self) -> dict[str, Any]:
-        """The record as JSON holds it."""
+        """The record as JSON data."""
         data = {field.name: getattr(self, field.name) for field in fields(self)}
-        nests = {key: nest.encoded(data[key]) for key in ("names", "structure")}
+        nests = {key: nest.encode(data[key]) for key in ("names", "structure")}
         plain = {key: asdict(data[key]) for key in ("signature", "measured")}
         return {"kind": "artifact", "model": self.plan["model"], **data, **nests, **plain}
 
-    def weight_arrays(self, found: Container) -> list[Array]:
+    def weight_arrays(self, container: Container) -> list[Array]:
         """The weights in the file, in the order of the arguments."""
-        return [found.arrays[f"{WEIGHT}{i}"] for i in range(len(self.weights))]
+        return [container.arrays[f"{WEIGHT}{i}"] for i in range(len(self.weights))]
 
     def restored(self) -> Plan:
-        """The plan; what it decided, not how the program says it."""
+        """The plan with all its decisions, but without the statements of the program."""
         data: dict[str, Any] = {key: _tuples(value) for key, value in self.plan.items()}
         data["lines"] = tuple(Line(**line) for line in self.plan["lines"])
         data["bands"] = tuple(
@@ -97,11 +97,11 @@ def record(manifest: Mapping[str, Any]) -> Record:
     """The record of a manifest.
 
     Raises:
-        KeyError, TypeError, ValueError, AttributeError: when it is none.
+        KeyError, TypeError, ValueError, AttributeError: when the manifest is not a record.
     """
     data = {field.name: manifest[field.name] for field in fields(Record) if field.name in manifest}
     for key in ("names", "structure"):
-        data[key] = nest.decoded(data[key])
+        data[key] = nest.decode(data[key])
     for key in ("chosen", "labels", "shapes", "weights", "checked"):
         data[key] = _tuples(data[key])
     signature = {key: _tuples(value) for key, value in data["signature"].items()}
@@ -110,11 +110,11 @@ def record(manifest: Mapping[str, Any]) -> Record:
     return Record(**data)
 
 
-def recorded(manifest: Mapping[str, Any], path: str) -> Record:
+def read_record(manifest: Mapping[str, Any], path: str) -> Record:
     """The record of a file.
 
     Raises:
-        ArtifactError: when the file is something else, such as an entry of the cache.
+        ArtifactError: when the file is something else, such as a cache entry.
     """
     try:
         if manifest["kind"] != "artifact":
@@ -125,23 +125,23 @@ def recorded(manifest: Mapping[str, Any], path: str) -> Record:
 
 
 def malformed(path: str, error: Exception) -> ArtifactError:
-    """What is said of a file that is whole, and yet no artifact."""
+    """The error for a file that is undamaged but not an artifact."""
     return ArtifactError(
-        f"{path} is whole, but no artifact that this ismc can run "
+        f"{path} is intact, but not an artifact that this ismc can run "
         f"({type(error).__name__}: {error}).",
         hint="Make it again with ism.save(path).",
     )
 
 
 def plan_record(plan: Plan) -> dict[str, Any]:
-    """What of a plan a record holds."""
+    """The part of a plan that a record contains."""
     return {key: value for key, value in asdict(plan).items() if key not in OMITTED}
 
 
 def qualified_name(function: Any) -> str:
-    """The module and name of a function; a score in full, so that it can be found again.
+    """The module and name of a function; a score is written in full, so that it can be parsed.
 
-    >>> named(described)
+    >>> qualified_name(plan_record)
     'ismc.artifacts.record.plan_record'
     """
     if isinstance(function, Score):
@@ -151,13 +151,13 @@ def qualified_name(function: Any) -> str:
 
 
 def is_artifact(path: Path) -> bool:
-    """Whether a file begins as artifacts do."""
+    """Whether a file begins with the magic bytes of artifacts."""
     with path.open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
 
 
 def program_name(letters: Substitutions, batch: int) -> str:
-    """What the program of so many letters and sequences is called.
+    """The name of the program for a number of substitutions and of sequences.
 
     >>> import numpy as np
     >>> program_name(Substitutions(np.zeros((3, 4, 4)), np.zeros((3, 1, 4)), True, True), 2)
@@ -168,7 +168,7 @@ def program_name(letters: Substitutions, batch: int) -> str:
 
 
 def _tuples(value: Any) -> Any:
-    """Lists as tuples, as a plan holds them; a frozen value is compared by content."""
+    """Lists converted to tuples, so that plans are compared by content."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         return tuple(_tuples(item) for item in value)
     return value

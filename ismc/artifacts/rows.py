@@ -1,4 +1,4 @@
-"""Runs a program that is made for so many rows on any number of them."""
+"""Runs a program that is compiled for a fixed number of rows on any number of rows."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 from ismc.execution.module import Run
 
 Array = np.ndarray
-ROWS = 16
+BATCH_ROWS = 16
 
 
-def by_rows(run: Run, put: Callable[[Array], object], *arrays: Array) -> Array:
-    """The first result, row by row: ``[n, ...]`` of arrays ``[n, ...]``, where ``n`` is above 0.
+def run_by_rows(run: Run, put: Callable[[Array], object], *arrays: Array) -> Array:
+    """The first result of a program, ``[n, ...]`` for arrays ``[n, ...]`` with ``n > 0``.
 
     Args:
-        run: a program of ``ROWS`` rows, each computed by itself; the last ones are filled up.
-        put: takes an array to where the program runs.
-        arrays: what it takes.
+        run: a program of ``BATCH_ROWS`` independent rows; the last batch is padded.
+        put: copies an array to the memory of the program.
+        arrays: the arguments of the program.
     """
-    parts, total = [], len(arrays[0])
-    for begin in range(0, total, ROWS):
-        count = min(ROWS, total - begin)
-        rows = begin + np.arange(ROWS) % count
-        parts.append(np.asarray(run([put(array[rows]) for array in arrays])[0])[:count])
-    return np.concatenate(parts)
+    chunks, total = [], len(arrays[0])
+    for start in range(0, total, BATCH_ROWS):
+        count = min(BATCH_ROWS, total - start)
+        rows = start + np.arange(BATCH_ROWS) % count
+        chunks.append(np.asarray(run([put(array[rows]) for array in arrays])[0])[:count])
+    return np.concatenate(chunks)

@@ -1,4 +1,4 @@
-"""Weights for an artifact: of a model of the same architecture, or of a file."""
+"""Weights for an artifact, from a model of the same architecture or from a file."""
 
 from __future__ import annotations
 
@@ -10,55 +10,57 @@ from typing import Any
 import numpy as np
 
 from ismc.artifacts.container import read
-from ismc.artifacts.record import is_artifact, recorded
+from ismc.artifacts.record import is_artifact, read_record
 from ismc.errors import ArtifactError
 
 Array = np.ndarray
 Named = Sequence[tuple[str, str]]
 
-COUNTED = re.compile(r"_\d+(?=/|$)")  # what Keras adds to the names of layers built later
-SHOWN = 5
+SUFFIX = re.compile(r"_\d+(?=/|$)")  # Keras numbers layers that it builds later
+MAX_PROBLEMS = 5
 
 
-def replaced(names: Named, arrays: Sequence[Array], source: Any, path: str) -> list[Array]:
-    """The weights of a model or a file, in the order of an artifact's.
+def replacement_weights(
+    names: Named, arrays: Sequence[Array], source: Any, path: str
+) -> list[Array]:
+    """The weights of a model or a file, in the order of an artifact's weights.
 
     Args:
-        names: owner and name of each weight of the artifact.
-        arrays: its weights, whose shapes and dtypes the others must have.
+        names: the owner and name of each weight of the artifact.
+        arrays: the artifact's weights; the new ones must have their shapes.
         source: a Keras model, a mapping of ``owner/name`` to arrays, or a path: ``.ismc``,
-            ``.safetensors``, or a model file of Keras.
-        path: of the artifact, for messages.
+            ``.safetensors``, or a Keras model file.
+        path: the path of the artifact, for messages.
 
     Raises:
-        ArtifactError: when a weight is missing, more than expected, or has another shape.
+        ArtifactError: when a weight is missing, unknown, or of another shape.
     """
-    found = _named(source)
+    weights = _weights_by_name(source)
     labels = ["/".join(pair) for pair in names]
-    if len(found) == len(labels) and list(map(_plain, found)) == list(map(_plain, labels)):
-        found = dict(zip(labels, found.values(), strict=True))
-    problems = [f"{label!r} is missing" for label in labels if label not in found]
-    problems += [f"{label!r} is not in the artifact" for label in found if label not in labels]
-    for label, own in zip(labels, arrays, strict=True):
-        if label in found and found[label].shape != own.shape:
-            shape, wanted = list(found[label].shape), list(own.shape)
-            problems.append(f"{label!r} has the shape {shape}, expected {wanted}")
+    if len(weights) == len(labels) and list(map(_plain, weights)) == list(map(_plain, labels)):
+        weights = dict(zip(labels, weights.values(), strict=True))
+    problems = [f"{label!r} is missing" for label in labels if label not in weights]
+    problems += [f"{label!r} is not in the artifact" for label in weights if label not in labels]
+    for label, array in zip(labels, arrays, strict=True):
+        if label in weights and weights[label].shape != array.shape:
+            shape, expected = list(weights[label].shape), list(array.shape)
+            problems.append(f"{label!r} has the shape {shape}, expected {expected}")
     if problems:
-        more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        rest = f"; and {len(problems) - MAX_PROBLEMS} more" if len(problems) > MAX_PROBLEMS else ""
         raise ArtifactError(
-            f"The weights do not fit {path}: {'; '.join(problems[:SHOWN])}{more}.",
+            f"The weights do not fit {path}: {'; '.join(problems[:MAX_PROBLEMS])}{rest}.",
             hint="Give weights of the same architecture and length, or compile the other model.",
         )
     pairs = zip(labels, arrays, strict=True)
-    return [np.ascontiguousarray(found[label], own.dtype) for label, own in pairs]
+    return [np.ascontiguousarray(weights[label], array.dtype) for label, array in pairs]
 
 
 def _plain(label: str) -> str:
-    return COUNTED.sub("", label)
+    return SUFFIX.sub("", label)
 
 
-def _named(source: Any) -> dict[str, Array]:
-    """Weights by ``owner/name``, in the order of the source."""
+def _weights_by_name(source: Any) -> dict[str, Array]:
+    """The weights by ``owner/name``, in the order of the source."""
     if isinstance(source, Mapping):
         return {str(key): np.asarray(value) for key, value in source.items()}
     if isinstance(source, str | Path):
@@ -72,7 +74,7 @@ def _named(source: Any) -> dict[str, Array]:
         from ismc.frontend.load_model import load_model
 
         source = load_model(path)
-    from ismc.frontend import read as lowered
+    from ismc.frontend.read import read as lowered
 
     variables = lowered(source).variables.items()
     return {
@@ -88,11 +90,11 @@ def _safetensors(path: Path) -> dict[str, Array]:
         return load_file(path)
     except (SafetensorError, OSError, KeyError, TypeError) as error:
         raise ArtifactError(
-            f"{path} is no file of safetensors ({error}).", hint="Check the path, or copy it again."
+            f"{path} is not a safetensors file ({error}).", hint="Check the path, or copy it again."
         ) from error
 
 
 def _artifact(path: Path) -> dict[str, Array]:
-    found = read(path)
-    said = recorded(found.manifest, str(path))
-    return dict(zip(map("/".join, said.weights), said.weight_arrays(found), strict=True))
+    container = read(path)
+    record = read_record(container.manifest, str(path))
+    return dict(zip(map("/".join, record.weights), record.weight_arrays(container), strict=True))

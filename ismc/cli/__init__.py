@@ -10,10 +10,10 @@ from ismc.io.extras import extras
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs a command and exits: 0 when done, 1 after an error of ismc, 2 for wrong usage.
+    """Runs a command and exits with 0 for success, 1 for an ismc error, 2 for wrong usage.
 
     Args:
-        arguments: those of the command line by default.
+        arguments: the command and its options; by default those of the command line.
     """
     try:
         with extras():

@@ -9,11 +9,12 @@ import typer
 
 from ismc._version import __version__
 from ismc.cli.cache import app as cache_app
+from ismc.cli.names import current_name
 from ismc.cli.reporting import reporting
 from ismc.cli.results import convert, plot, report
 from ismc.cli.run_options import run
 from ismc.cli.sites import site_range
-from ismc.jobs.models import at_length, chosen_length, import_keras, load_model, sequence_length
+from ismc.jobs.models import at_length, choose_length, import_keras, load_model, sequence_length
 
 app = typer.Typer(
     name="ismc",
@@ -21,32 +22,38 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"token_normalize_func": current_name},
 )
 app.add_typer(cache_app)
 for command in (run, convert, plot, report):
     app.command()(command)
 
-ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A model, a file .keras or .h5.")]
-Artifact = Annotated[Path, typer.Argument(metavar="FILE", help="An artifact, a file .ismc.")]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file .keras or .h5.")]
+Artifact = Annotated[Path, typer.Argument(metavar="FILE", help="An artifact .ismc.")]
 Outputs = Annotated[
     list[str] | None,
-    typer.Option("--outputs", metavar="NAME", help="An output; may be repeated; all by default."),
+    typer.Option(
+        "--model-output", metavar="NAME", help="An output; may be repeated; by default all."
+    ),
 ]
 Start = Annotated[
-    int | None, typer.Option("--start", metavar="N", help="First position, from 0; 0 by default.")
+    int | None, typer.Option("--start", metavar="N", help="First position, from 0; by default 0.")
 ]
 End = Annotated[
     int | None,
-    typer.Option("--end", metavar="N", help="The position after the last; the length by default."),
+    typer.Option("--end", metavar="N", help="Position after the last; by default the length."),
 ]
 Length = Annotated[
-    int | None, typer.Option("--length", metavar="N", min=1, help="For a model of any length.")
+    int | None,
+    typer.Option(
+        "--length", metavar="N", min=1, help="Sequence length, for a model of any length."
+    ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         print(f"ismc {__version__}")
         raise typer.Exit
 
@@ -69,16 +76,16 @@ def explain(
     end: End = None,
     length: Length = None,
     profile: Annotated[
-        bool, typer.Option("--profile", help="Time it too, statement by statement.")
+        bool, typer.Option("--profile", help="Also time the program, statement by statement.")
     ] = False,
     every: Annotated[
-        int, typer.Option("--every", metavar="N", min=1, help="Statements of a row of --profile.")
+        int, typer.Option("--every", metavar="N", min=1, help="Statements per row of --profile.")
     ] = 1,
 ) -> None:
-    """Print what is done with each layer of a model, and why."""
+    """Print how each layer of a model is computed, and why."""
     with reporting():
         loaded = load_model(model)
-        length = sequence_length(loaded) or chosen_length(None, length, str(model))
+        length = sequence_length(loaded) or choose_length(None, length, str(model))
         loaded = at_length(loaded, length)
         from ismc.api import compile as compile_model
 
@@ -92,19 +99,19 @@ def explain(
 @app.command("compile")
 def compile_(
     model: ModelFile,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The artifact, a file .ismc.")
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="The artifact .ismc to write.")
     ],
     outputs: Outputs = None,
     start: Start = None,
     end: End = None,
     length: Length = None,
     score: Annotated[
-        str, typer.Option("--score", metavar="NAME", help="See `ismc scores`.")
+        str, typer.Option("--score", metavar="NAME", help="A name of `ismc scores`.")
     ] = "difference",
     overwrite: Overwrite = False,
 ) -> None:
-    """Compile a model once, into one file that runs without Keras and the model's code."""
+    """Compile a model into an artifact, one file that runs without Keras and the model's code."""
     with reporting():
         import_keras()
         from ismc.cli.artifact import compile_model
@@ -112,7 +119,7 @@ def compile_(
         print(
             compile_model(
                 model,
-                output,
+                out,
                 outputs=outputs or (),
                 start=start,
                 end=end,
@@ -125,16 +132,16 @@ def compile_(
 
 @app.command()
 def inspect(artifact: Artifact) -> None:
-    """Print what an artifact holds: its plan, versions, sizes and checks."""
+    """Print the contents of an artifact: its plan, versions, sizes and check."""
     with reporting():
-        from ismc.cli.artifact import inspected
+        from ismc.cli.artifact import describe_artifact
 
-        print(inspected(artifact))
+        print(describe_artifact(artifact))
 
 
 @app.command()
 def scores() -> None:
-    """Print the names of scores, and what they are."""
+    """Print the name and formula of every score."""
     with reporting():
         from ismc.scores import described
 
@@ -143,22 +150,22 @@ def scores() -> None:
 
 @app.command()
 def demo(
-    directory: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write into.")
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="The folder to write to.")
     ],
     overwrite: Overwrite = False,
 ) -> None:
-    """Run an example from end to end."""
+    """Scan a human enhancer with a small model, and write scores and a figure."""
     with reporting():
         import_keras()
         from ismc.demo import run as run_demo  # pyright: ignore
 
-        run_demo(directory, overwrite=overwrite)
+        run_demo(out, overwrite=overwrite)
 
 
 @app.command()
 def calibrate() -> None:
-    """Measure how fast this machine is, as the cost model sees it, and remember it."""
+    """Measure the rates that the cost model uses on this machine, and save them."""
     with reporting():
         import_keras()
         from ismc.cli.calibrate import table
@@ -168,7 +175,7 @@ def calibrate() -> None:
 
 @app.command()
 def layers() -> None:
-    """Print what each layer does to positions, as a Markdown table."""
+    """Print how each layer is handled, as a Markdown table."""
     with reporting():
         import_keras()
         from ismc.cli.layers import table

@@ -1,4 +1,4 @@
-"""`ismc compile` and `ismc inspect`: artifacts, made and looked into."""
+"""`ismc compile` and `ismc inspect`: writes artifacts and describes them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from math import prod
 from pathlib import Path
 
 from ismc.artifacts.container import Container, read
-from ismc.artifacts.record import CODE, Record, recorded
+from ismc.artifacts.record import CODE, Record, read_record
 from ismc.cli.sites import site_range
 from ismc.errors import InputError
 from ismc.jobs.models import (
     at_length,
     check_model_file,
-    chosen_length,
+    choose_length,
     load_model,
     sequence_length,
 )
@@ -34,16 +34,18 @@ def compile_model(
     score: str = "difference",
     overwrite: bool = False,
 ) -> str:
-    """Compiles a model with a score by name, and saves the artifact.
+    """Compiles a model with a named score, saves the artifact and returns a summary.
 
     Raises:
-        IsmcError: when a file or an option does not fit; nothing is left half-written.
+        IsmcError: when a file or an option is invalid; no partial file remains.
     """
     check_model_file(model_file)
     if target.exists() and not overwrite:
-        raise InputError(f"{target} exists.", hint="Give --overwrite to replace it.")
+        raise InputError(
+            f"{target} exists, expected a new file.", hint="Replace it with --overwrite."
+        )
     model = load_model(model_file)
-    length = sequence_length(model) or chosen_length(None, length, str(model_file))
+    length = sequence_length(model) or choose_length(None, length, str(model_file))
     from ismc.api import compile as compile_model
 
     sites = site_range(start, end, length)
@@ -54,42 +56,45 @@ def compile_model(
     return f"{target} ({target.stat().st_size:,} bytes): {ism!r}"
 
 
-def inspected(path: Path) -> str:
-    """What an artifact holds: the plan, versions, sizes and checks.
+def describe_artifact(path: Path) -> str:
+    """The contents of an artifact as text: the plan, versions, sizes and check.
 
     Raises:
-        ArtifactError: when the file is damaged, foreign or newer.
+        ArtifactError: when the file is damaged, not an artifact, or of a newer format.
     """
-    found = read(path)
-    said = recorded(found.manifest, str(path))
-    plan = said.restored()
-    parts = [f"{path}: {path.stat().st_size:,} bytes, whole", "", table(plan), ""]
+    container = read(path)
+    record = read_record(container.manifest, str(path))
+    plan = record.restored()
+    parts = [f"{path}: {path.stat().st_size:,} bytes, intact", "", table(plan), ""]
     rows = {
-        "made": datetime.fromtimestamp(said.made).isoformat(" ", "seconds"),
-        "with": ", ".join(f"{name} {value}" for name, value in said.versions.items()),
+        "created": datetime.fromtimestamp(record.made).isoformat(" ", "seconds"),
+        "with": ", ".join(f"{name} {value}" for name, value in record.versions.items()),
         "inputs": ", ".join(f"{name} {_shape(shape)}" for name, shape in plan.inputs),
         "outputs": ", ".join(
-            f"{name} {_shape(shape)}" for name, shape in zip(said.labels, said.shapes, strict=True)
+            f"{name} {_shape(shape)}"
+            for name, shape in zip(record.labels, record.shapes, strict=True)
         ),
-        "score": said.score or "none: answers are the model's own outputs",
+        "score": record.score or "none: the model's own outputs",
         "sites": f"{len(plan.sites)}, {plan.sites[0]} to {plan.sites[-1]}",
-        "weights": _weights(found, said),
-        "check": f"answers at {len(said.checked)} sites of one sequence",
+        "weights": _weights(container, record),
+        "check": f"expected results at {len(record.checked)} sites of one sequence",
     }
     width = max(map(len, rows))
     parts += [f"{name:<{width}}  {value}" for name, value in rows.items()]
     parts += ["", "programs"]
-    for name, program in said.programs.items():
-        size, count = len(found.blobs[f"{name}{CODE}"]), len(program["arguments"])
+    for name, program in record.programs.items():
+        size, count = len(container.blobs[f"{name}{CODE}"]), len(program["arguments"])
         parts.append(f"  {name:<24} {size:>9,} bytes, {count} arguments")
     return "\n".join(parts)
 
 
-def _weights(found: Container, said: Record) -> str:
-    arrays = said.weight_arrays(found)
+def _weights(container: Container, record: Record) -> str:
+    """The number and size of the weights."""
+    arrays = record.weight_arrays(container)
     count, size = sum(prod(a.shape) for a in arrays), sum(a.nbytes for a in arrays)
     return f"{len(arrays)} arrays, {count:,} numbers, {size / MIB:.1f} MiB"
 
 
 def _shape(shape: Sequence[int]) -> str:
+    """A shape with its batch axis, as in ``[B, 60, 4]``."""
     return f"[{', '.join(map(str, ('B', *shape)))}]"

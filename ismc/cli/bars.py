@@ -1,4 +1,4 @@
-"""How a long run tells where it is: a bar on a terminal, a line a minute elsewhere."""
+"""The progress of a long run: a bar on a terminal, one line per minute elsewhere."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ismc.io.extras import extras
 from ismc.ism.checking.statistics import Checked
 from ismc.jobs.run import BlockDone
 
-EVERY = 60.0
+SECONDS_BETWEEN_LINES = 60.0
 
 
 @dataclass
 class Tally:
-    """What was done so far; ``answering`` and ``waiting`` are seconds."""
+    """The counts and timings so far; ``answering`` and ``waiting`` are seconds."""
 
     records: int = 0
     sites: int = 0
@@ -26,10 +26,10 @@ class Tally:
     answering: float = 0.0
     waiting: float = 0.0
     checked: Checked = field(default_factory=Checked)
-    began: float = field(default_factory=monotonic)
+    start: float = field(default_factory=monotonic)
 
     def add(self, done: BlockDone) -> None:
-        """Counts one block."""
+        """Adds one scored slice."""
         self.records += done.records
         self.sites += done.sites
         self.mutants += done.mutants
@@ -40,36 +40,36 @@ class Tally:
     @property
     def speed(self) -> str:
         """Sites and mutants per second."""
-        seconds = max(monotonic() - self.began, 1e-9)
+        seconds = max(monotonic() - self.start, 1e-9)
         return f"{self.sites / seconds:,.0f} sites/s, {self.mutants / seconds:,.0f} mutants/s"
 
 
 class Bar:
-    """Where a run is: what it does, and how many records are done."""
+    """Shows the current step and the number of scored records."""
 
     def __init__(self, progress: Any, task: Any, console: Any) -> None:
         self._progress, self._task, self._console = progress, task, console
-        self._said = monotonic()
+        self._last_line = monotonic()
         self.tally = Tally()
         self.total = 0
 
-    def says(self, text: str) -> None:
-        """Tells what is done before records are scored."""
+    def on_status(self, text: str) -> None:
+        """Shows a step before scoring, such as ``compiling``."""
         self._progress.update(self._task, description=text)
 
-    def begins(self, done: int, total: int) -> None:
-        """Scoring begins, with so many of all records done before."""
+    def start(self, done: int, total: int) -> None:
+        """Starts counting records; ``done`` of ``total`` have scores already."""
         self.total, self.tally = total, Tally()
         self._progress.reset(self._task, total=total, completed=done, speed="")
         self._progress.update(self._task, description="records", completed=done)
 
     def on_block(self, done: BlockDone) -> None:
-        """One block was written."""
+        """Counts a written slice and updates the display."""
         self.tally.add(done)
         self._progress.update(self._task, advance=done.records, speed=self.tally.speed)
         now = monotonic()
-        if not self._console.is_terminal and now - self._said >= EVERY:
-            self._said = now
+        if not self._console.is_terminal and now - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._last_line = now
             task = self._progress.tasks[0]
             seconds = task.time_remaining
             remaining = "" if seconds is None else f", {seconds / 60:,.0f} min left"
@@ -79,7 +79,7 @@ class Bar:
 
 @contextmanager
 def bar() -> Iterator[Bar]:
-    """A bar on stderr while something runs."""
+    """A progress bar on stderr while the body runs."""
     with extras():
         from rich.console import Console
         from rich.progress import (

@@ -1,4 +1,4 @@
-"""`ismc cache`: the programs that are kept between runs."""
+"""`ismc cache`: lists, checks and clears the program cache."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ismc.artifacts.cache.store import ProgramStore
 from ismc.cli.reporting import reporting
 
 app = typer.Typer(
-    name="cache", help="Look at compiled programs kept between runs.", no_args_is_help=True
+    name="cache", help="List, check and clear the cache of compiled programs.", no_args_is_help=True
 )
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The key of an entry, or its beginning.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-DIGITS = 12
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
+KEY_DIGITS = 12
 
 
 @app.command("list")
 def list_entries() -> None:
-    """Print what is kept, the last used first."""
+    """Print the entries of the cache, the most recently used first."""
     with reporting():
         from rich.console import Console
         from rich.table import Table
@@ -34,7 +34,7 @@ def list_entries() -> None:
         for entry in entries:
             versions = ", ".join(f"{name} {value}" for name, value in entry.versions.items())
             times = _time(entry.used), _time(entry.created)
-            cells = (entry.key[:DIGITS], _size(entry.size), *times, entry.model, versions)
+            cells = (entry.key[:KEY_DIGITS], _size(entry.size), *times, entry.model, versions)
             table.add_row(*(Text(cell) for cell in cells))
         if entries:
             Console().print(table)
@@ -44,21 +44,21 @@ def list_entries() -> None:
 
 @app.command()
 def show(key: Key) -> None:
-    """Print the manifest of an entry, and what else it holds."""
+    """Print the manifest of an entry, and the sizes of its parts."""
     with reporting():
-        found = ProgramStore().show(key)
-        print(json.dumps(found.manifest, indent=2, sort_keys=True))
-        for name, text in found.texts.items():
+        entry = ProgramStore().show(key)
+        print(json.dumps(entry.manifest, indent=2, sort_keys=True))
+        for name, text in entry.texts.items():
             print(f"{name}: text, {len(text.splitlines())} lines")
-        for name, data in found.blobs.items():
+        for name, data in entry.blobs.items():
             print(f"{name}: {len(data)} bytes")
-        for name, array in found.arrays.items():
+        for name, array in entry.arrays.items():
             print(f"{name}: {array.dtype} {list(array.shape)}")
 
 
 @app.command()
 def clear(yes: Yes = False) -> None:
-    """Remove all that is kept; programs are compiled again when they are needed."""
+    """Remove all entries; programs are compiled again when needed."""
     with reporting():
         store = ProgramStore()
         if not yes:
@@ -68,14 +68,14 @@ def clear(yes: Yes = False) -> None:
 
 @app.command()
 def verify() -> None:
-    """Check all that is kept; the exit code is 1 when something is damaged."""
+    """Check all entries; the exit code is 1 if one is damaged."""
     with reporting():
         store = ProgramStore()
         problems = store.verify()
         for problem in problems:
             print(f"{problem.kind}: {problem.path.name}: {problem.reason}")
         damaged = sum(problem.kind == "damaged" for problem in problems)
-        print(f"{len(store.entries())} entries whole, {damaged} damaged, in {store.directory}")
+        print(f"{len(store.entries())} entries intact, {damaged} damaged, in {store.directory}")
         if damaged:
             raise typer.Exit(1)
 

@@ -1,4 +1,4 @@
-"""The rates of this machine, beside those that plans are made with by default."""
+"""`ismc calibrate`: measures the rates of this machine and compares them with the defaults."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ismc.tuning.calibration import calibrate, machine
 UNITS = {
     "gemm": "operations/s of matrix products",
     "convolution": "operations/s of the library's convolution, short differences",
-    "full": "operations/s of the library's convolution, whole sequences",
-    "elements": "elements/s of functions of single elements",
-    "bytes": "bytes/s beyond the cache",
-    "cache": "bytes of the cache",
+    "full": "operations/s of the library's convolution, full sequences",
+    "elements": "elements/s of elementwise functions",
+    "bytes": "bytes/s of main memory",
+    "cache": "bytes of the processor's cache",
 }
 
 
 def table() -> str:
-    """What is measured now, one line per rate; it is remembered for `autotune`."""
-    found, default = asdict(calibrate(cached=False)), asdict(Rates())
+    """Measures the rates, saves them for ``autotune`` and returns one line per rate."""
+    rates, defaults = asdict(calibrate(cached=False)), asdict(Rates())
     key = machine()
     devices = ", ".join(key["devices"]) or f"{key['cores']} cores"
     lines = [f"{key['processor']}, {devices}, TensorFlow {key['tensorflow']}", ""]
     for name, unit in UNITS.items():
-        here, usual = count(int(found[name])), count(int(default[name]))
-        lines.append(f"{name:<12}{here:>7}   default {usual:>6}   {unit}")
-    return "\n".join([*lines, "", f"remembered in {directory()}"])
+        rate, default = count(int(rates[name])), count(int(defaults[name]))
+        lines.append(f"{name:<12}{rate:>7}   default {default:>6}   {unit}")
+    return "\n".join([*lines, "", f"saved in {directory()}"])

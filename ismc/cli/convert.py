@@ -1,4 +1,4 @@
-"""`ismc convert`: the scores of a store, as another program reads them."""
+"""`ismc convert`: writes the scores of a store in the format of another program."""
 
 from __future__ import annotations
 
@@ -20,27 +20,28 @@ def convert(
     sizes: Path | None = None,
     overwrite: bool = False,
 ) -> str:
-    """Writes the files, and says what was written.
+    """Writes the files and returns a summary.
 
     Args:
-        store_path: a folder `.zarr`.
-        target: the file, or what the names of several begin with.
-        to: the name of a format; by the suffix of the target by default.
-        output: the name of an output of the store.
-        task: one number of its score.
-        sizes: a file of the lengths of chromosomes, for bigWig.
-        overwrite: whether files that are there are replaced.
+        store_path: a store, a folder ``.zarr``.
+        target: the file, or the prefix of several files.
+        to: the name of a format; by default the suffix of ``target`` decides.
+        output: an output of the store.
+        task: the index of one number of the output's score.
+        sizes: a file of chromosome lengths, for bigWig.
+        overwrite: replace existing files.
 
     Raises:
-        InputError, ArtifactError: as `ismc.io.convert.convert`.
+        InputError: as `ismc.io.convert.convert`.
+        ArtifactError: as `ismc.io.convert.convert`.
     """
     format_of(target, to)
     store = opened(store_path)
-    done = converted(Request(store, output, task, sizes), target, to, overwrite=overwrite)
+    conversion = converted(Request(store, output, task, sizes), target, to, overwrite=overwrite)
     rows = [
-        ("format", f"{done.format.name}: {done.format.about}"),
+        ("format", f"{conversion.format.name}: {conversion.format.about}"),
         ("sequences", f"{len(store):,}"),
-        *(("note", note) for note in done.notes),
-        *(("file", f"{path} ({path.stat().st_size:,} bytes)") for path in done.paths),
+        *(("note", note) for note in conversion.notes),
+        *(("file", f"{path} ({path.stat().st_size:,} bytes)") for path in conversion.paths),
     ]
     return "\n".join(f"{name:<10} {text}" for name, text in rows)

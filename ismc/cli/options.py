@@ -1,4 +1,4 @@
-"""What options of `ismc run` say: where records come from, which sites and blocks are scored."""
+"""The options of `ismc run` as data: where records come from, and what is scored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class InputOptions:
-    """Where records come from, as options of a command; see `ismc.io.sequences.open_source`."""
+    """The options that name the records; see `ismc.io.sequences.open_source`."""
 
     fasta: Path | None = None
     bed: Path | None = None
@@ -29,7 +29,7 @@ class InputOptions:
     ambiguous: Ambiguous = "error"
 
     def source(self, length: int | None) -> Any:
-        """The records."""
+        """As `ismc.jobs.assembly.RecordProvider`."""
         from ismc.io.sequences.open_source import open_source
 
         return open_source(
@@ -54,22 +54,27 @@ class InputOptions:
         return None if self.vcf is None else self._variants
 
     def _variants(self, length: int) -> Any:
-        """The variants of a VCF, in windows around them, or in those of a BED."""
+        """The variants of the VCF, in windows around them or in the regions of the BED file."""
         from ismc.io.sequences.variants import open_variants
 
         if self.vcf is None or self.genome is None:
-            raise InputError("A file of variants needs a genome.", hint="Name it with --genome.")
+            raise InputError(
+                "--vcf has no genome, expected --genome too.", hint="Add --genome FILE.fa."
+            )
         if self.bed is None:
             return open_variants(self.vcf, self.genome, length, self.on_error)
         regions = replace(self, vcf=None).source(length)
-        found = open_variants(self.vcf, self.genome, length, self.on_error, regions=regions)
-        problems, notes = (*regions.problems, *found.problems), (*regions.notes, *found.notes)
-        return replace(found, problems=problems, notes=notes)
+        variants = open_variants(self.vcf, self.genome, length, self.on_error, regions=regions)
+        problems, notes = (
+            (*regions.problems, *variants.problems),
+            (*regions.notes, *variants.notes),
+        )
+        return replace(variants, problems=problems, notes=notes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """Which sites and which blocks, as options of a command say it."""
+    """The options that choose sites and blocks, and how the store is opened."""
 
     start: int | None = None
     end: int | None = None
@@ -84,17 +89,17 @@ class RunOptions:
 
 
 def shard_of(text: str) -> Callable[[int], bool]:
-    """Which blocks are those of shard ``i/n``; shards count from 1, and 0 stands for the last.
+    """A predicate of the blocks of shard ``i/n``; shards count from 1, and 0 means the last.
 
     Raises:
-        InputError: when it is no such text.
+        InputError: when the text is not of this form.
     """
     if not text:
         return lambda _: True
     number, _, count = text.partition("/")
     if not (number.isdecimal() and count.isdecimal() and 0 <= int(number) <= int(count) != 0):
         raise InputError(
-            f"--shard is {text!r}, expected a number and how many there are, as in 1/8.",
-            hint="In an array of SLURM: --shard $SLURM_ARRAY_TASK_ID/8.",
+            f"--shard is {text!r}, expected a shard and the number of shards, as in 1/8.",
+            hint="In a SLURM array: --shard $SLURM_ARRAY_TASK_ID/8.",
         )
     return lambda block: block % int(count) == int(number) % int(count)

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ismc.cli.plot_record import Chosen, chosen
+from ismc.cli.plot_record import SelectedRecord, select_record
 from ismc.cli.plot_variants import of_store, of_table
 from ismc.errors import InputError
 from ismc.io.stores.store import Store, opened
@@ -35,26 +35,27 @@ def plot(
     signed: bool = False,
     overwrite: bool = False,
 ) -> str:
-    """Draws one record of a store, and says what was drawn.
+    """Draws one record of a store and returns a summary.
 
     Args:
-        store_path: a folder `.zarr` that `ismc run` has written.
-        target: the file; its suffix is one of matplotlib's formats.
-        kind: of `KINDS`; ``all`` is heat-map, importance and logo. By default ``lollipop`` for
+        store_path: a store, a folder ``.zarr`` that `ismc run` wrote.
+        target: the figure; its suffix is one of matplotlib's formats.
+        kind: one of `KINDS`; ``all`` is heat-map, importance and logo. By default ``lollipop`` for
             variants, else ``all``.
-        record: its name or its number, counted from 0; the only one by default.
-        output: its name; the only or first by default.
-        task: which number of an output with several, from 0; of several axes, as in ``3,0``.
-        start: the first position of the sequence that is shown, from 0; the first site by default.
+        record: the name or the number, from 0, of the record; optional for a single record.
+        output: the name of the output; by default the only or first.
+        task: the index of the task, from 0, for an output with several; as in ``3,0`` for several
+            axes.
+        start: the first position to show, from 0; by default the first site.
         end: the position after the last.
-        variants: of ``lollipop``: a table of variants, see `ismc.plot.table`; not needed for a
-            store of variants.
-        column: of ``lollipop``: the column of scores in the table.
-        signed: letters of logos are as high as what they contribute, in the place of importance.
-        overwrite: whether a file that is there is replaced.
+        variants: for ``lollipop``: a table of variants, see `ismc.plot.table`; not for a store of
+            variants.
+        column: for ``lollipop``: the column of scores in the table.
+        signed: draw letters as high as their contribution instead of their importance.
+        overwrite: replace an existing file.
 
     Raises:
-        IsmcError: when a file or an option does not fit; nothing is left half-written.
+        IsmcError: when a file or an option is invalid; no partial file remains.
     """
     from ismc.plot.files import save, suffixes
 
@@ -64,22 +65,23 @@ def plot(
     if store.facts.slots:
         if kind not in ("", "lollipop") or variants or start is not None or end is not None:
             raise InputError(
-                f"The store {store_path} holds variants, expected scores at all sites for this.",
-                hint="Draw them with --kind lollipop, and no other table or window.",
+                f"The store {store_path} holds variants, expected scores at all sites for these "
+                "options.",
+                hint="Draw variants with --kind lollipop, without --variants, --start and --end.",
             )
-        figure, said = _own_variants(store, record, output, task)
+        figure, summary = _draw_stored_variants(store, record, output, task)
     else:
-        shown = chosen(store, record, output, start, end)
-        figure, said = _drawn(kind or "all", shown, task, signed, variants, column)
+        shown = select_record(store, record, output, start, end)
+        figure, summary = _draw_record(kind or "all", shown, task, signed, variants, column)
     save(figure, target)
-    return f"{target} ({target.stat().st_size:,} bytes): {said}"
+    return f"{target} ({target.stat().st_size:,} bytes): {summary}"
 
 
 def _kind(kind: str | None, variants: Path | None, column: str | None, task: str | None) -> str:
-    """The kind, or nothing where the store decides; what needs no store is checked.
+    """The kind of figure, or ``""`` if the store decides; checks the options that need no store.
 
     Raises:
-        InputError: when there is no such kind, or it does not take an option.
+        InputError: when the kind does not exist, or does not take an option.
     """
     kind = kind or ("lollipop" if variants else "")
     if kind and kind not in KINDS:
@@ -94,7 +96,9 @@ def _kind(kind: str | None, variants: Path | None, column: str | None, task: str
             hint="Add --kind lollipop.",
         )
     if column and not variants:
-        raise InputError("--column has no table, expected one.", hint="Add --variants FILE.tsv.")
+        raise InputError(
+            "--column has no table, expected --variants too.", hint="Add --variants FILE.tsv."
+        )
     if kind == "clustermap" and task is not None:
         raise InputError(
             "--task is given, expected none: a cluster map shows all tasks of an output.",
@@ -103,70 +107,75 @@ def _kind(kind: str | None, variants: Path | None, column: str | None, task: str
     return kind
 
 
-def _drawn(
-    kind: str, shown: Chosen, task: str | None, signed: bool, path: Path | None, column: str | None
+def _draw_record(
+    kind: str,
+    shown: SelectedRecord,
+    task: str | None,
+    signed: bool,
+    path: Path | None,
+    column: str | None,
 ) -> tuple[Figure, str]:
-    """The figure of a record, and what it shows."""
+    """The figure of a record, and a summary."""
     import ismc.plot as plots
     from ismc.plot.canvas import TASKS
 
-    here: dict[str, Any] = {"sites": shown.sites, "start": shown.start, "chrom": shown.chrom}
-    here["one_hot"] = shown.one_hot
+    options: dict[str, Any] = {"sites": shown.sites, "start": shown.start, "chrom": shown.chrom}
+    options["one_hot"] = shown.one_hot
     if kind == "clustermap" or (kind == "track" and task is None and shown.shape):
-        several, names = shown.of_tasks(None if kind == "clustermap" else len(TASKS))
-        here |= {"tasks": names, "title": f"{shown.name}: {shown.output}"}
+        task_scores, names = shown.of_tasks(None if kind == "clustermap" else len(TASKS))
+        options |= {"tasks": names, "title": f"{shown.name}: {shown.output}"}
         if kind == "clustermap":
-            figure = plots.clustermap(several, **here).figure
+            figure = plots.clustermap(task_scores, **options).figure
         else:
-            figure = _of(plots.track(several, **here))
-        return figure, f"{kind} of {shown.described(shown.output)}"
+            figure = _figure_of(plots.track(task_scores, **options))
+        return figure, f"{kind} of {shown.describe(shown.output)}"
     scores, label = shown.of_task(task)
-    said = f"{kind} of {shown.described(label)}"
-    here["title"] = f"{shown.name}: {label}"
+    summary = f"{kind} of {shown.describe(label)}"
+    options["title"] = f"{shown.name}: {label}"
     if kind == "lollipop":
         if path is None:
             raise InputError(
-                "There are no variants for --kind lollipop, expected a table of them.",
+                "There are no variants for --kind lollipop, expected a table.",
                 hint="Name one with --variants FILE.tsv: chrom, pos, ref, alt and a score.",
             )
-        found = of_table(path, column, shown, label)
-        along = window(scores, shown.one_hot, shown.sites, shown.start)
+        drawn = of_table(path, column, shown, label)
+        region = window(scores, shown.one_hot, shown.sites, shown.start)
         axes = plots.lollipops(
-            found.rows,
-            along.importance,
-            along.first,
-            label=found.column,
-            title=here["title"],
+            drawn.rows,
+            region.importance,
+            region.first,
+            label=drawn.column,
+            title=options["title"],
             chrom=shown.chrom,
         )
-        return _of(axes), f"{said}: {found}"
-    coloured: dict[str, Any] = {"signed": shown.signed, "label": shown.score}
+        return _figure_of(axes), f"{summary}: {drawn}"
+    colours: dict[str, Any] = {"signed": shown.signed, "label": shown.score}
     if kind == "heatmap":
-        return _of(plots.heatmap(scores, **here, **coloured)), said
+        return _figure_of(plots.heatmap(scores, **options, **colours)), summary
     if kind == "track":
-        return _of(plots.track(scores, **here)), said
+        return _figure_of(plots.track(scores, **options)), summary
     if signed and not shown.signed:
         raise InputError(
-            f"The score {shown.score} has no sign, expected one for contributions.",
+            f"The score {shown.score} is unsigned, expected a signed score for contributions.",
             hint="Leave out --signed; letters are then as high as their importance.",
         )
     if kind == "logo":
-        return _of(plots.logo(scores, **here, signed=signed)), said
-    return plots.figure(scores, **here, **coloured, contributions=signed), said
+        return _figure_of(plots.logo(scores, **options, signed=signed)), summary
+    return plots.figure(scores, **options, **colours, contributions=signed), summary
 
 
-def _own_variants(
+def _draw_stored_variants(
     store: Store, record: str | None, output: str | None, task: str | None
 ) -> tuple[Figure, str]:
-    """The variants of one window of a store of variants, and what is shown."""
+    """The figure of one window of a store of variants, and a summary."""
     from ismc.plot import lollipops
 
-    found, name, chrom, label = of_store(store, record, output, task)
-    axes = lollipops(found.rows, label=found.column, title=f"{name}: {label}", chrom=chrom)
-    return _of(axes), f"lollipop of {name}, {label}: {found}"
+    drawn, name, chrom, label = of_store(store, record, output, task)
+    axes = lollipops(drawn.rows, label=drawn.column, title=f"{name}: {label}", chrom=chrom)
+    return _figure_of(axes), f"lollipop of {name}, {label}: {drawn}"
 
 
-def _of(axes: Axes) -> Figure:
-    """The figure that axes are in."""
+def _figure_of(axes: Axes) -> Figure:
+    """The figure that contains the axes."""
     figure: Any = axes.figure
     return figure

@@ -1,4 +1,4 @@
-"""`ismc report`: a store of scores as one page to look at."""
+"""`ismc report`: writes a store of scores as one interactive page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from ismc.errors import InputError
 from ismc.io.stores.store import Store, opened
 from ismc.io.targets import check_target
-from ismc.report import chosen, write_page
+from ismc.report import choose_tracks, write_page
 
 SUFFIXES = (".html", ".htm")
 
@@ -21,23 +21,23 @@ def report(
     task: Sequence[int] | None = None,
     overwrite: bool = False,
 ) -> str:
-    """Writes the page of a store, and returns what to tell about it.
+    """Writes the page of a store and returns a summary.
 
     Args:
-        store_path: a folder ``.zarr`` that `ismc run` has written, complete.
+        store_path: a complete store, a folder ``.zarr`` that `ismc run` wrote.
         target: the page, a file ``.html``.
-        output: names of outputs; all by default.
-        task: values of each of them, from 0; all by default, where there are 8 at most.
-        overwrite: whether a page that is there is replaced.
+        output: names of outputs; by default all.
+        task: indices into each output's score, from 0; by default all, if there are at most 8.
+        overwrite: replace an existing page.
 
     Raises:
-        InputError: when the store is not complete, or something does not fit.
-        ArtifactError: when the store cannot be read, or the page not be written.
+        InputError: when the store is incomplete, or an argument is invalid.
+        ArtifactError: when the store cannot be read or the page cannot be written.
     """
     check_target(target, SUFFIXES, overwrite=overwrite)
     store = opened(store_path)
     _check_store(store)
-    tracks, note = chosen(store.facts, output, task)
+    tracks, note = choose_tracks(store.facts, output, task)
     write_page(store, target, tracks, note)
     count, size = store.facts.count, target.stat().st_size
     lines = [f"wrote {target}: {count:,} sequences, {size / 1e6:,.1f} MB"]
@@ -45,6 +45,11 @@ def report(
 
 
 def _check_store(store: Store) -> None:
+    """Checks that a store holds scores of all letters and is complete.
+
+    Raises:
+        InputError: when it does not.
+    """
     if not store.facts.sites:
         raise InputError(
             f"The store {store.path} holds variants, expected scores of every letter at all sites.",

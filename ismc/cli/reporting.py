@@ -1,4 +1,4 @@
-"""How commands tell errors."""
+"""How commands report errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ismc.io.extras import extras
 
 @contextmanager
 def reporting() -> Iterator[None]:
-    """Errors of ismc are told on stderr, without a traceback; the exit code is 1."""
+    """Prints an ismc error to stderr without a traceback, and exits with code 1."""
     try:
         with extras():
             yield

@@ -1,4 +1,4 @@
-"""`ismc convert`, `ismc plot` and `ismc report` on the command line: what is made of a store."""
+"""The commands `ismc convert`, `ismc plot` and `ismc report`, which read a store."""
 
 from __future__ import annotations
 
@@ -12,46 +12,49 @@ from ismc.cli.reporting import reporting
 StoreFolder = Annotated[
     Path, typer.Argument(metavar="STORE", help="A folder .zarr that ismc run wrote.")
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 
 
 def _target(text: str) -> Any:
-    return typer.Option("--output", "-o", metavar="FILE", help=text)
+    """The option for the file to write."""
+    return typer.Option("--out", "-o", metavar="FILE", help=text)
 
 
 def convert(
     store: StoreFolder,
-    output: Annotated[Path, _target("The file to write.")],
+    out: Annotated[Path, _target("The file to write, or a prefix of several files.")],
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="FORMAT", help="By the suffix of the file by default."),
+        typer.Option("--to", metavar="FORMAT", help="The format; by default the suffix decides."),
     ] = None,
-    head: Annotated[
+    model_output: Annotated[
         str | None,
-        typer.Option("--outputs", metavar="NAME", help="The output, where a format holds one."),
+        typer.Option(
+            "--model-output", metavar="NAME", help="The output, for a format that holds one."
+        ),
     ] = None,
     task: Annotated[
-        str | None, typer.Option("--task", metavar="I", help="One number of its score, from 0.")
+        str | None, typer.Option("--task", metavar="I", help="The task of the output, from 0.")
     ] = None,
     sizes: Annotated[
         Path | None,
-        typer.Option("--sizes", metavar="FILE", help="Lengths of chromosomes, for bigwig."),
+        typer.Option("--sizes", metavar="FILE", help="Chromosome lengths, for bigwig."),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write the scores of a store as another program reads them."""
+    """Write the scores of a store in the format of another program."""
     with reporting():
         from ismc.cli.convert import convert as convert_store
 
-        said = convert_store(
-            store, output, to, output=head, task=task, sizes=sizes, overwrite=overwrite
+        summary = convert_store(
+            store, out, to, output=model_output, task=task, sizes=sizes, overwrite=overwrite
         )
-        print(said)
+        print(summary)
 
 
 def plot(
     store: StoreFolder,
-    output: Annotated[Path, _target("The figure: .png, .pdf, .svg, ..")],
+    out: Annotated[Path, _target("The figure: .png, .pdf, .svg, ..")],
     kind: Annotated[
         str | None,
         typer.Option(
@@ -59,29 +62,31 @@ def plot(
         ),
     ] = None,
     record: Annotated[
-        str | None, typer.Option("--record", metavar="NAME", help="Its name, or number from 0.")
+        str | None,
+        typer.Option("--record", metavar="NAME", help="The record: a name, or a number from 0."),
     ] = None,
-    head: Annotated[
-        str | None, typer.Option("--outputs", metavar="NAME", help="The output of the model.")
+    model_output: Annotated[
+        str | None, typer.Option("--model-output", metavar="NAME", help="The output of the model.")
     ] = None,
     task: Annotated[
-        str | None, typer.Option("--task", metavar="I", help="One number of its score, from 0.")
+        str | None, typer.Option("--task", metavar="I", help="The task of the output, from 0.")
     ] = None,
     start: Annotated[
-        int | None, typer.Option("--start", metavar="N", help="First position that is shown.")
+        int | None, typer.Option("--start", metavar="N", help="First position to show.")
     ] = None,
     end: Annotated[
-        int | None, typer.Option("--end", metavar="N", help="The position after the last.")
+        int | None, typer.Option("--end", metavar="N", help="Position after the last.")
     ] = None,
     variants: Annotated[
         Path | None,
         typer.Option("--variants", metavar="FILE", help="A table .tsv, for --kind lollipop."),
     ] = None,
     column: Annotated[
-        str | None, typer.Option("--column", metavar="NAME", help="Its column of scores.")
+        str | None,
+        typer.Option("--column", metavar="NAME", help="The column of scores in --variants."),
     ] = None,
     signed: Annotated[
-        bool, typer.Option("--signed", help="Letters show what they contribute.")
+        bool, typer.Option("--signed", help="Draw contributions instead of importance as letters.")
     ] = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -89,27 +94,28 @@ def plot(
     with reporting():
         from ismc.cli.plot import plot as draw
 
-        said = draw(
-            store, output, kind=kind, record=record, output=head, task=task, start=start, end=end,
-            variants=variants, column=column, signed=signed, overwrite=overwrite,
+        summary = draw(
+            store, out, kind=kind, record=record, output=model_output, task=task, start=start,
+            end=end, variants=variants, column=column, signed=signed, overwrite=overwrite,
         )  # fmt: skip
-        print(said)
+        print(summary)
 
 
 def report(
     store: StoreFolder,
-    output: Annotated[Path, _target("The page, a file .html.")],
-    heads: Annotated[
-        list[str] | None, typer.Option("--outputs", metavar="NAME", help="May be repeated.")
+    out: Annotated[Path, _target("The page, a file .html.")],
+    model_outputs: Annotated[
+        list[str] | None,
+        typer.Option("--model-output", metavar="NAME", help="An output; may be repeated."),
     ] = None,
     tasks: Annotated[
         list[int] | None,
-        typer.Option("--task", metavar="I", help="A number of each score; may be repeated."),
+        typer.Option("--task", metavar="I", help="A task of each output; may be repeated."),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write one page to look at: heat-maps, logos and the strongest sites of every record."""
+    """Write one interactive page with heat-maps, logos and the strongest sites of every record."""
     with reporting():
         from ismc.cli.report import report as write
 
-        print(write(store, output, output=heads, task=tasks, overwrite=overwrite))
+        print(write(store, out, output=model_outputs, task=tasks, overwrite=overwrite))

@@ -1,4 +1,4 @@
-"""`ismc run` on the command line: its options, in groups."""
+"""The command `ismc run` and its options, in groups."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ismc.errors import InputError
 from ismc.jobs.program import ScoringSpec
 
 CHECKS = {"stop": True, "off": False}
-FROM, WHAT, WHERE = "Sequences", "What is computed", "Long runs"
+SEQUENCES, COMPUTATION, LONG_RUNS = "Sequences", "Computation", "Long runs"
 
 
 def _option(panel: str, *names: str, **more: Any) -> Any:
@@ -29,121 +29,158 @@ def run(
             help="A model .keras or .h5, or an artifact .ismc. Several models are averaged.",
         ),
     ],
-    output: Annotated[
+    out: Annotated[
         Path,
         typer.Option(
-            "--output",
+            "--out",
             "-o",
             metavar="OUT",
-            help="A store .zarr, or a file .h5, .npz or .tsv that is made from one.",
+            help="The store .zarr to write, or a file .h5, .npz or .tsv.",
         ),
     ],
     fasta: Annotated[
         Path | None,
-        _option(FROM, "--fasta", metavar="FILE", help="Sequences, plain, gzip or bgzip."),
+        _option(SEQUENCES, "--fasta", metavar="FILE", help="Sequences: plain, gzip or bgzip."),
     ] = None,
     bed: Annotated[
         Path | None,
-        _option(FROM, "--bed", metavar="FILE", help="Regions .bed or .narrowPeak of --genome."),
+        _option(
+            SEQUENCES, "--bed", metavar="FILE", help="Regions of --genome, .bed or .narrowPeak."
+        ),
     ] = None,
     vcf: Annotated[
         Path | None,
         _option(
-            FROM,
+            SEQUENCES,
             "--vcf",
             metavar="FILE",
-            help="Variants of --genome; each in a window around it, or in those of --bed.",
+            help="Variants, scored in windows of --genome around them, or in regions of --bed.",
         ),
     ] = None,
     array: Annotated[
         Path | None,
-        _option(FROM, "--array", metavar="FILE", help="One-hot arrays, .npy or .npz."),
+        _option(SEQUENCES, "--array", metavar="FILE", help="One-hot arrays, .npy or .npz."),
     ] = None,
     genome: Annotated[
-        Path | None, _option(FROM, "--genome", metavar="FILE", help="A FASTA, plain or bgzip.")
+        Path | None, _option(SEQUENCES, "--genome", metavar="FILE", help="FASTA, plain or bgzip.")
     ] = None,
     length: Annotated[
         int | None,
-        _option(FROM, "--length", metavar="N", min=1, help="For a model of any length."),
+        _option(
+            SEQUENCES,
+            "--length",
+            metavar="N",
+            min=1,
+            help="Sequence length, for a model of any length.",
+        ),
     ] = None,
     on_error: Annotated[
         Literal["stop", "skip"],
-        _option(FROM, "--on-error", help="Stop at bad records, or leave them out."),
+        _option(SEQUENCES, "--on-error", help="Stop at bad records, or skip them."),
     ] = "stop",
     ends: Annotated[
         Literal["pad", "skip"],
-        _option(FROM, "--ends", help="Pad regions at the ends of chromosomes, or skip them."),
+        _option(
+            SEQUENCES, "--ends", help="Pad regions that reach beyond a chromosome, or skip them."
+        ),
     ] = "pad",
     ambiguous: Annotated[
         Literal["error", "n"],
-        _option(FROM, "--ambiguous", help="Other letters are an error, or N."),
+        _option(SEQUENCES, "--ambiguous", help="Treat letters other than ACGTN as errors or as N."),
     ] = "error",
     score: Annotated[
         str,
-        _option(WHAT, "--score", metavar="NAME", help="See `ismc scores`; difference by default."),
+        _option(
+            COMPUTATION,
+            "--score",
+            metavar="NAME",
+            help="A name of `ismc scores`; by default difference.",
+        ),
     ] = "",
     outputs: Annotated[
         list[str] | None,
-        _option(WHAT, "--outputs", metavar="NAME", help="May be repeated; all by default."),
+        _option(
+            COMPUTATION,
+            "--model-output",
+            metavar="NAME",
+            help="An output; may be repeated; by default all.",
+        ),
     ] = None,
     start: Annotated[
         int | None,
-        _option(WHAT, "--start", metavar="N", help="First position, from 0; 0 by default."),
+        _option(COMPUTATION, "--start", metavar="N", help="First position, from 0; by default 0."),
     ] = None,
     end: Annotated[
         int | None,
-        _option(WHAT, "--end", metavar="N", help="After the last one; the length by default."),
+        _option(
+            COMPUTATION,
+            "--end",
+            metavar="N",
+            help="Position after the last; by default the length.",
+        ),
     ] = None,
     sites: Annotated[
-        str, _option(WHAT, "--sites", metavar="LIST", help="Or positions: 12,40-60.")
+        str, _option(COMPUTATION, "--sites", metavar="LIST", help="Positions and ranges: 12,40-60.")
     ] = "",
     reverse_complement: Annotated[
-        bool, _option(WHAT, "--reverse-complement", help="Average both strands.")
+        bool, _option(COMPUTATION, "--reverse-complement", help="Average both strands.")
     ] = False,
     shifts: Annotated[
-        str, _option(WHAT, "--shifts", metavar="LIST", help="Average shifted sequences: -1,0,1.")
+        str, _option(COMPUTATION, "--shifts", metavar="LIST", help="Average over shifts: -1,0,1.")
     ] = "0",
     resume: Annotated[
-        bool, _option(WHERE, "--resume", help="Go on with a run that was stopped.")
+        bool, _option(LONG_RUNS, "--resume", help="Continue an interrupted run.")
     ] = False,
     append: Annotated[
-        bool, _option(WHERE, "--append", help="Put the records behind those of a store.")
+        bool, _option(LONG_RUNS, "--append", help="Add the records to an existing store.")
     ] = False,
     shard: Annotated[
-        str, _option(WHERE, "--shard", metavar="I/N", help="One part of N, into one store.")
+        str,
+        _option(
+            LONG_RUNS, "--shard", metavar="I/N", help="Score part I of N; all share the store."
+        ),
     ] = "",
     ray: Annotated[
-        bool, _option(WHERE, "--ray", help="Run on the devices of a cluster of Ray.")
+        bool, _option(LONG_RUNS, "--ray", help="Run on the devices of a Ray cluster.")
     ] = False,
     ray_address: Annotated[
-        str, _option(WHERE, "--ray-address", metavar="HOST:PORT", help="Of the cluster.")
+        str,
+        _option(
+            LONG_RUNS, "--ray-address", metavar="HOST:PORT", help="Address of the Ray cluster."
+        ),
     ] = "",
     memory: Annotated[
         int | None,
         _option(
-            WHERE, "--memory", metavar="MIB", min=1, help="Of working arrays; 1024 by default."
+            LONG_RUNS,
+            "--memory",
+            metavar="MIB",
+            min=1,
+            help="Bound of the working arrays; by default 1024.",
         ),
     ] = None,
     batch_size: Annotated[
         int | None,
-        _option(WHERE, "--batch-size", metavar="N", min=1, help="Sequences of a block."),
+        _option(
+            LONG_RUNS, "--batch-size", metavar="N", min=1, help="Sequences per block of a store."
+        ),
     ] = None,
     overwrite: Annotated[
-        bool, _option(WHERE, "--overwrite", help="Replace what is there.")
+        bool, _option(LONG_RUNS, "--overwrite", help="Replace an existing store or file.")
     ] = False,
     check: Annotated[
         Literal["stop", "recompute", "off"],
         _option(
-            WHERE,
+            LONG_RUNS,
             "--check",
-            help="A few mutants are also computed by the model itself: stop at wrong scores, or "
-            "take the model's own for their block.",
+            help="Compare a few mutants with the model itself; if scores differ, stop or recompute "
+            "their block with the model.",
         ),
     ] = "stop",
 ) -> None:
     """Score every letter at every site of every sequence, or the variants of a file."""
     with reporting():
-        wanted = ScoringSpec(
+        spec = ScoringSpec(
             tuple(models), outputs or None, score, reverse_complement, _numbers(shifts),
             {"memory": None if memory is None else memory << 20},
         )  # fmt: skip
@@ -151,16 +188,16 @@ def run(
             fasta=fasta, bed=bed, vcf=vcf, array=array, genome=genome, length=length,
             on_error=on_error, ends=ends, ambiguous=ambiguous,
         )  # fmt: skip
-        places = RunOptions(
+        options = RunOptions(
             start=start, end=end, sites=sites, batch_size=batch_size, shard=shard,
             ray=ray_address if ray or ray_address else None, resume=resume,
             append=append, overwrite=overwrite, check=CHECKS.get(check, check),
         )  # fmt: skip
-        print(run_scan(wanted, inputs, places, output))
+        print(run_scan(spec, inputs, options, out))
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    """The shifts."""
+    """The whole numbers of ``--shifts``."""
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:

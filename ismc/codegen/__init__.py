@@ -1,1 +1,1 @@
-"""Codegen: a plan to Python source, and the source to a compiled function."""
+"""Code generation: from a plan to Python source, and from the source to a function."""

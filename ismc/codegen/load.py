@@ -1,4 +1,4 @@
-"""Source to a function: compiled, and registered so that tracebacks and `inspect` show it."""
+"""Compiles generated source, and registers it so that tracebacks and `inspect` show it."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def load(source: str, plan: Plan) -> Callable[..., Any]:
     filename = f"<ismc {plan.model} {plan.digest}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     scope: dict[str, Any] = {"__name__": "ismc_generated"}
-    exec(compile(source, filename, "exec"), scope)  # noqa: S102  (our own text, just generated)
+    exec(compile(source, filename, "exec"), scope)  # noqa: S102  (text that ismc generates)
     return scope["build"]

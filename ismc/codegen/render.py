@@ -1,4 +1,4 @@
-"""A plan to source, through one jinja2 template that loops and prints."""
+"""Renders a plan as Python source, through one jinja2 template that only loops and prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text of every statement of a program, so that the template has nothing left to compute."""
+"""Prepares the text of every statement of a program, so that the template computes nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OPERATORS = ("+", "-")
 
 @dataclass(frozen=True)
 class Statement:
-    """Lines of source; a statement of a tile may begin with the heading of its segment."""
+    """Lines of source; ``headed`` if they begin with the heading of a segment."""
 
     lines: tuple[str, ...]
     headed: bool = False
@@ -34,7 +34,7 @@ class Result:
 
 @dataclass(frozen=True)
 class View:
-    """What the template prints."""
+    """Everything that the template prints."""
 
     version: str
     model: str
@@ -92,24 +92,24 @@ def _result(plan: Plan, index: int) -> Result:
 
 
 def _guard(plan: Plan) -> tuple[Result, ...]:
-    """What tells which mutants lost digits, returned as one more output."""
+    """The guard as one more output; empty if the plan has none."""
     if not plan.guard:
         return ()
     index = len(plan.outputs)
     unchanged = f"q{index} = tf.zeros([x.shape[0]])"
-    name = "mutants that the model itself must compute"
+    name = "mutants that the model must compute"
     return (Result(name, f"y{index} = {plan.guard}", unchanged, index),)
 
 
 def _context(plan: Plan, index: int) -> str:
-    """The reference name of a further input, or nothing where no one takes it."""
+    """The name of another input's reference value, or ``""`` if no layer reads it."""
     name = plan.inputs[index][0]
     numbers = [i for i, line in enumerate(plan.lines) if line.name == name]
     return f"r{numbers[0]}" if numbers else ""
 
 
 def _segments(plan: Plan) -> tuple[Statement, ...]:
-    """The statements of a tile; the first of each segment carries a heading."""
+    """The statements of a tile; the first of each segment has a heading."""
     number, titles, before = {}, [[[], []]], "difference"
     for line in plan.lines:
         if line.form not in ("difference", "slab") or line.role == "input":
@@ -136,13 +136,13 @@ def _segments(plan: Plan) -> tuple[Statement, ...]:
 
 
 def _groups(plan: Plan) -> dict[str, tuple[str, ...]]:
-    """The group that each statement belongs to; a group whose value is not in the tile is none."""
-    there = {step.target for step in plan.tile}
-    return {name: group for group in plan.written if group[-1] in there for name in group}
+    """The group of each statement that helps to compute a materialized value of the tile."""
+    targets = {step.target for step in plan.tile}
+    return {name: group for group in plan.written if group[-1] in targets for name in group}
 
 
 def _in_tile(step: Step, heading: str, group: tuple[str, ...]) -> tuple[str, ...]:
-    """A statement of a tile; within the function that makes a value, if it is of such a group."""
+    """A statement of a tile, inside the function of its group if it has one."""
     first = (heading,) if heading else ()
     if not group:
         return (*first, *_lines(step, 12))
@@ -159,7 +159,7 @@ def _in_tile(step: Step, heading: str, group: tuple[str, ...]) -> tuple[str, ...
 
 
 def _opens(lines: Sequence[str]) -> bool:
-    """Whether lines begin with a function, beside a comment."""
+    """Whether the first line that is not a comment defines a function."""
     return next(line for line in lines if not line.startswith("#")).startswith("def ")
 
 
@@ -185,8 +185,8 @@ def _functions(term: Term) -> set[str]:
         return {"part"}
     if not isinstance(term, Apply):
         return set()
-    own = {term.fn} if term.fn not in (*OPERATORS, "negative", "item", "layer") else set()
-    return own.union(*(_functions(arg) for arg in term.args))
+    names = {term.fn} if term.fn not in (*OPERATORS, "negative", "item", "layer") else set()
+    return names.union(*(_functions(arg) for arg in term.args))
 
 
 def text(term: Term) -> str:
@@ -199,7 +199,7 @@ def text(term: Term) -> str:
         case Table(key):
             return f'at["{key}"]'
         case Weights(owner, renamed) if renamed:
-            items = "".join(f', {name}="{kept}"' for name, kept in renamed)
+            items = "".join(f', {name}="{weight}"' for name, weight in renamed)
             return f"part(w[{json.dumps(owner)}]{items})"
         case Weights(owner):
             return f"w[{json.dumps(owner)}]" if owner else "{}"

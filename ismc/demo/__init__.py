@@ -1,4 +1,4 @@
-"""The demo: a small model that knows AP-1 and HNF4, and a human enhancer that carries both."""
+"""The demo: a small model of AP-1 and HNF4 binding, and a human enhancer with sites of both."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ __all__ = [
 
 
 def run(directory: Path, *, overwrite: bool = False) -> tuple[Site, ...]:
-    """Scans the enhancer and writes ``scores.npz`` and ``enhancer.png`` to a folder.
+    """Scans the enhancer, writes ``scores.npz`` and ``enhancer.png``, and prints a table.
+
+    Args:
+        directory: the folder to write to.
+        overwrite: replace existing files.
 
     Returns:
-        The strongest sites, which are printed as a table.
+        The strongest sites, as in the printed table.
 
     Raises:
-        InputError: when a file exists already, or cannot be written.
+        InputError: when a file exists or the folder cannot be used.
     """
     from ismc.demo.scan import run_demo
 

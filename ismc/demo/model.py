@@ -10,7 +10,7 @@ TASKS = ("AP-1", "HNF4")
 
 
 def load_model() -> Any:
-    """The Keras model, ``[B, 2000, 4]`` to logits ``[B, 2]`` for `TASKS`."""
+    """The Keras model, from ``[B, 2000, 4]`` to logits ``[B, 2]`` for `TASKS`."""
     import keras
 
     return keras.saving.load_model(FOLDER / "model.keras", compile=False)

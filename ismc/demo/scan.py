@@ -1,4 +1,4 @@
-"""What `ismc demo` does: compile, scan, write, draw, print."""
+"""The steps of `ismc demo`: compile, scan, write, draw, print."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from ismc.io.extras import extras
 from ismc.io.sequences.fasta import open_fasta
 from ismc.io.targets import check_target
 from ismc.ism.compiled import CompiledISM
-from ismc.jobs.job import job
+from ismc.jobs.job import create_job
 from ismc.plot import plot_saturation
 
 MUTANTS, ROUNDS = 512, 3
 FLANK = 6
-LOGOS = 4
+MAX_LOGOS = 4
 
 
 def run_demo(directory: Path, *, overwrite: bool) -> tuple[Site, ...]:
@@ -36,26 +36,30 @@ def run_demo(directory: Path, *, overwrite: bool) -> tuple[Site, ...]:
     console = Console()
     scores_file, figure_file = directory / "scores.npz", directory / "enhancer.png"
     if directory.exists() and not directory.is_dir():
-        raise InputError(f"{directory} is a file, expected a folder.", hint="Choose another -o.")
+        raise InputError(
+            f"{directory} is a file, expected a folder.", hint="Name another folder with -o."
+        )
     with extras():
         import_module("matplotlib")
         import_module("logomaker")
     directory.mkdir(parents=True, exist_ok=True)
     check_target(scores_file, (".npz",), overwrite=overwrite)
     if figure_file.exists() and not overwrite:
-        raise InputError(f"{figure_file} exists already.", hint="Add --overwrite.")
+        raise InputError(
+            f"{figure_file} exists, expected a new file.", hint="Replace it with --overwrite."
+        )
 
     model, source = load_model(), open_fasta(FOLDER / "enhancer.fa")
     console.print(f"compiling {model.name} ({model.count_params():,} parameters)")
     ism = compile_model(model, score="difference")
-    scanned = job(ism, source, "demo model")
-    store = scanned.store(None)
-    scanned.score(store, store.pending(), lambda _: None)
+    job = create_job(ism, source, "demo model")
+    store = job.store(None)
+    job.score(store, store.pending(), lambda _: None)
     convert(store, scores_file, overwrite=overwrite)
     scores, x = np.asarray(store.scores()[:]), np.asarray(store.one_hot[:], np.float32)
     sites = strongest(scores[0], x[0], TASKS)
-    clear = [site for site in sites if site.score > sites[0].score / 4][:LOGOS]
-    logos = [(site.start, site.stop, TASKS.index(site.task)) for site in clear]
+    prominent = [site for site in sites if site.score > sites[0].score / 4][:MAX_LOGOS]
+    logos = [(site.start, site.stop, TASKS.index(site.task)) for site in prominent]
     figure = plot_saturation(
         scores[0], x[0], tasks=TASKS, zooms=sorted(logos), title=f"{source.names[0]}"
     )
@@ -67,7 +71,7 @@ def run_demo(directory: Path, *, overwrite: bool) -> tuple[Site, ...]:
 
 
 def _table(sites: tuple[Site, ...], one_hot: np.ndarray) -> Table:
-    """One row for each site; the bases beside it are in lower case."""
+    """A table with one row per site; flanking bases are in lower case."""
     text = "".join("ACGTN"[i] for i in np.where(one_hot.any(1), one_hot.argmax(1), 4))
     table = Table(title="strongest sites (0-based, half-open)")
     for name, side in (("task", "left"), ("start", "right"), ("stop", "right"),
@@ -81,7 +85,7 @@ def _table(sites: tuple[Site, ...], one_hot: np.ndarray) -> Table:
 
 
 def _timing(model: Any, ism: CompiledISM, x: np.ndarray) -> str:
-    """Times both sides alternately; the naive one on some mutants, in its better form."""
+    """Times ismc and the naive program alternately; the naive one in two forms, on a sample."""
     total = len(ism.sites) * (x.shape[2] - 1)
     mutants = tf.constant(np.repeat(x, MUTANTS, 0))
     forms = {
@@ -103,19 +107,20 @@ def _timing(model: Any, ism: CompiledISM, x: np.ndarray) -> str:
     for _ in range(ROUNDS):
         times["ismc"].append(_seconds(lambda: ism.saturate(x).numpy()))
         for name, form in forms.items():
-            once = _seconds(lambda form=form: naive(form))
-            times[name].append(once * total / MUTANTS)
+            sample = _seconds(lambda form=form: naive(form))
+            times[name].append(sample * total / MUTANTS)
     median = {name: statistics.median(values) for name, values in times.items()}
-    ours = median.pop("ismc")
+    ismc_seconds = median.pop("ismc")
     best = min(median, key=lambda name: median[name])
     return (
-        f"all {total} mutants: ismc {ours:.3f} s, naive {median[best]:.2f} s ({best} at "
+        f"all {total} mutants: ismc {ismc_seconds:.3f} s, naive {median[best]:.2f} s ({best} at "
         f"batch {batch}, timed on {MUTANTS} of them and scaled): "
-        f"{median[best] / ours:.0f} times faster"
+        f"{median[best] / ismc_seconds:.0f} times faster"
     )
 
 
 def _seconds(run: Callable[[], Any]) -> float:
+    """The seconds that a call takes."""
     begin = time.perf_counter()
     run()
     return time.perf_counter() - begin

@@ -1,4 +1,4 @@
-"""The strongest sites of a scan: where mutations change the answer most."""
+"""The strongest sites of a scan: where mutations change an output most."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-WIDTH, APART = 7, 14
+WIDTH, MIN_DISTANCE = 7, 14  # positions
 
 Array = np.ndarray
 
@@ -17,11 +17,11 @@ class Site:
     """A strong site.
 
     Attributes:
-        score: mean importance of the seven positions in its middle.
+        score: the mean importance of the seven positions around its peak.
         task: the output that it changes.
-        start: first position of the core, 0-based.
-        stop: one past its last position.
-        sequence: its letters, on the strand that was scanned.
+        start: the first position, from 0.
+        stop: the position after the last.
+        sequence: the letters of the site, on the scanned strand.
     """
 
     score: float
@@ -35,7 +35,7 @@ def importance(scores: Array) -> Array:
     """The importance of each position, ``sqrt(sum(score^2) / (C - 1))``: ``[L, tasks]``.
 
     Args:
-        scores: ``[L, C, tasks]`` mutant minus reference; zero for the letter that is there.
+        scores: ``[L, C, tasks]`` mutant minus reference; zero for the reference letter.
     """
     return np.sqrt((scores**2).sum(1) / (scores.shape[1] - 1))
 
@@ -43,20 +43,20 @@ def importance(scores: Array) -> Array:
 def strongest(
     scores: Array, one_hot: Array, tasks: Sequence[str], count: int = 4
 ) -> tuple[Site, ...]:
-    """The ``count`` strongest sites of each task, the strongest first.
+    """The ``count`` strongest sites of each task, in descending order.
 
-    The importance is averaged over 7 positions; a site is a peak of that, no closer than 14
-    positions to a stronger one, and reaches as far as positions stay above half of its highest.
+    A site is a peak of the importance averaged over 7 positions, more than 14 positions from a
+    stronger one. It extends while the importance is at least half of the peak's.
 
     Args:
         scores: ``[L, C, tasks]`` mutant minus reference.
         one_hot: ``[L, C]`` the sequence.
-        tasks: their names.
-        count: sites of each task.
+        tasks: the names of the tasks.
+        count: the number of sites per task.
     """
     letters = np.where(one_hot.any(1), one_hot.argmax(1), 4)
     text = "".join("ACGTN"[i] for i in letters)
-    found = []
+    sites = []
     for track, task in zip(importance(scores).T, tasks, strict=True):
         smooth = np.convolve(track, np.ones(WIDTH) / WIDTH, "same")
         peaks: list[int] = []
@@ -64,22 +64,22 @@ def strongest(
             if len(peaks) == count:
                 break
             near = smooth[max(0, at - WIDTH // 2) : at + WIDTH // 2 + 1]
-            if smooth[at] == near.max() and all(abs(at - other) > APART for other in peaks):
-                peaks.append(at)  # the slope of a stronger site is no peak
+            if smooth[at] == near.max() and all(abs(at - other) > MIN_DISTANCE for other in peaks):
+                peaks.append(at)  # a local maximum, not the slope of a stronger site
         for at in peaks:
             start, stop = _core(track, at)
-            found.append(Site(float(smooth[at]), task, start, stop, text[start:stop]))
-    return tuple(sorted(found, reverse=True))
+            sites.append(Site(float(smooth[at]), task, start, stop, text[start:stop]))
+    return tuple(sorted(sites, reverse=True))
 
 
 def _core(track: Array, at: int) -> tuple[int, int]:
-    """The run of positions around a peak that are at least half as high as its highest."""
+    """The range of positions around a peak with at least half of its highest importance."""
     first = max(0, at - WIDTH // 2)
     top = first + int(track[first : at + WIDTH // 2 + 1].argmax())
-    high = track >= track[top] / 2
+    in_core = track >= track[top] / 2
     start = stop = top
-    while start > 0 and high[start - 1]:
+    while start > 0 and in_core[start - 1]:
         start -= 1
-    while stop < len(track) and high[stop]:
+    while stop < len(track) and in_core[stop]:
         stop += 1
     return start, stop

@@ -1,15 +1,16 @@
 """Trains the demo model on AP-1 and HNF4 sites planted in random DNA.
 
-``python -m ismc.demo.train`` is seeded and needs no data but two motifs of the literature. AP-1 is
-TGASTCA; HNF4 is its specific half-site CAAAGTCCA (Fang et al., BMC Genomics 2012) and the repeat
-RGGTCAAAGGTCA (DR1). Where a sequence lacks a motif it carries decoys: the same letters in another
-order, or a site with two letters changed, so that the model must learn motifs, not composition.
+``python -m ismc.demo.train`` is seeded and needs no data except two motifs from the literature.
+AP-1 is TGASTCA; HNF4 is its specific half-site CAAAGTCCA (Fang et al., BMC Genomics 2012) or the
+repeat RGGTCAAAGGTCA (DR1). A sequence without a motif has decoys instead: the motif's letters in
+another order, or the motif with two letters changed. The model must therefore learn motifs rather
+than composition.
 
-Windows of 200 bases are learnt from. The trunk is convolutional and the head adds up what it finds,
-so the same weights serve a sequence of any length.
+Training sequences have 200 bases. The trunk is convolutional and the head sums over positions, so
+the same weights apply to a sequence of any length.
 """
 
-# Keras annotates str where it documents objects.
+# Keras annotates some arguments as str although it documents objects.
 # pyright: reportArgumentType=false
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ import numpy as np
 from keras import layers
 
 SEED = 7
-TRAINED, SCANNED = 200, 2000
+TRAIN_LENGTH, SCAN_LENGTH = 200, 2000
 TASKS = ("AP-1", "HNF4")
 MOTIFS = {
     "AP-1": ("TGACTCA", "TGAGTCA"),
@@ -33,9 +34,9 @@ Array = np.ndarray
 
 
 def build(length: int) -> keras.Model:
-    """The model: ``[B, length, 4]`` to logits ``[B, 2]``, one for each of `TASKS`.
+    """The untrained model, from ``[B, length, 4]`` to logits ``[B, 2]`` for `TASKS`.
 
-    The head sums what each position contributes, so that every occurrence of a motif counts.
+    The head sums the contributions of all positions, so that every occurrence of a motif counts.
     """
     x = keras.Input((length, 4), name="sequence")
     y = layers.Conv1D(32, 13, padding="same", use_bias=False, name="motifs")(x)
@@ -54,17 +55,17 @@ def build(length: int) -> keras.Model:
 
 
 def one_hot(sequences: Array) -> Array:
-    """Letters 0 to 3, ``[B, L]``, as ``[B, L, 4]``."""
+    """The one-hot ``[B, L, 4]`` of letters 0 to 3, ``[B, L]``."""
     return np.eye(4, dtype=np.float32)[sequences]
 
 
 def draw(rng: np.random.Generator, count: int) -> tuple[Array, Array]:
-    """Random windows ``[count, L, 4]`` and which motifs each carries, ``[count, 2]``."""
-    sequences = np.empty((count, TRAINED), np.int64)
+    """Random sequences ``[count, L, 4]``, and whether each has each motif, ``[count, 2]``."""
+    sequences = np.empty((count, TRAIN_LENGTH), np.int64)
     labels = rng.random((count, len(TASKS))) < 0.4
     for i in range(count):
         gc = rng.uniform(0.35, 0.6)
-        sequences[i] = rng.choice(4, TRAINED, p=[(1 - gc) / 2, gc / 2, gc / 2, (1 - gc) / 2])
+        sequences[i] = rng.choice(4, TRAIN_LENGTH, p=[(1 - gc) / 2, gc / 2, gc / 2, (1 - gc) / 2])
         for task, present in zip(TASKS, labels[i], strict=True):
             for _ in range(rng.integers(1, 4)):
                 motif = _letters(MOTIFS[task][rng.integers(len(MOTIFS[task]))])
@@ -72,16 +73,16 @@ def draw(rng: np.random.Generator, count: int) -> tuple[Array, Array]:
                     motif = _decoy(rng, motif)
                 if rng.random() < 0.5:
                     motif = 3 - motif[::-1]
-                at = rng.integers(0, TRAINED - len(motif) + 1)
+                at = rng.integers(0, TRAIN_LENGTH - len(motif) + 1)
                 sequences[i, at : at + len(motif)] = motif
     return one_hot(sequences), labels.astype(np.float32)
 
 
 def train(seed: int = SEED, count: int = 24_000, epochs: int = 12) -> keras.Model:
-    """The trained model at the length that is scanned."""
+    """The trained model, for sequences of the length that the demo scans."""
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
-    model = build(TRAINED)
+    model = build(TRAIN_LENGTH)
     model.compile(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, epochs * count // 128)),
         keras.losses.BinaryCrossentropy(from_logits=True),
@@ -89,19 +90,20 @@ def train(seed: int = SEED, count: int = 24_000, epochs: int = 12) -> keras.Mode
     )
     x, y = draw(rng, count)
     model.fit(x, y, batch_size=128, epochs=epochs, validation_data=draw(rng, 2000), verbose=2)
-    return stretched(model)
+    return stretch(model)
 
 
-def stretched(model: keras.Model) -> keras.Model:
-    """The same sum over the sites of a longer sequence: the mean is of more positions."""
-    longer = build(SCANNED)
+def stretch(model: keras.Model) -> keras.Model:
+    """The model for longer sequences, with the head rescaled so that its mean remains a sum."""
+    longer = build(SCAN_LENGTH)
     longer.set_weights(model.get_weights())
     kernel, bias = longer.get_layer("logits").get_weights()
-    longer.get_layer("logits").set_weights([kernel * (SCANNED / TRAINED), bias])
+    longer.get_layer("logits").set_weights([kernel * (SCAN_LENGTH / TRAIN_LENGTH), bias])
     return longer
 
 
 def _letters(text: str) -> Array:
+    """The letters of a text as numbers 0 to 3."""
     return np.array([LETTERS.index(letter) for letter in text])
 
 
@@ -116,10 +118,10 @@ def _decoy(rng: np.random.Generator, motif: Array) -> Array:
 
 
 def main() -> None:
-    """The command line."""
+    """Trains the model and saves it."""
     parser = argparse.ArgumentParser(description="Trains the demo model.")
-    parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parent / "model.keras")
-    train().save(parser.parse_args().output)
+    parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent / "model.keras")
+    train().save(parser.parse_args().out)
 
 
 if __name__ == "__main__":

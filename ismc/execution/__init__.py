@@ -1,1 +1,1 @@
-"""How a compiled program runs: tiles, shards and devices, on TensorFlow or JAX."""
+"""Execution of compiled programs: tiles, shards and devices, on TensorFlow or JAX."""

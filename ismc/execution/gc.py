@@ -1,4 +1,4 @@
-"""Garbage is collected later where much is made that stays."""
+"""Pauses Python's garbage collector while code allocates many long-lived objects."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from contextlib import contextmanager
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Inside, Python does not look through all objects again and again.
+    """A context in which the cyclic garbage collector is disabled.
 
-    Tracing and the import of TensorFlow make hundreds of thousands of objects, nearly all of which
-    stay: a third of the time of the import went into looking for those that do not.
+    Tracing a model and importing TensorFlow allocate hundreds of thousands of objects that nearly
+    all stay alive. The collector's repeated scans took a third of the import time.
     """
-    was = gc.isenabled()
+    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was:
+        if enabled:
             gc.enable()

@@ -1,4 +1,4 @@
-"""Checks what a user passes to a call, and turns it into arrays of the right shape."""
+"""Checks the arguments of a call and converts them to arrays of the right shape."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ def named_inputs(x: Any, names: Any, signature: Signature) -> dict[str, Array]:
     """The inputs of a call by name, checked: ``{name: [B, ...]}``, float32.
 
     Args:
-        x: an array, or a list or dict of arrays, nested as the model takes them.
+        x: an array, or a list or dict of arrays, nested as the model expects.
         names: the nest of input names.
-        signature: names and shapes.
+        signature: the names and shapes of the inputs.
 
     Raises:
-        InputError: for a wrong number, rank, length, channels, batch or dtype; all at once.
+        InputError: for a wrong number of inputs, rank, length, number of channels, batch size or
+            dtype; one error lists all problems.
     """
     flat = _paired(x, names)
     shapes, folded, problems = dict(signature.inputs), dict(signature.folded), []
@@ -34,32 +35,32 @@ def named_inputs(x: Any, names: Any, signature: Signature) -> dict[str, Array]:
         try:
             array = np.asarray(value)
         except (ValueError, TypeError) as error:
-            problems.append(f"input {name!r} is no array ({error})")
+            problems.append(f"input {name!r} is not an array ({error})")
             continue
         if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
             problems.append(f"input {name!r} has the dtype {array.dtype}, expected numbers")
             continue
-        wanted = shapes[name]
+        shape = shapes[name]
         if array.shape[1:] == folded.get(name):
-            array = array.reshape(len(array), *wanted)
+            array = array.reshape(len(array), *shape)
         problem = _shape_problem(name, array, shapes[name])
         if problem:
             problems.append(problem)
         arrays[name] = np.ascontiguousarray(array, np.float32)
     sizes = {name: len(array) for name, array in arrays.items() if array.ndim}
     if not problems and len(set(sizes.values())) > 1:
-        found = ", ".join(f"{name!r} has {size}" for name, size in sizes.items())
-        problems.append(f"the inputs differ in their number of sequences: {found}")
+        counts = ", ".join(f"{name!r} has {size}" for name, size in sizes.items())
+        problems.append(f"the inputs differ in their number of sequences: {counts}")
     if problems:
         raise InputError(f"{_sentence(problems)}", hint=_shape_hint(signature))
     return arrays
 
 
 def replacement(value: Any, signature: Signature) -> Array:
-    """What is written at every site: ``[width, C]`` from a scalar, ``[C]`` or ``[width, C]``.
+    """The block that replaces every site, ``[width, C]``, from a scalar, ``[C]`` or ``[width, C]``.
 
     Raises:
-        InputError: for another shape, or a dtype that is no number.
+        InputError: for any other shape, or a dtype that is not numeric.
     """
     width, (_, channels) = signature.width, signature.shape
     try:
@@ -79,10 +80,10 @@ def replacement(value: Any, signature: Signature) -> Array:
 
 
 def site_spans(sites: Sites, length: int) -> tuple[Span, ...]:
-    """Sites as spans: every position by default, ``(start, stop)`` ranges, or positions.
+    """Sites as spans: every position by default, else ``(start, stop)`` ranges or positions.
 
     Raises:
-        InputError: for no site, a reversed or empty range, or one outside the sequence.
+        InputError: if there are no sites, or if a site is reversed, empty or outside the sequence.
     """
     if sites is None:
         return tuple(Span(i, i + 1) for i in range(length))
@@ -97,23 +98,23 @@ def site_spans(sites: Sites, length: int) -> tuple[Span, ...]:
             problems.append(f"site {i} is {site!r}, expected a position or (start, stop)")
             continue
         if stop <= start:
-            problems.append(f"site {i} is ({start}, {stop}), which holds no position")
+            problems.append(f"site {i} is ({start}, {stop}), which contains no position")
         elif start < 0 or stop > length:
             problems.append(f"site {i} is ({start}, {stop}), outside of [0, {length})")
         spans.append(Span(start, stop))
     if not spans and not problems:
         problems.append("sites is empty, expected at least one")
     if problems:
-        more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
+        rest = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
         raise InputError(
-            _sentence(problems[:5]) + more,
+            _sentence(problems[:5]) + rest,
             hint="Sites are half-open ranges (start, stop) with 0 <= start < stop <= length.",
         )
     return tuple(spans)
 
 
 def random_inputs(signature: Signature, count: int, rng: np.random.Generator) -> dict[str, Array]:
-    """Random one-hot sequences, and normal numbers for the other inputs: ``[count, ...]``."""
+    """Random one-hot sequences, and normal values for the other inputs: ``[count, ...]``."""
     arrays = {}
     for name, shape in signature.inputs:
         if name == signature.sequence:
@@ -125,12 +126,12 @@ def random_inputs(signature: Signature, count: int, rng: np.random.Generator) ->
 
 
 def is_one_hot(x: Array) -> bool:
-    """Whether every position of ``[..., C]`` holds a single one and zeros."""
+    """Whether every position of ``[..., C]`` has a single one and zeros elsewhere."""
     return bool(((x == 0) | (x == 1)).all() and (x.sum(-1) == 1).all())
 
 
 def _paired(x: Any, names: Any) -> dict[str, Any]:
-    """Values by input name, from whatever nest the user passed."""
+    """The values by input name, whichever nest the user passed."""
     flat = nest.leaves(names)
     if isinstance(x, Mapping):
         keys = dict(names) if isinstance(names, Mapping) else {name: name for name in flat}
@@ -145,21 +146,21 @@ def _paired(x: Any, names: Any) -> dict[str, Any]:
         single = isinstance(x, list | tuple) and len(x) == 1 and np.ndim(x[0]) >= 2
         return {flat[0]: x[0] if single else x}
     if not isinstance(x, list | tuple) or len(x) != len(flat):
-        found = f"{len(x)} inputs" if isinstance(x, list | tuple) else "one input"
+        actual = f"{len(x)} inputs" if isinstance(x, list | tuple) else "one input"
         raise InputError(
-            f"The call has {found}, expected {len(flat)}: {', '.join(flat)}.",
+            f"The call has {actual}, expected {len(flat)}: {', '.join(flat)}.",
             hint="Pass a list in this order, or a dict by name.",
         )
     return dict(zip(flat, x, strict=True))
 
 
 def _shape_problem(name: str, array: Array, shape: tuple[int, ...]) -> str:
-    wanted = ", ".join(["B", *map(str, shape)])
-    found = list(array.shape)
+    expected = ", ".join(["B", *map(str, shape)])
+    actual = list(array.shape)
     if array.ndim != len(shape) + 1:
-        return f"input {name!r} has the shape {found} of rank {array.ndim}, expected [{wanted}]"
+        return f"input {name!r} has the shape {actual} of rank {array.ndim}, expected [{expected}]"
     if array.shape[1:] != shape:
-        return f"input {name!r} has the shape {found}, expected [{wanted}]"
+        return f"input {name!r} has the shape {actual}, expected [{expected}]"
     return ""
 
 

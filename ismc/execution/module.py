@@ -1,4 +1,4 @@
-"""A program as any runtime takes it: StableHLO of flat arguments, and what goes in and out."""
+"""A program in the form that every runtime takes: StableHLO of flat arguments and results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Run = Callable[[Sequence[Any]], list[Any]]
 
 @dataclass(frozen=True)
 class Spec:
-    """Shape and dtype of an argument or a result."""
+    """The shape and dtype of an argument or a result."""
 
     shape: tuple[int, ...]
     dtype: str
@@ -29,13 +29,12 @@ class Module:
 
     Attributes:
         code: the serialised module; weights are arguments of it.
-        arguments: what it takes, in order.
-        results: what it returns.
-        repeated: numbers of the trailing inputs of the code: one below ``len(arguments)`` is that
-            argument again, a larger one the constant of number ``i - len(arguments)``.
+        arguments: the shape and dtype of each argument, in order.
+        results: the shape and dtype of each result, in order.
+        repeated: indices of the trailing inputs of the code. An index below ``len(arguments)``
+            repeats that argument; a larger index ``i`` is constant ``i - len(arguments)``.
         constants: arrays that are part of the program.
-        text: a digest of the program in words, without the names that layers gave to its parts;
-            empty where it was not asked for.
+        text: a digest of the program's text without layer names; empty unless requested.
     """
 
     code: bytes
@@ -47,32 +46,32 @@ class Module:
 
     @cached_property
     def taken(self) -> tuple[Spec, ...]:
-        """Shape and dtype of all that the code takes."""
+        """The shape and dtype of every input of the code, in order."""
         fixed = [Spec(value.shape, value.dtype.name) for value in self.constants]
         return tuple(self.all(self.arguments, fixed))
 
     def all(self, arguments: Sequence[Any], constants: Sequence[Any]) -> list[Any]:
-        """What the code takes, of arguments and of constants where it runs."""
-        known = [*arguments, *constants]
-        return [*arguments, *(known[i] for i in self.repeated)]
+        """The inputs of the code, from its arguments and from its constants on the runtime."""
+        values = [*arguments, *constants]
+        return [*arguments, *(values[i] for i in self.repeated)]
 
     @cached_property
     def digest(self) -> str:
-        """64 hexadecimal digits that name the module."""
+        """The module's identity: 64 hexadecimal digits."""
         return self._with(self.code)
 
     @property
     def meaning(self) -> str:
-        """The same of what it computes, whatever its parts are called."""
+        """A digest of what the module computes, independent of the names of its operations."""
         return self._with(self.text.encode())
 
     def _with(self, code: bytes) -> str:
-        about = repr((self.arguments, self.results, self.repeated, self.taken))
-        held = b"".join(value.tobytes() for value in self.constants)
-        return sha256(about.encode() + held + code).hexdigest()
+        interface = repr((self.arguments, self.results, self.repeated, self.taken))
+        constants = b"".join(value.tobytes() for value in self.constants)
+        return sha256(interface.encode() + constants + code).hexdigest()
 
     def record(self) -> dict[str, Any]:
-        """All but the code, as JSON holds it."""
+        """The module without its code, as JSON data."""
         return {
             "arguments": [asdict(spec) for spec in self.arguments],
             "results": [asdict(spec) for spec in self.results],
@@ -81,17 +80,17 @@ class Module:
 
 
 def module(code: bytes, record: Mapping[str, Any], constants: Sequence[Array]) -> Module:
-    """The module of a record, its code, and its constants.
+    """The module of a record, its code and its constants.
 
     Raises:
-        KeyError, TypeError, ValueError: when the record is another.
+        KeyError, TypeError, ValueError: when the record is not that of a module.
     """
     arguments, results = _specs(record["arguments"]), _specs(record["results"])
-    again = tuple(map(int, record["again"]))
+    repeated = tuple(map(int, record["again"]))
     count = len(arguments) + len(constants)
-    if any(not 0 <= i < count for i in again):
-        raise ValueError(f"again is {again}, expected numbers below {count}")
-    return Module(bytes(code), arguments, results, again, tuple(constants))
+    if any(not 0 <= i < count for i in repeated):
+        raise ValueError(f"again is {repeated}, expected numbers below {count}")
+    return Module(bytes(code), arguments, results, repeated, tuple(constants))
 
 
 def _specs(records: Sequence[Mapping[str, Any]]) -> tuple[Spec, ...]:
@@ -103,10 +102,11 @@ class Loaded:
     """A program that is ready to run.
 
     Attributes:
-        run: takes flat arguments: sequences, further inputs, letters, weights, and the ``tables``
-            of a part.
-        tables: offsets, order and spans of the sites, all tiles, and how many there are, by part.
-        arrangement: which sites are in which part and tile.
+        run: takes flat arguments: sequences, other inputs, substitutions, weights, and the
+            ``tables`` of a part.
+        tables: for each part, the offsets, order and spans of its sites, the tile numbers, and
+            the number of tiles.
+        arrangement: the assignment of sites to parts and tiles.
     """
 
     run: Run
@@ -115,30 +115,30 @@ class Loaded:
 
 
 class Runtime(Protocol):
-    """Where modules run, and the few functions of arrays that calls need."""
+    """A runtime for modules, with the few array functions that calls need."""
 
     name: str
 
     def put(self, value: Array) -> Any:
-        """The array where programs take it from."""
+        """The array in the memory that programs read."""
         ...
 
     def on(self, device: str) -> AbstractContextManager[Any]:
-        """What is done inside is done there; an empty name is wherever it would be."""
+        """A context that runs its body on a device; an empty name means the default device."""
         ...
 
     def load(self, module: Module) -> Run:
-        """The module as a function; it is compiled when it is first called."""
+        """The module as a function; it is compiled on the first call."""
         ...
 
     def zeros(self, shape: Sequence[int]) -> Any:
-        """Zeros, in float32."""
+        """Zeros, float32."""
         ...
 
     def concat(self, values: Sequence[Any], axis: int = 0) -> Any:
-        """Arrays one behind the other, along an axis."""
+        """Arrays concatenated along an axis."""
         ...
 
     def take(self, value: Any, rows: Array) -> Any:
-        """Rows of an array."""
+        """The given rows of an array."""
         ...

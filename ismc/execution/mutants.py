@@ -1,4 +1,4 @@
-"""Every mutant of every sequence, batch by batch, for whatever answers for a batch."""
+"""Runs every mutant of every sequence in batches, through any function that evaluates a batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Answers = Callable[[dict[str, Array]], list[Array]]
 Scored = Callable[[list[Array], list[Array]], list[Array]]
 
 
-def scanned(
+def scan_mutants(
     inputs: Inputs,
     sequence: str,
     sites: Sequence[tuple[int, int]],
@@ -22,49 +22,51 @@ def scanned(
     answers: Answers,
     scored: Scored,
 ) -> list[Array]:
-    """Every block at every site: one ``[B, S, A, *output]`` per output.
+    """Evaluates every block at every site: one ``[B, S, A, *output]`` per output.
 
-    Mutants that equal their sequence are not run: they have the reference output.
+    Mutants that equal their sequence are not run: they get the reference output.
 
     Args:
         inputs: all inputs of one or more sequences, ``[B, ...]`` each.
-        sequence: the one that is mutated.
+        sequence: the name of the input that is mutated.
         sites: ranges ``(start, stop)``.
-        blocks: ``[A, width, C]``, what is written.
-        batch_size: sequences of one batch.
-        answers: the outputs of a batch, ``[n, *output]`` each.
-        scored: reference and mutant outputs to what is returned.
+        blocks: the substituted blocks, ``[A, width, C]``.
+        batch_size: the number of sequences in a batch.
+        answers: evaluates a batch: its outputs, ``[n, *output]`` each.
+        scored: maps reference and mutant outputs to results.
     """
     shape = (len(inputs[sequence]), len(sites), len(blocks))
     results: list[Array] = []
     for b, letters in enumerate(inputs[sequence]):
-        same = [(letters[i:j] == blocks[:, : j - i]).all((1, 2)) for i, j in sites]
-        places = np.argwhere(~np.stack(same))
-        rows = [(0, 0, blocks[0]), *((*sites[s], blocks[a]) for s, a in places)]
-        one = {name: value[b : b + 1] for name, value in inputs.items()}
-        batches = _batches(one, sequence, rows, batch_size)
+        unchanged = [(letters[i:j] == blocks[:, : j - i]).all((1, 2)) for i, j in sites]
+        indices = np.argwhere(~np.stack(unchanged))
+        rows = [(0, 0, blocks[0]), *((*sites[s], blocks[a]) for s, a in indices)]
+        record = {name: value[b : b + 1] for name, value in inputs.items()}
+        batches = _batches(record, sequence, rows, batch_size)
         first = answers(next(batches))
-        own, rest = [y[:1] for y in first], [y[1:] for y in first]
-        unchanged = scored(own, own)
-        results = results or [np.empty((*shape, *y.shape[1:]), np.float32) for y in unchanged]
-        for result, y in zip(results, unchanged, strict=True):
+        reference, rest = [y[:1] for y in first], [y[1:] for y in first]
+        reference_scores = scored(reference, reference)
+        results = results or [
+            np.empty((*shape, *y.shape[1:]), np.float32) for y in reference_scores
+        ]
+        for result, y in zip(results, reference_scores, strict=True):
             result[b] = y
-        for values in chain([rest], map(answers, batches)):
-            there, places = np.split(places, [len(values[0])])
-            repeated = [np.repeat(y, len(there), 0) for y in own]
-            found = scored(repeated, values) if len(there) else []
-            for result, y in zip(results, found, strict=False):
-                result[b, there[:, 0], there[:, 1]] = y
+        for outputs in chain([rest], map(answers, batches)):
+            chunk, indices = np.split(indices, [len(outputs[0])])
+            repeated = [np.repeat(y, len(chunk), 0) for y in reference]
+            values = scored(repeated, outputs) if len(chunk) else []
+            for result, y in zip(results, values, strict=False):
+                result[b, chunk[:, 0], chunk[:, 1]] = y
     return results
 
 
 def _batches(
-    one: Inputs, sequence: str, mutants: Sequence[tuple[int, int, Array]], size: int
+    record: Inputs, sequence: str, mutants: Sequence[tuple[int, int, Array]], size: int
 ) -> Iterator[dict[str, Array]]:
     """Batches of mutants ``(start, stop, block)`` of one sequence, with its other inputs."""
     for i in range(0, len(mutants), size):
-        part = mutants[i : i + size]
-        batch = {name: np.repeat(value, len(part), 0) for name, value in one.items()}
-        for row, (start, stop, block) in enumerate(part):
+        chunk = mutants[i : i + size]
+        batch = {name: np.repeat(value, len(chunk), 0) for name, value in record.items()}
+        for row, (start, stop, block) in enumerate(chunk):
             batch[sequence][row, start:stop] = block[: stop - start]
         yield batch

@@ -1,4 +1,4 @@
-"""Modules under JAX, on whatever device it has; TensorFlow and Keras are not needed."""
+"""Modules under JAX, on its default device; TensorFlow and Keras are not needed."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ class Jax:
             return self._jax.device_put(np.asarray(value))
 
     def on(self, device: str) -> AbstractContextManager[Any]:
-        """Where JAX puts things by itself."""
+        """A context without effect: JAX chooses the device."""
         del device
         return nullcontext()
 
     def load(self, module: Module) -> Run:
         """The module as a function of JAX arrays.
 
-        A function that JAX exported itself is given the module in place of its own: JAX has no
-        other public way to call one.
+        JAX has no public way to call a foreign module, so this exports a trivial function and
+        replaces the exported module by this one.
         """
         jax = self._jax
-        own = self._export.export(jax.jit(lambda x: x))(jax.ShapeDtypeStruct((1,), "float32"))
+        exported = self._export.export(jax.jit(lambda x: x))(jax.ShapeDtypeStruct((1,), "float32"))
         arguments, results = (
-            tuple(jax.core.ShapedArray(spec.shape, np.dtype(spec.dtype)) for spec in specs)
-            for specs in (module.taken, module.results)
+            tuple(jax.core.ShapedArray(spec.shape, np.dtype(spec.dtype)) for spec in group)
+            for group in (module.taken, module.results)
         )
-        given = {
+        changes = {
             "fun_name": f"ismc_{module.digest[:12]}",
             "in_tree": jax.tree.structure((tuple(arguments), {})),
             "in_avals": arguments,
@@ -69,30 +69,32 @@ class Jax:
             "_in_named_shardings": (None,) * len(arguments),
             "_out_named_shardings": (None,) * len(results),
         }
-        known = {field.name for field in fields(own)}
-        program = jax.jit(replace(own, **{k: v for k, v in given.items() if k in known}).call)
-        wide, fixed = [*module.taken, *module.results], [*map(self.put, module.constants)]
+        field_names = {field.name for field in fields(exported)}
+        program = jax.jit(
+            replace(exported, **{k: v for k, v in changes.items() if k in field_names}).call
+        )
+        specs, constants = [*module.taken, *module.results], [*map(self.put, module.constants)]
 
         def run(values: Sequence[Any]) -> list[Any]:
-            with self._wide(wide):
-                return list(program(*module.all(values, fixed)))
+            with self._wide(specs):
+                return list(program(*module.all(values, constants)))
 
         return run
 
     def zeros(self, shape: Sequence[int]) -> Any:
-        """Zeros, in float32."""
+        """Zeros, float32."""
         return self._jax.numpy.zeros(tuple(shape), "float32")
 
     def concat(self, values: Sequence[Any], axis: int = 0) -> Any:
-        """Arrays one behind the other, along an axis."""
+        """Arrays concatenated along an axis."""
         return values[0] if len(values) == 1 else self._jax.numpy.concatenate(values, axis)
 
     def take(self, value: Any, rows: Array) -> Any:
-        """Rows of an array."""
+        """The given rows of an array."""
         return value[np.asarray(rows)]
 
     def _wide(self, specs: Sequence[Spec]) -> AbstractContextManager[Any]:
-        """Allows 64 bits where a program has them: JAX leaves them out by default."""
+        """A context that enables 64-bit types if a program has any; JAX's default is 32 bits."""
         if not any(spec.dtype.endswith("64") for spec in specs):
             return nullcontext()
         newer = getattr(self._jax, "enable_x64", None)  # since 0.8

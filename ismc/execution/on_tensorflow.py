@@ -1,8 +1,8 @@
-"""Modules under TensorFlow: no tracing, and names that do not change from process to process.
+"""Modules under TensorFlow, without tracing and under names that are equal in every process.
 
-A module is the one operation ``XlaCallModule`` of a function that XLA must compile. The name of the
-function is part of the key of XLA's own cache of executables, so it is made from the module's
-digest; the names that `tf.function` gives count up.
+A module is one ``XlaCallModule`` operation in a function that XLA must compile. The function's name
+is part of the key of XLA's own cache of executables. It is therefore made from the module's digest;
+names that `tf.function` chooses contain a counter.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from tensorflow.python.eager import context
 
 from ismc.execution.module import Array, Module, Run, Spec
 
-CALL_VERSION = 9  # of the operation's calling convention
-PLATFORM, ANYWHERE = "CPU", "platform"  # a module names one, and may run on others
+CALL_VERSION = 9  # version of the operation's calling convention
+PLATFORM, ANYWHERE = "CPU", "platform"  # the module's platform; the check that is disabled
 
 
 class TensorFlow:
@@ -39,7 +39,7 @@ class TensorFlow:
         return tf.constant(value)
 
     def on(self, device: str) -> AbstractContextManager[Any]:
-        """What is done inside is done on that device."""
+        """A context that runs its body on a device; an empty name has no effect."""
         return tf.device(device) if device else nullcontext()
 
     def load(self, module: Module) -> Run:
@@ -47,20 +47,20 @@ class TensorFlow:
         return _Program(module)
 
     def zeros(self, shape: Sequence[int]) -> Any:
-        """Zeros, in float32."""
+        """Zeros, float32."""
         return tf.zeros(shape)
 
     def concat(self, values: Sequence[Any], axis: int = 0) -> Any:
-        """Tensors one behind the other, along an axis."""
+        """Tensors concatenated along an axis."""
         return values[0] if len(values) == 1 else tf.concat(list(values), axis)
 
     def take(self, value: Any, rows: Array) -> Any:
-        """Rows of a tensor."""
+        """The given rows of a tensor."""
         return tf.gather(value, np.asarray(rows, np.int64))
 
 
 class _Program:
-    """A module that is called; there is one function for each choice of variables."""
+    """A callable module, with one TensorFlow function per set of arguments that are variables."""
 
     def __init__(self, module: Module) -> None:
         self.module = module
@@ -79,9 +79,9 @@ class _Program:
 
 
 class _Function:
-    """A module as a function of TensorFlow's, which is there as long as this object is.
+    """A module registered as a TensorFlow function until this object is freed.
 
-    What TensorFlow holds of a module, its parsed form above all, is large.
+    What TensorFlow keeps of a module, above all its parsed form, is large.
     """
 
     def __init__(self, module: Module, read: tuple[int, ...]) -> None:
@@ -91,29 +91,29 @@ class _Function:
         running: Any = context.context()
         running.ensure_initialized()
         running.add_function_def(_definition(self.name, module, read))
-        finalize(self, _removed, running, self.name).atexit = False
+        finalize(self, _remove, running, self.name).atexit = False
 
 
 _FUNCTIONS: WeakValueDictionary[tuple[str, tuple[int, ...]], _Function] = WeakValueDictionary()
-_MAKING = Lock()
+_LOCK = Lock()
 
 
 def _function(module: Module, read: tuple[int, ...]) -> _Function:
-    """The one function of a module that reads these of its arguments from variables."""
-    with _MAKING:
-        found = _FUNCTIONS.get((module.digest, read))
-        if found is None:
-            found = _FUNCTIONS[module.digest, read] = _Function(module, read)
-        return found
+    """The function of a module that reads the given arguments from variables; each is made once."""
+    with _LOCK:
+        function = _FUNCTIONS.get((module.digest, read))
+        if function is None:
+            function = _FUNCTIONS[module.digest, read] = _Function(module, read)
+        return function
 
 
-def _removed(running: Any, name: str) -> None:
+def _remove(running: Any, name: str) -> None:
     if running.has_function(name):
         running.remove_function(name)
 
 
 def call(module: Module, arguments: Sequence[Any]) -> list[Any]:
-    """The module as a part of a graph that is traced; XLA must compile it."""
+    """Calls the module inside a graph that is being traced; XLA must compile the graph."""
     from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
     operation: Any = gen_xla_ops.xla_call_module
@@ -131,24 +131,24 @@ def call(module: Module, arguments: Sequence[Any]) -> list[Any]:
 
 
 def _definition(name: str, module: Module, read: Sequence[int]) -> Any:
-    """A function of one operation, which XLA must compile, and of reads of variables."""
+    """A function that XLA must compile: one operation, and the reads of variables."""
     protocol: Any = function_pb2
     function = protocol.FunctionDef()
     function.signature.name = name
     function.attr["_XlaMustCompile"].b = True
-    given = []
-    fixed = [Spec(value.shape, value.dtype.name) for value in module.constants]
-    for i, spec in enumerate([*module.arguments, *fixed]):
+    values = []
+    constants = [Spec(value.shape, value.dtype.name) for value in module.constants]
+    for i, spec in enumerate([*module.arguments, *constants]):
         kind, value = tf.as_dtype(spec.dtype).as_datatype_enum, f"a{i}"
         if i in read:
             node = function.node_def.add(name=f"r{i}", op="ReadVariableOp", input=[value])
             node.attr["dtype"].type = kind
             kind, value = tf.resource.as_datatype_enum, f"r{i}:value:0"
         function.signature.input_arg.add(name=f"a{i}", type=kind)
-        given.append(value)
+        values.append(value)
     count = len(module.arguments)
     node = function.node_def.add(name="program", op="XlaCallModule")
-    node.input.extend(module.all(given[:count], given[count:]))
+    node.input.extend(module.all(values[:count], values[count:]))
     node.attr["version"].i = CALL_VERSION
     node.attr["module"].s = module.code
     node.attr["has_token_input_output"].b = False

@@ -1,4 +1,4 @@
-"""A progress bar, from a maintained library, where there is a terminal to draw it on."""
+"""A tqdm progress bar, shown only on a terminal by default."""
 
 from __future__ import annotations
 

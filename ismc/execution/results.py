@@ -1,4 +1,4 @@
-"""What calls return: how results are called and nested, and their shapes."""
+"""The results of calls: their names, nesting and shapes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Shapes = Sequence[Sequence[int]]
 
 @dataclass(repr=False, kw_only=True)
 class Results(ABC):
-    """The results of a call, flat and as the user has them.
+    """The results of a call, flat and nested as the user sees them.
 
     Attributes:
-        plan: what the compiler decided.
-        structure: the nest of output names, as results are returned.
-        chosen: the outputs, one per flat result.
-        labels: what a user calls each of them.
+        plan: the compiler's plan.
+        structure: the nest of output names, in the form that calls return.
+        chosen: the output of each flat result.
+        labels: the user's name of each flat result.
     """
 
     plan: Plan
@@ -32,22 +32,22 @@ class Results(ABC):
 
     @property
     def output_names(self) -> list[str]:
-        """What the outputs are called, in the order of a flat result."""
+        """The names of the outputs, in the order of a flat result."""
         return list(self.labels)
 
     def flat(self, results: Any) -> list[Any]:
-        """The results of a call, one per chosen output."""
+        """The results of a call as a flat list, one per chosen output."""
         flat, names = nest.leaves(results), nest.leaves(self.structure)
         return [flat[names.index(name)] for name in self.chosen]
 
     def nested_results(self, flat: Sequence[Any]) -> Any:
-        """Results, one per chosen output, as calls return them."""
+        """A flat list of results, one per chosen output, in the nest that calls return."""
         by_name = dict(zip(self.chosen, flat, strict=True))
-        return nest.mapped(lambda name: by_name[name], self.structure)
+        return nest.map_leaves(lambda name: by_name[name], self.structure)
 
     @abstractmethod
     def shapes(self) -> Shapes:
-        """The shapes of what is returned for one mutant."""
+        """The shape of each result for one mutant."""
 
     def reference_shapes(self) -> Shapes:
         """The shapes of the model's own outputs for one sequence."""
@@ -56,31 +56,33 @@ class Results(ABC):
     @property
     @abstractmethod
     def score_name(self) -> str:
-        """The score, spelled in full, or nothing where answers are the model's own outputs."""
+        """The score, with all settings; empty if results are the model's own outputs."""
 
 
 def result_shapes(plan: Plan, score: Any, mutants: int = 1) -> list[list[int]]:
-    """Shapes of the results of so many mutants, after the score: ``[mutants, ...]`` each."""
+    """Shapes of the results of some mutants, after the score: ``[mutants, ...]`` each."""
     return [[mutants, *shape] for shape in scored_shapes(score, dict(plan.outputs))]
 
 
 def scored_shapes(score: Any, outputs: Mapping[str, Sequence[int]]) -> list[list[int]]:
-    """Shapes of the scores of one mutant, for outputs of these shapes.
+    """Shapes of the scores of one mutant, from the shapes of the outputs.
 
     Raises:
-        InputError: when a named score does not fit an output; it says which.
+        InputError: when a named score does not fit an output; the message names the output.
     """
     if score is None:
         return [list(shape) for shape in outputs.values()]
     import tensorflow as tf
 
-    traced, found = tf.function(score, autograph=False), []
+    traced, shapes = tf.function(score, autograph=False), []
     for name, shape in outputs.items():
         spec = tf.TensorSpec([2, *shape], tf.float32)
         try:
-            made = traced.get_concrete_function(spec, spec)
+            concrete = traced.get_concrete_function(spec, spec)
         except InputError as error:
-            told, _, _ = str(error).partition("\nHint: ")
-            raise InputError(f"The score does not fit {name!r}: {told}", hint=error.hint) from error
-        found.append(list(made.output_shapes[1:]))
-    return found
+            message, _, _ = str(error).partition("\nHint: ")
+            raise InputError(
+                f"The score does not fit {name!r}: {message}", hint=error.hint
+            ) from error
+        shapes.append(list(concrete.output_shapes[1:]))
+    return shapes

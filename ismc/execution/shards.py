@@ -1,4 +1,4 @@
-"""A call of a program: its parts side by side, and what they answer as one."""
+"""Runs the parts of a program concurrently and merges their answers."""
 
 from __future__ import annotations
 
@@ -14,33 +14,38 @@ Sites = Sequence[int] | None
 
 
 def run_sharded(
-    runtime: Runtime, found: Loaded, given: Sequence[Any], device: str = "", sites: Sites = None
+    runtime: Runtime,
+    program: Loaded,
+    arguments: Sequence[Any],
+    device: str = "",
+    sites: Sites = None,
 ) -> list[Any]:
-    """The answers of all parts of a program: ``[B, S, A or C, ...]`` each.
+    """The answers of a program, its parts joined along the sites: ``[B, S, A or C, ...]`` each.
 
     Args:
-        runtime: where it runs.
-        found: the program.
-        given: its arguments before the tables: sequences, further inputs, letters, weights.
+        runtime: where the program runs.
+        program: the loaded program.
+        arguments: its arguments before the tables: sequences, other inputs, substitutions,
+            weights.
         device: the name of the device.
-        sites: by number; where they are given, only the tiles that these are in are run.
+        sites: site numbers; if given, only the tiles that contain these sites run.
     """
-    tables = found.tables
+    tables = program.tables
     if sites is not None:
-        some = chosen_tiles(found.arrangement, sites)
+        selection = chosen_tiles(program.arrangement, sites)
         tables = [
             [*table[:-2], *map(runtime.put, chosen)]
-            for table, chosen in zip(tables, some, strict=True)
+            for table, chosen in zip(tables, selection, strict=True)
         ]
 
     def part(table: Sequence[Any]) -> list[Any]:
         with runtime.on(device):
-            return found.run([*given, *table])
+            return program.run([*arguments, *table])
 
     answers = run_concurrently([partial(part, table) for table in tables])
     if len(answers) == 1:
         return answers[0]
-    sizes = [end - begin for begin, end in found.arrangement.parts]
+    sizes = [end - begin for begin, end in program.arrangement.parts]
     with runtime.on(device):
-        cut = [[y[:, :size] for y in ys] for ys, size in zip(answers, sizes, strict=True)]
-        return [runtime.concat(ys, 1) for ys in zip(*cut, strict=True)]
+        trimmed = [[y[:, :size] for y in ys] for ys, size in zip(answers, sizes, strict=True)]
+        return [runtime.concat(ys, 1) for ys in zip(*trimmed, strict=True)]

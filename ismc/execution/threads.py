@@ -1,4 +1,4 @@
-"""Calls side by side: parts of one scan, each on a core of its own."""
+"""Runs the parts of one scan concurrently, each on its own core."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ T = TypeVar("T")
 
 
 def cores() -> int:
-    """The processors that are ours."""
+    """The number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def run_concurrently(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """What the calls return, in order; the last runs in this thread, others beside it.
+    """The results of the calls, in order; the last call runs in this thread, the others in a pool.
 
-    All have ended when this returns, or raises what one of them raised. Calls must not do so
-    themselves: all share one pool of threads.
+    All calls have ended when this returns or raises the exception of one of them. Calls must not
+    call this function themselves: they would wait for threads of the same pool.
 
-    >>> together([lambda: 1, lambda: 2])
+    >>> run_concurrently([lambda: 1, lambda: 2])
     [1, 2]
     """
-    *others, last = calls
-    running = [_pool().submit(call) for call in others]
+    *first, last = calls
+    futures = [_pool().submit(call) for call in first]
     try:
-        found = last()
+        result = last()
     finally:
-        wait(running)
-    return [*(future.result() for future in running), found]
+        wait(futures)
+    return [*(future.result() for future in futures), result]
 
 
 @cache

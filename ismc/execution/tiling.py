@@ -1,4 +1,4 @@
-"""Puts sites into tiles, and turns per-site offsets into the arrays that a program takes."""
+"""Assigns sites to tiles, and builds a program's index tables from the offsets of each site."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ from ismc.plan import cost
 from ismc.plan.plan import Band, Plan
 
 Array = np.ndarray
-ROWS = 128
-FLIGHT = 64 << 20  # bytes of answers of one call, about
+MAX_BLOCK_ROWS = 128
+MAX_ANSWER_BYTES = 64 << 20  # bytes of answers per call, about
 
 
 @dataclass(frozen=True)
 class Arrangement:
-    """Sites in parts that run side by side, and the tiles of each, for programs of ``letters``.
+    """The parts of the sites, which run concurrently, and the tiles of each part.
 
-    Every part has as many tiles, and as many sites in a tile: its last site fills up what is left.
+    All parts have the same number of tiles and of sites per tile; the last active site of a part is
+    repeated as padding.
 
     Attributes:
-        parts: the first site of each part and the one after its last; together they are all.
-        tiles: how many tiles a part has.
-        sites: how many sites a tile has.
+        parts: the range ``(start, stop)`` of each part's sites; together they cover all sites.
+        tiles: the number of tiles per part.
+        sites: the number of sites per tile.
         letters: substitutions per site, ``A``.
-        at: ``int32[parts, tiles, sites * letters]`` offsets by key; kernel rows are
+        at: by key, offsets ``int32[parts, tiles, sites * letters]``, or kernel rows
             ``int32[parts, tiles]``.
-        order: ``int32[parts, most]``, where each site of a part stands among its tiles; one past
-            them if inactive.
-        spans: ``int32[parts, most, 2]``, first position of each site, and the one after its last.
-        sizes: band and grain of each Dense after Flatten, by key.
+        order: ``int32[parts, longest part]``, the index of each site in the tiles of its part, or
+            ``tiles * sites`` if the site is inactive.
+        spans: ``int32[parts, longest part, 2]``, the start and stop of each site.
+        sizes: by key, the band and the step of each Dense after Flatten.
     """
 
     parts: tuple[tuple[int, int], ...]
@@ -53,29 +54,29 @@ def arrange(
     """The parts and tiles of a plan.
 
     Args:
-        plan: what is scanned.
+        plan: the plan of the scan.
         letters: substitutions per site.
-        batch: sequences of a call.
-        tile: sites of one tile, or 0 for as many as the plan says.
-        threads: how many parts there may be; there are no more than are worth it.
+        batch: sequences per call.
+        tile: sites per tile; 0 takes the plan's number.
+        threads: the maximum number of parts; fewer are made if each would have too little work.
     """
     active = np.asarray(plan.active, np.int64)
     work = plan.seconds[0] * letters * batch * len(active)
-    parts = _parts(plan, max(1, min(threads, len(active), int(work / cost.WORTH))))
-    held = [active[(active >= begin) & (active < end)] for begin, end in parts]
-    most = max(len(part) for part in held)
-    size = max(1, min(most, tile or plan.mutants // (letters * batch)))
-    tiles = ceil(most / size)
-    size = ceil(most / max(tiles, 1))
-    longest = max(end - begin for begin, end in parts)
-    order = np.full((len(parts), longest), tiles * size, np.int32)
+    parts = _parts(plan, max(1, min(threads, len(active), int(work / cost.MIN_SECONDS_PER_THREAD))))
+    active_by_part = [active[(active >= begin) & (active < end)] for begin, end in parts]
+    most_active = max(len(part) for part in active_by_part)
+    size = max(1, min(most_active, tile or plan.mutants // (letters * batch)))
+    tiles = ceil(most_active / size)
+    size = ceil(most_active / max(tiles, 1))
+    max_sites = max(end - begin for begin, end in parts)
+    order = np.full((len(parts), max_sites), tiles * size, np.int32)
     where = np.zeros((len(parts), tiles * size), np.int64)
-    for i, ((begin, _), part) in enumerate(zip(parts, held, strict=True)):
+    for i, ((begin, _), part) in enumerate(zip(parts, active_by_part, strict=True)):
         order[i, part - begin] = np.arange(len(part))
         where[i] = part[np.minimum(np.arange(tiles * size), len(part) - 1)]
     where = where.reshape(len(parts), tiles, size)
-    numbers = [np.minimum(np.arange(begin, begin + longest), end - 1) for begin, end in parts]
-    spans = np.asarray(plan.sites, np.int32).reshape(-1, 2)[np.array(numbers)]
+    indices = [np.minimum(np.arange(begin, begin + max_sites), end - 1) for begin, end in parts]
+    spans = np.asarray(plan.sites, np.int32).reshape(-1, 2)[np.array(indices)]
     at, sizes = tables(plan, where, letters)
     for key, values in plan.offsets.items():
         at[key] = np.repeat(np.asarray(values, np.int32)[where], letters, axis=2)
@@ -83,48 +84,48 @@ def arrange(
 
 
 def _parts(plan: Plan, count: int) -> tuple[tuple[int, int], ...]:
-    """Ranges of sites, by number, that have as many active ones each, or one less."""
+    """Ranges of site numbers whose counts of active sites differ by at most one."""
     active = np.sort(np.asarray(plan.active, np.int64))
-    cuts = [int(active[len(active) * i // count]) for i in range(1, count)]
-    return tuple(pairwise([0, *cuts, len(plan.sites)]))
+    bounds = [int(active[len(active) * i // count]) for i in range(1, count)]
+    return tuple(pairwise([0, *bounds, len(plan.sites)]))
 
 
-def tables_of(found: Arrangement) -> list[list[Array]]:
-    """The last arguments of a program for each part, the same for every call."""
-    every = np.arange(found.tiles, dtype=np.int32)
+def tables_of(arrangement: Arrangement) -> list[list[Array]]:
+    """The last arguments of a program for each part; they are the same for every call."""
+    tiles = np.arange(arrangement.tiles, dtype=np.int32)
     return [
         [
-            *(np.asarray(found.at[key][i], np.int32) for key in sorted(found.at)),
-            found.order[i],
-            found.spans[i],
-            every,
-            np.asarray(found.tiles, np.int32),
+            *(np.asarray(arrangement.at[key][i], np.int32) for key in sorted(arrangement.at)),
+            arrangement.order[i],
+            arrangement.spans[i],
+            tiles,
+            np.asarray(arrangement.tiles, np.int32),
         ]
-        for i in range(len(found.parts))
+        for i in range(len(arrangement.parts))
     ]
 
 
-def chosen_tiles(found: Arrangement, sites: Sequence[int]) -> list[tuple[Array, Array]]:
-    """The last two arguments of a program that runs the tiles of some sites alone, by part."""
-    chosen = []
-    for (begin, end), order in zip(found.parts, found.order, strict=True):
-        here = [site - begin for site in sites if begin <= site < end]
-        tiles = np.unique(order[here] // max(found.sites, 1))
-        tiles = tiles[tiles < found.tiles]
-        every = np.resize(tiles, found.tiles) if tiles.size else np.zeros(found.tiles)
-        chosen.append((every.astype(np.int32), np.asarray(tiles.size, np.int32)))
-    return chosen
+def chosen_tiles(arrangement: Arrangement, sites: Sequence[int]) -> list[tuple[Array, Array]]:
+    """The last two arguments of a program that runs only the tiles of the given sites, by part."""
+    arguments = []
+    for (begin, end), order in zip(arrangement.parts, arrangement.order, strict=True):
+        rows = [site - begin for site in sites if begin <= site < end]
+        tiles = np.unique(order[rows] // max(arrangement.sites, 1))
+        tiles = tiles[tiles < arrangement.tiles]
+        padded = np.resize(tiles, arrangement.tiles) if tiles.size else np.zeros(arrangement.tiles)
+        arguments.append((padded.astype(np.int32), np.asarray(tiles.size, np.int32)))
+    return arguments
 
 
-def batch_of(plan: Plan, shapes: Sequence[Sequence[int]], most: int) -> int:
-    """How many sequences have so many bytes of answers of these shapes, 32 at most."""
+def batch_of(plan: Plan, shapes: Sequence[Sequence[int]], max_bytes: int) -> int:
+    """The number of sequences whose answers of these shapes fit ``max_bytes``, from 1 to 32."""
     mutants = len(plan.sites) * plan.sequence_shape[1]
-    one = 4 * mutants * sum(prod(shape) for shape in shapes)
-    return max(1, min(32, most // max(one, 1)))
+    bytes_per_sequence = 4 * mutants * sum(prod(shape) for shape in shapes)
+    return max(1, min(32, max_bytes // max(bytes_per_sequence, 1)))
 
 
-def filled(inputs: Mapping[str, Array], batch: int) -> dict[str, Array]:
-    """Inputs repeated to so many sequences."""
+def repeat_inputs(inputs: Mapping[str, Array], batch: int) -> dict[str, Array]:
+    """Inputs repeated to a given number of sequences."""
     return {
         name: value if len(value) == batch else value[np.arange(batch) % len(value)]
         for name, value in inputs.items()
@@ -132,43 +133,43 @@ def filled(inputs: Mapping[str, Array], batch: int) -> dict[str, Array]:
 
 
 def buckets(plan: Plan, letters: int) -> list[int]:
-    """How many sequences programs are compiled for: powers of two, as many as fill a tile."""
+    """The batch sizes that programs are compiled for: powers of two, up to a full tile."""
     mutants = max(1, len(plan.active) * letters)
-    most = 1
-    while most * 2 * mutants <= plan.mutants and most < 1024:
-        most *= 2
-    return [1 << i for i in range(most.bit_length())]
+    size = 1
+    while size * 2 * mutants <= plan.mutants and size < 1024:
+        size *= 2
+    return [1 << i for i in range(size.bit_length())]
 
 
 def batches(
     plan: Plan, count: int, letters: int, devices: int = 1
 ) -> Iterator[tuple[int, int, int]]:
-    """First sequence, number, and compiled size of each call; sizes are powers of two.
+    """The first sequence, the count, and the compiled batch size (a power of two) of each call.
 
-    No call takes so many sequences that devices are left without one.
+    Calls are small enough that every device gets one.
     """
-    most = min(buckets(plan, letters)[-1], ceil(count / devices))
-    for begin in range(0, count, most):
-        size = min(most, count - begin)
+    largest = min(buckets(plan, letters)[-1], ceil(count / devices))
+    for begin in range(0, count, largest):
+        size = min(largest, count - begin)
         yield begin, size, 1 << (size - 1).bit_length()
 
 
 def tables(plan: Plan, where: Array, letters: int) -> tuple[dict[str, Array], dict[str, int]]:
     """The offsets and sizes of every Dense after Flatten.
 
-    ``where`` are the sites of each tile, ``[parts, tiles, sites]``.
+    ``where`` is the sites of each tile, ``[parts, tiles, sites]``.
     """
     at: dict[str, Array] = {}
     sizes: dict[str, int] = {}
     for band in plan.bands:
-        found = positions(band, where, letters) if band.by_position else rows(band, where)
-        at |= found[0]
-        sizes |= found[1]
+        offsets = positions(band, where, letters) if band.by_position else rows(band, where)
+        at |= offsets[0]
+        sizes |= offsets[1]
     return at, sizes
 
 
 def rows(band: Band, where: Array) -> tuple[dict[str, Array], dict[str, int]]:
-    """First kernel row of each tile, ``int32[parts, tiles]``; how many; what moves together."""
+    """The first kernel row of each tile, ``int32[parts, tiles]``; the row count and the step."""
     starts = np.asarray(band.starts, np.int64)[where]
     if not starts.size:
         return {}, {}
@@ -182,43 +183,54 @@ def rows(band: Band, where: Array) -> tuple[dict[str, Array], dict[str, int]]:
 
 
 def positions(band: Band, where: Array, letters: int) -> tuple[dict[str, Array], dict[str, int]]:
-    """Which mutants change each block of positions, and where their spans start.
+    """The mutants that change each block of positions, and the starts of their spans.
 
-    A position is as many kernel rows as all spans move by. Tables, by part: ``starts``, the first
-    position of each mutant's span; and per block the ``first`` mutant that changes it, its first
-    position, and that ``from`` which its products count (the last block overlaps the one before).
-    Parts that change fewer blocks than others have some of which nothing counts.
+    A position is a group of ``grain`` kernel rows, the common divisor of all spans. The tables, by
+    part, are ``starts``, the first position of each mutant's span; and for each block the ``first``
+    mutant that changes it, its first ``position``, and the position ``from`` which its products
+    count (the last block overlaps the one before). Parts that change fewer blocks than others are
+    padded with blocks whose products do not count.
     """
     starts = np.asarray(band.starts, np.int64)[where].reshape(len(where), -1)
     grain = reduce(gcd, map(int, np.unique(np.abs(starts))), gcd(band.width, band.length))
     starts, width, length = starts // grain, band.width // grain, band.length // grain
-    block = min(max(1, ROWS // grain), max(1, width // 2), length)
+    block = min(max(1, MAX_BLOCK_ROWS // grain), max(1, width // 2), length)
     blocks = np.arange(0, length, block)
-    found = [_changed(part, blocks, block, width) for part in starts]
-    count = max(len(begins) for begins, _, _ in found)
-    most = max((int((last - first).max(initial=0)) for _, first, last in found), default=0)
+    changed_by_part = [_changed(part, blocks, block, width) for part in starts]
+    count = max(len(begins) for begins, _, _ in changed_by_part)
+    max_changed = max(
+        (int((last - first).max(initial=0)) for _, first, last in changed_by_part), default=0
+    )
     at = {
         "starts": np.repeat(starts, letters, axis=1),
-        "first": np.zeros((len(found), count), np.int64),
-        "from": np.full((len(found), count), length),
-        "position": np.zeros((len(found), count), np.int64),
+        "first": np.zeros((len(changed_by_part), count), np.int64),
+        "from": np.full((len(changed_by_part), count), length),
+        "position": np.zeros((len(changed_by_part), count), np.int64),
     }
-    for i, (begins, first, _) in enumerate(found):
-        here = slice(len(begins))
-        at["first"][i, here] = np.minimum(first, starts.shape[1] - most) * letters
-        at["from"][i, here] = begins
-        at["position"][i, here] = np.minimum(begins, length - block)
-    every = all(len(begins) == len(blocks) for begins, _, _ in found)
-    ordered = int(every and length % block == 0)
-    sizes = {"most": most * letters, "block": block, "grain": grain, "ordered": ordered}
-    named = {f"{band.key}_{name}": table.astype(np.int32) for name, table in at.items()}
-    return named, {f"{band.key}_{name}": size for name, size in sizes.items()}
+    for i, (begins, first, _) in enumerate(changed_by_part):
+        used = slice(len(begins))
+        at["first"][i, used] = np.minimum(first, starts.shape[1] - max_changed) * letters
+        at["from"][i, used] = begins
+        at["position"][i, used] = np.minimum(begins, length - block)
+    complete = all(len(begins) == len(blocks) for begins, _, _ in changed_by_part)
+    ordered = int(complete and length % block == 0)
+    sizes = {"most": max_changed * letters, "block": block, "grain": grain, "ordered": ordered}
+    tables = {f"{band.key}_{name}": table.astype(np.int32) for name, table in at.items()}
+    return tables, {f"{band.key}_{name}": size for name, size in sizes.items()}
 
 
 def _changed(starts: Array, blocks: Array, block: int, width: int) -> tuple[Array, Array, Array]:
-    """The blocks that spans from ``starts`` on change: their first positions, and their mutants.
+    """The blocks that spans change, and the range of spans that change each block.
 
-    Of the mutants, the first that changes a block, and the one after the last.
+    Args:
+        starts: the first position of each span.
+        blocks: the first position of each block.
+        block: positions per block.
+        width: positions per span.
+
+    Returns:
+        For each changed block, its first position, the first span that changes it, and the one
+        after the last.
     """
     changes = (starts[None] < blocks[:, None] + block) & (starts[None] + width > blocks[:, None])
     blocks, changes = blocks[changes.any(1)], changes[changes.any(1)]

@@ -1,6 +1,6 @@
-"""The interface of the predecessor, fastISM, on top of ismc: change one import.
+"""The interface of the predecessor fastISM, implemented with ismc: only the import changes.
 
-The names, arguments and results are those of fastISM; `docs/migrating.md` says what differs.
+Names, arguments and results are those of fastISM; `docs/migrating.md` lists the differences.
 """
 
 from ismc.fastism import fast_ism_utils

@@ -1,4 +1,4 @@
-"""What a call takes and gives, in the forms of fastISM."""
+"""Converts arguments and results between the forms of fastISM and of ismc."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Array = np.ndarray
 Ranges = Sequence[tuple[int, int]]
 
 
-def equally_wide(ranges: Ranges | None) -> list[tuple[int, int]] | None:
-    """The ranges, which are all of one width.
+def check_ranges(ranges: Ranges | None) -> list[tuple[int, int]] | None:
+    """The ranges as pairs of integers, checked to have equal widths.
 
     Raises:
-        InputError: when they are no pairs, or of several widths.
+        InputError: when a range is not a pair, or the widths differ.
     """
     if ranges is None:
         return None
@@ -32,25 +32,25 @@ def equally_wide(ranges: Ranges | None) -> list[tuple[int, int]] | None:
         raise InputError(
             f"change_ranges has ranges of the widths {', '.join(map(str, widths))}, expected "
             "one width.",
-            hint="ismc.compile(model, sites=...) takes ranges of any widths.",
+            hint="ismc.compile(model, sites=...) takes ranges of several widths.",
         )
     return pairs
 
 
-def results(nest: Any) -> list[Array]:
-    """The outputs of a call in the order of ``model.outputs``."""
+def flat_outputs(nest: Any) -> list[Array]:
+    """The outputs of a call as a list, in the order of ``model.outputs``."""
     import keras
 
     return [np.asarray(y) for y in keras.tree.flatten(nest)]
 
 
-def unchanged(x: Array, ranges: Ranges, block: Array) -> Array:
-    """Where the sequence already holds what is written.
+def equals_block(x: Array, ranges: Ranges, block: Array) -> Array:
+    """Where the sequence already equals the replacement.
 
     Args:
         x: ``[B, L, C]``.
         ranges: ``S`` ranges of one width.
-        block: ``[width, C]``.
+        block: the replacement, ``[width, C]``.
 
     Returns:
         ``bool[B, S]``.
@@ -62,8 +62,8 @@ def unchanged(x: Array, ranges: Ranges, block: Array) -> Array:
     return same
 
 
-def nested(arrays: Mapping[str, Array], names: Any) -> Any:
-    """The inputs as the model takes them."""
+def nest_inputs(arrays: Mapping[str, Array], names: Any) -> Any:
+    """The inputs, nested as the model takes them."""
     import keras
 
     return keras.tree.map_structure(lambda name: arrays[name], names)

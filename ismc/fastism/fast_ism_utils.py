@@ -1,10 +1,11 @@
-"""The four sets of class names that users of fastISM extend.
+"""The four sets of layer class names that users of fastISM extend.
 
-A name is a Keras class name without its module. The sets are read when a `FastISM` is made:
+A name is a Keras class name without its module. `FastISM` reads the sets when it is created:
 
-* a name that is added has that role, where ismc has no rule of its own for the class;
-* a name that is added to ``STOP_LAYERS`` is a stop, whatever the other sets say;
-* a name that is removed from one of the other three is a stop, unless it is added to another.
+* A name added to a set gives the class that role, unless ismc has a rule for the class.
+* A name added to ``STOP_LAYERS`` makes the class a stop, regardless of the other sets.
+* A name removed from one of the other three sets makes the class a stop, unless it is added to
+  another set.
 """
 
 from __future__ import annotations

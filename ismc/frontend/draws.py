@@ -1,6 +1,6 @@
-"""Sees in the trace of a layer whether it draws random numbers, and where.
+"""Finds in the trace of a layer whether it draws random numbers, and which inner layer does.
 
-Those that follow from a fixed seed count too: XLA makes others of the same seed than TensorFlow.
+Random numbers with a fixed seed count too: XLA draws other numbers from a seed than TensorFlow.
 """
 
 from __future__ import annotations
@@ -16,31 +16,35 @@ from ismc.ir.graph import Layer
 RANDOM = re.compile("Random|Stateful.*(Normal|Uniform)|TruncatedNormal|Multinomial|^Rng|Determin")
 
 
-def drawn(layer: Layer, inputs: Sequence[Layer], weights: Mapping[str, Any]) -> str | None:
-    """The inner layer that draws random numbers, in words that may be none; ``None`` if none does.
+def find_random_layer(
+    layer: Layer, inputs: Sequence[Layer], weights: Mapping[str, Any]
+) -> str | None:
+    """A phrase that names the inner layer that draws random numbers; ``None`` if none does.
+
+    The phrase is empty if the layer itself draws them, or no inner layer can be named.
 
     Args:
-        layer: what is traced.
-        inputs: what it takes.
+        layer: the layer to trace.
+        inputs: the layers whose values it takes.
         weights: its weights by name.
     """
-    assert layer.call is not None  # noqa: S101  (only layers that can be called are in doubt)
+    assert layer.call is not None  # noqa: S101  (callers pass only layers that can be called)
     specs = [tf.TensorSpec((2, *value.shape), value.dtype) for value in inputs]
     call = layer.call
     try:
         traced = tf.function(lambda xs: call(xs, weights), autograph=False)
-        found = traced.get_concrete_function(specs)
-    except Exception:  # noqa: BLE001  (what cannot be traced is refused where it is compiled)
+        concrete = traced.get_concrete_function(specs)
+    except Exception:  # noqa: BLE001  (compiling a layer that cannot be traced raises the error)
         return None
-    for operation in _reached(found.outputs):
+    for operation in _ancestors(concrete.outputs):
         if RANDOM.search(operation.type):
-            return _inside(layer, operation.name)
-    inner = found.graph.as_graph_def().library.function
+            return _inner_layer(layer, operation.name)
+    inner = concrete.graph.as_graph_def().library.function
     return "" if any(RANDOM.search(node.op) for f in inner for node in f.node_def) else None
 
 
-def _reached(tensors: Sequence[Any]) -> Iterator[Any]:
-    """The operations that tensors are computed from."""
+def _ancestors(tensors: Sequence[Any]) -> Iterator[Any]:
+    """The operations that the tensors are computed from."""
     waiting, seen = [tensor.op for tensor in tensors], set()
     while waiting:
         operation = waiting.pop()
@@ -50,10 +54,10 @@ def _reached(tensors: Sequence[Any]) -> Iterator[Any]:
             waiting += [tensor.op for tensor in operation.inputs]
 
 
-def _inside(layer: Layer, path: str) -> str:
-    """The innermost layer on the path of an operation, if it is another one."""
+def _inner_layer(layer: Layer, path: str) -> str:
+    """A phrase that names the innermost layer on an operation's path; empty if it is ``layer``."""
     parts = getattr(layer.source, "_flatten_layers", tuple)()
     titles = {part.name: type(part).__name__ for part in parts if part is not layer.source}
     steps = [name for step in path.split("/") for name in (step, re.sub(r"_\d+$", "", step))]
-    found = next((name for name in reversed(steps) if name in titles), "")
-    return f", in its {titles[found]} {found!r}" if found else ""
+    label = next((name for name in reversed(steps) if name in titles), "")
+    return f", in its {titles[label]} {label!r}" if label else ""

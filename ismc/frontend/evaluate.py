@@ -1,4 +1,4 @@
-"""Models as functions of their weights."""
+"""Evaluates models as functions of their weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Weights = Mapping[str, Mapping[str, Any]]
 def evaluate(
     graph: Graph, outputs: Sequence[str], inputs: Mapping[str, Any], weights: Weights
 ) -> dict[str, Any]:
-    """Every value that the outputs need, by the original layers alone."""
+    """Every value that the outputs need, by name, computed by the original layers."""
     values = dict(inputs)
     live = graph.ancestors(outputs)
     for layer in graph:
@@ -34,23 +34,23 @@ def evaluate(
 def answers(
     model: Model, graph: Graph, outputs: Sequence[str], inputs: Mapping[str, Any], weights: Weights
 ) -> list[Any]:
-    """Some of the model's outputs in float32, as it computes them with these weights.
+    """The named outputs of the model in float32, computed with these weights.
 
-    A Keras 3 model is called as it is; for one of `tf_keras`, which has no such call, the layers
-    of its flat ``graph`` are.
+    A Keras 3 model is called itself. A model of `tf_keras` has no stateless call, so the layers of
+    its flat ``graph`` are called instead.
     """
     if not hasattr(model.model, "stateless_call"):
-        inside = dict(zip(model.graph.outputs, graph.outputs, strict=True))  # of nested models
-        names = [inside.get(name, name) for name in outputs]
-        found = evaluate(graph, names, inputs, weights)
-        return [tf.cast(found[name], tf.float32) for name in names]
-    given = {
+        flat_names = dict(zip(model.graph.outputs, graph.outputs, strict=True))
+        names = [flat_names.get(name, name) for name in outputs]
+        values = evaluate(graph, names, inputs, weights)
+        return [tf.cast(values[name], tf.float32) for name in names]
+    arrays = {
         id(variable): weights[owner][name]
         for owner, named in model.variables.items()
         for name, variable in named.items()
     }
     split = [
-        [given.get(id(variable), variable.value) for variable in group]
+        [arrays.get(id(variable), variable.value) for variable in group]
         for group in (model.model.trainable_variables, model.model.non_trainable_variables)
     ]
     nest = keras.tree.map_structure(lambda name: inputs[name], model.inputs)

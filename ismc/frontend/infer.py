@@ -1,8 +1,8 @@
-"""Finds by trial what a layer without a rule does to positions, and says so as a `Rule`.
+"""Infers the `Rule` of a layer without one, by calling the layer on random inputs.
 
-Single positions of random inputs are pushed both ways; the outputs that move give a window. Then
-the layer, called on slabs cut from the sequence, must give what it gives on the whole sequence.
-What fails that on any probe, or cannot be called on a slab, gets no rule.
+Pushing single positions of the inputs up and down shows which outputs read them: a window. The
+layer is then called on slabs cut from the sequence and must return what it returns on the full
+sequence. A layer that fails this on any probe, or cannot be called on a slab, gets no rule.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ Array = np.ndarray
 Values = tuple[Array, ...]
 
 SCALES, SIGNS, PEAK, PUSH = (0.1, 1.0, 100.0), (1.0, -1.0), 1e4, 10.0
-SHORTEST, FEW, MANY, LONG = 4, 24, 48, 256
-CHUNK, BUDGET, WIDEST = 1 << 22, 1 << 24, 64
-RTOL, ATOL, NUDGE, NOISE = 1e-4, 1e-5, 2e-6, 1e-2
+MIN_LENGTH, MAX_PUSHES_LONG, MAX_PUSHES, MAX_SHORT_LENGTH = 4, 24, 48, 256
+CHUNK_ELEMENTS, MAX_ELEMENTS, MAX_SLAB_OUTPUTS = 1 << 22, 1 << 24, 64
+RTOL, ATOL, NUDGE, MAX_NOISE = 1e-4, 1e-5, 2e-6, 1e-2
 
 
 def infer(layer: Layer, inputs: tuple[Layer, ...], weights: Mapping[str, Any]) -> Rule | None:
     """The rule that holds on every probe of the layer, or ``None``.
 
-    The layer takes values ``[L, ...]`` and gives ``[L', ...]``, all of rank 2 or more. The rule
-    must hold for the weights given, by name, and for random ones, since weights may change.
+    The layer takes values ``[L, ...]`` and returns ``[L', ...]``, all of rank 2 or more. The rule
+    must hold for these weights, by name, and for random ones, because weights may change.
     """
     if not _qualifies(layer, inputs):
         return None
     try:
         with np.errstate(all="ignore"):
-            return _inferred(_Subject(layer, inputs), weights)
-    except Exception:  # noqa: BLE001  (whatever a user's layer raises, it is not local)
+            return _first_that_holds(_Subject(layer, inputs), weights)
+    except Exception:  # noqa: BLE001  (a user's layer may raise anything; it then gets no rule)
         return None
 
 
-def inferred(graph: Graph, variables: Mapping[str, Mapping[str, Any]]) -> dict[str, Rule]:
-    """Rules for the layers of a flat graph that have none, where `infer` finds one, by name."""
-    found = {}
+def find_rules(graph: Graph, variables: Mapping[str, Mapping[str, Any]]) -> dict[str, Rule]:
+    """The rules that `infer` finds for the layers of a flat graph without one, by layer name."""
+    rules = {}
     for layer in graph:
         inputs = tuple(graph[name] for name in layer.inputs)
         if not inputs or not _unknown(layer, inputs):
             continue
         rule = infer(layer, inputs, variables.get(layer.owner, {}))
         if rule is not None:
-            found[layer.name] = replace(rule, reason=suggestion(layer, rule))
-    return found
+            rules[layer.name] = replace(rule, reason=suggestion(layer, rule))
+    return rules
 
 
 def _unknown(layer: Layer, inputs: tuple[Layer, ...]) -> bool:
@@ -64,7 +64,7 @@ def _unknown(layer: Layer, inputs: tuple[Layer, ...]) -> bool:
 
 
 def suggestion(layer: Layer, rule: Rule) -> str:
-    """One line that says how to write the rule down, for ``explain()``.
+    """One line for ``explain()`` that shows how to declare the rule.
 
     >>> suggestion(Layer("blur", "lab.Blur", (), ()), Rule(Role.LOCAL, window=Window(3)))
     'local: @ismc.rule(Blur) -> ismc.Rule(ismc.Role.LOCAL, window=ismc.Window(size=3))'
@@ -76,16 +76,16 @@ def suggestion(layer: Layer, rule: Rule) -> str:
 
 
 def _arguments(value: Rule | Window, lead: str = "") -> str:
-    """The fields that are not at their defaults, as keyword arguments after ``lead``."""
+    """The fields that differ from their defaults, as keyword arguments after ``lead``."""
     default = Rule(value.role) if isinstance(value, Rule) else Window()
-    found = []
+    arguments = []
     for field in fields(value):
-        own = getattr(value, field.name)
-        if own != getattr(default, field.name):
-            text = f"ismc.Window({_arguments(own)})" if isinstance(own, Window) else repr(own)
-            text = 'float("-inf")' if own == -inf else text
-            found.append(f"{field.name}={text}")
-    return lead + ", ".join(found) if found else ""
+        entry = getattr(value, field.name)
+        if entry != getattr(default, field.name):
+            text = f"ismc.Window({_arguments(entry)})" if isinstance(entry, Window) else repr(entry)
+            text = 'float("-inf")' if entry == -inf else text
+            arguments.append(f"{field.name}={text}")
+    return lead + ", ".join(arguments) if arguments else ""
 
 
 def _qualifies(layer: Layer, inputs: tuple[Layer, ...]) -> bool:
@@ -93,7 +93,7 @@ def _qualifies(layer: Layer, inputs: tuple[Layer, ...]) -> bool:
     return (
         layer.call is not None and layer.body is None and layer.length >= 2
         and len({operand.length for operand in inputs}) == 1
-        and inputs[0].length >= SHORTEST
+        and inputs[0].length >= MIN_LENGTH
         and all(len(value.shape) >= 2 and value.dtype == "float32" for value in values)
         and layer.config.get("compute_dtype", "float32") == "float32"
     )  # fmt: skip
@@ -107,26 +107,26 @@ class _Subject:
     inputs: tuple[Layer, ...]
 
     def __call__(self, values: Sequence[Array], weights: Mapping[str, Any]) -> Array:
-        """The layer's answer ``[batch, positions, ...]``; raises when it has another form."""
-        assert self.layer.call is not None  # noqa: S101  (`_qualifies` has seen to it)
-        answer = np.asarray(self.layer.call([tf.constant(v) for v in values], weights))
+        """The layer's result ``[B, positions, ...]``; raises a ValueError for other shapes."""
+        assert self.layer.call is not None  # noqa: S101  (`_qualifies` checks this)
+        result = np.asarray(self.layer.call([tf.constant(v) for v in values], weights))
         batch, tail = values[0].shape[0], self.layer.shape[1:]
-        if answer.ndim < 2 or (answer.shape[0], answer.shape[2:]) != (batch, tail):
-            raise ValueError(f"the answer has the shape {answer.shape}")
-        return answer
+        if result.ndim < 2 or (result.shape[0], result.shape[2:]) != (batch, tail):
+            raise ValueError(f"the result has shape {result.shape}")
+        return result
 
     @property
     def length(self) -> int:
         return self.inputs[0].length
 
-    def alike(self, values: Mapping[str, Array]) -> Values:
-        """One array per operand; an operand that stands twice has one array."""
+    def operands(self, values: Mapping[str, Array]) -> Values:
+        """One array per operand, by the operand's name; a repeated operand shares its array."""
         return tuple(values[operand.name] for operand in self.inputs)
 
 
 @dataclass(frozen=True)
 class _Probe:
-    """Operands ``[2, L, ...]``, their scale, which way positions are pushed, and weights."""
+    """Operands ``[2, L, ...]``, their scale, the sign of pushes, and the layer's weights."""
 
     values: Values
     scale: float
@@ -134,22 +134,22 @@ class _Probe:
     weights: Mapping[str, Any]
 
 
-def _inferred(subject: _Subject, weights: Mapping[str, Any]) -> Rule | None:
+def _first_that_holds(subject: _Subject, weights: Mapping[str, Any]) -> Rule | None:
     """The first candidate that holds on every probe, or ``None``."""
     trials: list[tuple[_Probe, Array, Array]] = []
-    moved = np.empty((0, 2), int)
+    pairs = np.empty((0, 2), int)
     for probe in _probes(subject, weights):
-        whole = subject(probe.values, probe.weights)
-        noise = _noise(subject, probe, whole)
+        full = subject(probe.values, probe.weights)
+        noise = _noise(subject, probe, full)
         rows = [subject([v[i : i + 1] for v in probe.values], probe.weights) for i in range(2)]
-        if whole.shape[1] != subject.layer.length or _differ(np.concatenate(rows), whole, noise):
+        if full.shape[1] != subject.layer.length or _differ(np.concatenate(rows), full, noise):
             return None
-        pairs = _shifted(subject, probe, rows[0], noise[:1], seed=len(trials))
-        moved = np.unique(np.concatenate([moved, pairs]), axis=0)
-        if _hulls(subject, moved)[0][0] >= subject.length:
+        reads = _reads(subject, probe, rows[0], noise[:1], seed=len(trials))
+        pairs = np.unique(np.concatenate([pairs, reads]), axis=0)
+        if _hulls(subject, pairs)[0][0] >= subject.length:
             return None
-        trials.append((probe, whole, noise))
-    for rule in _candidates(subject, moved):
+        trials.append((probe, full, noise))
+    for rule in _candidates(subject, pairs):
         try:
             if all(_holds(subject, rule, *trial, seed=i) for i, trial in enumerate(trials)):
                 return rule
@@ -159,10 +159,10 @@ def _inferred(subject: _Subject, weights: Mapping[str, Any]) -> Rule | None:
 
 
 def _probes(subject: _Subject, weights: Mapping[str, Any]) -> Iterator[_Probe]:
-    """Normal and one-hot operands of three scales, operands with peaks, and other weights."""
+    """Normal and one-hot operands at three scales, operands with peaks, and random weights."""
     forms = [*product(SIGNS, SCALES, ("normal", "letters")), *product(SIGNS, [1.0], ["peaks"])]
-    others = [(1.0, 1.0, "normal"), (-1.0, 1.0, "letters"), (1.0, 1.0, "peaks")] if weights else []
-    for i, (sign, scale, form) in enumerate([*forms, *others]):
+    random = [(1.0, 1.0, "normal"), (-1.0, 1.0, "letters"), (1.0, 1.0, "peaks")] if weights else []
+    for i, (sign, scale, form) in enumerate([*forms, *random]):
         rng = np.random.default_rng(i)
         values = {}
         for operand in subject.inputs:
@@ -173,12 +173,12 @@ def _probes(subject: _Subject, weights: Mapping[str, Any]) -> Iterator[_Probe]:
                 count = 1 + subject.length // 20
                 x[:, rng.choice(subject.length, count, replace=False)] *= PEAK
             values.setdefault(operand.name, (scale * x).astype("float32"))
-        tried = weights if i < len(forms) else _random_weights(weights)
-        yield _Probe(subject.alike(values), scale, sign, tried)
+        numbers = weights if i < len(forms) else _random_weights(weights)
+        yield _Probe(subject.operands(values), scale, sign, numbers)
 
 
 def _random_weights(weights: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same weights with other numbers, so that a zero hides no tap."""
+    """Random numbers for the weights, so that no tap is hidden by a zero."""
     rng = np.random.default_rng(0)
     arrays = {name: np.asarray(value) for name, value in weights.items()}
     return {
@@ -187,41 +187,41 @@ def _random_weights(weights: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _noise(subject: _Subject, probe: _Probe, whole: Array) -> Array:
-    """How far rounding may move each row of the answer, ``[2]``: a nudge of the input tells."""
+def _noise(subject: _Subject, probe: _Probe, full: Array) -> Array:
+    """The rounding error of each row of the result, ``[2]``, found by nudging the input."""
     rng = np.random.default_rng(0)
     nudge = {o.name: rng.uniform(1 - NUDGE, 1 + NUDGE, o.shape) for o in subject.inputs}
-    pairs = zip(probe.values, subject.alike(nudge), strict=True)
+    pairs = zip(probe.values, subject.operands(nudge), strict=True)
     nudged = [(value * factor).astype("float32") for value, factor in pairs]
-    change = np.nan_to_num(np.abs(subject(nudged, probe.weights) - whole), posinf=0.0)
-    rows = tuple(range(1, whole.ndim))
-    size = np.where(np.isfinite(whole), np.abs(whole), 0.0).max(rows, initial=0.0)
-    return np.minimum(change.max(rows, initial=0.0), NOISE * size)
+    change = np.nan_to_num(np.abs(subject(nudged, probe.weights) - full), posinf=0.0)
+    rows = tuple(range(1, full.ndim))
+    size = np.where(np.isfinite(full), np.abs(full), 0.0).max(rows, initial=0.0)
+    return np.minimum(change.max(rows, initial=0.0), MAX_NOISE * size)
 
 
-def _shifted(subject: _Subject, probe: _Probe, before: Array, noise: Array, *, seed: int) -> Array:
-    """The pairs ``(p, o)`` where pushing position ``p`` moves output ``o`` of the first row."""
+def _reads(subject: _Subject, probe: _Probe, before: Array, noise: Array, *, seed: int) -> Array:
+    """The pairs ``(p, o)`` for which pushing position ``p`` changes output ``o`` of row 0."""
     rng = np.random.default_rng(seed)
     size = max(v[0].size for v in probe.values)
-    most = MANY if subject.length <= LONG else FEW
-    positions = _positions(subject.length, min(most, max(6, BUDGET // size)))
-    found, step = [np.empty((0, 2), int)], max(1, CHUNK // size)
+    count = MAX_PUSHES if subject.length <= MAX_SHORT_LENGTH else MAX_PUSHES_LONG
+    positions = _positions(subject.length, min(count, max(6, MAX_ELEMENTS // size)))
+    pairs, step = [np.empty((0, 2), int)], max(1, CHUNK_ELEMENTS // size)
     base = {o.name: v[:1] for o, v in zip(subject.inputs, probe.values, strict=True)}
     for name, value in base.items():
         push = np.float32(PUSH * probe.scale * probe.sign) * rng.normal(size=value.shape[2:])
         for i in range(0, len(positions), step):
-            part = positions[i : i + step]
-            rows = {key: np.repeat(v, len(part), 0) for key, v in base.items()}
-            rows[name][np.arange(len(part)), part] += push.astype("float32")
-            after = subject(subject.alike(rows), probe.weights)
-            differ = _where(after, np.repeat(before, len(part), 0), noise, rtol=0.0)
+            chunk = positions[i : i + step]
+            rows = {key: np.repeat(v, len(chunk), 0) for key, v in base.items()}
+            rows[name][np.arange(len(chunk)), chunk] += push.astype("float32")
+            after = subject(subject.operands(rows), probe.weights)
+            differ = _differences(after, np.repeat(before, len(chunk), 0), noise, rtol=0.0)
             row, out = np.nonzero(differ.reshape(*differ.shape[:2], -1).any(-1))
-            found.append(np.stack([part[row], out], 1))
-    return np.concatenate(found)
+            pairs.append(np.stack([chunk[row], out], 1))
+    return np.concatenate(pairs)
 
 
 def _positions(length: int, count: int) -> Array:
-    """Positions to push: both ends, a run in the middle (it meets every phase), and others.
+    """Positions to push: both ends, a run in the middle (for every stride phase), and some between.
 
     >>> _positions(100, 12).tolist()
     [0, 1, 25, 47, 48, 49, 50, 51, 52, 75, 98, 99]
@@ -229,17 +229,17 @@ def _positions(length: int, count: int) -> Array:
     if length <= count:
         return np.arange(length)
     edge, run = count // 6, count // 2
-    rest = count - 2 * edge - run
-    spread = [length * (i + 1) // (rest + 2 - rest % 2) for i in range(rest + 1)]
+    extra = count - 2 * edge - run
+    spread = [length * (i + 1) // (extra + 2 - extra % 2) for i in range(extra + 1)]
     middle = range((length - run) // 2, (length - run) // 2 + run)
     return np.unique([*range(edge), *range(length - edge, length), *middle, *spread])
 
 
-def _candidates(subject: _Subject, moved: Array) -> list[Rule]:
-    """Rules whose windows hold all pairs ``(p, o)``, those of small windows first."""
+def _candidates(subject: _Subject, pairs: Array) -> list[Rule]:
+    """Rules whose windows contain all pairs ``(p, o)``, the smallest windows first."""
     length, out = subject.length, subject.layer.length
     rules = []
-    for _, stride, low, high in _hulls(subject, moved):
+    for _, stride, low, high in _hulls(subject, pairs):
         if stride == 1:
             rules += _dense_rules(length - out, low, high)
         elif low >= 0:
@@ -252,69 +252,69 @@ def _candidates(subject: _Subject, moved: Array) -> list[Rule]:
     return [rule for rule in rules if _fits(rule, length, out)][:6]
 
 
-def _hulls(subject: _Subject, moved: Array) -> list[tuple[int, int, int, int]]:
-    """Width, stride, first and last tap of the hull of the pairs, for every stride that may be."""
+def _hulls(subject: _Subject, pairs: Array) -> list[tuple[int, int, int, int]]:
+    """The width, stride, first and last tap of the hull of the pairs, for every possible stride."""
     hulls = []
     for stride in range(1, max(1, (subject.length - 1) // (subject.layer.length - 1)) + 1):
-        taps = moved[:, 0] - moved[:, 1] * stride if len(moved) else np.zeros(1, int)
+        taps = pairs[:, 0] - pairs[:, 1] * stride if len(pairs) else np.zeros(1, int)
         hulls.append((int(np.ptp(taps)) + 1, stride, int(taps.min()), int(taps.max())))
     return sorted(hulls)
 
 
 def _dense_rules(shorter: int, low: int, high: int) -> list[Rule]:
-    """Rules of stride 1, for a layer that gives ``n - shorter`` outputs on ``n`` positions."""
+    """Rules of stride 1 for a layer that returns ``n - shorter`` outputs for ``n`` positions."""
     before, after = max(0, -low), max(shorter, high)
     window, trim = Window(before + after + 1, pad=before), (before, after - shorter)
     if trim == (0, 0):
         return [Rule(Role.SEE_THROUGH if window.pointwise else Role.LOCAL, window=window)]
-    return [Rule(Role.LOCAL, window=window, outside=end, trim=trim) for end in (0.0, -inf)]
+    return [Rule(Role.LOCAL, window=window, outside=value, trim=trim) for value in (0.0, -inf)]
 
 
 def _fits(rule: Rule, length: int, out: int) -> bool:
-    """Whether the window gives ``out`` outputs, and at least two fit into the sequence."""
+    """Whether the window gives ``out`` outputs and fits into the sequence at least twice."""
     window = rule.window
     outputs = (length + sum(_ends(rule, length, out)) - window.size) // window.stride + 1
     return outputs == out and window.size + window.stride <= length
 
 
 def _ends(rule: Rule, length: int, out: int) -> tuple[int, int]:
-    """Positions before the start and after the end that some output reads."""
+    """The numbers of positions before the start and after the end that outputs read."""
     window = rule.window
     return window.pad, max(0, (out - 1) * window.stride - window.pad + window.size - length)
 
 
 def _holds(
-    subject: _Subject, rule: Rule, probe: _Probe, whole: Array, noise: Array, *, seed: int
+    subject: _Subject, rule: Rule, probe: _Probe, full: Array, noise: Array, *, seed: int
 ) -> bool:
-    """Whether the layer on slabs of several widths gives what it gives on the whole."""
+    """Whether the layer returns the same on slabs of several widths as on the full sequence."""
     rng = np.random.default_rng(seed)
     window, values, out = rule.window, probe.values, subject.layer.length
     if rule.outside is not None:
-        ends, end = _ends(rule, subject.length, out), rule.outside
-        values = [np.pad(v, [(0, 0), ends, *[(0, 0)] * (v.ndim - 2)], constant_values=end)
+        ends, fill = _ends(rule, subject.length, out), rule.outside
+        values = [np.pad(v, [(0, 0), ends, *[(0, 0)] * (v.ndim - 2)], constant_values=fill)
                   for v in values]  # fmt: skip
     before, after = rule.trim
-    for many in (out, 1 + seed % 3, int(rng.integers(1, WIDEST))):
-        count = min(many, out)
+    for outputs in (out, 1 + seed % 3, int(rng.integers(1, MAX_SLAB_OUTPUTS))):
+        count = min(outputs, out)
         width = (count - 1) * window.stride + window.size
         starts = {0, out - count, *rng.integers(0, out - count + 1, 3).tolist()}
         cuts = [slice(s * window.stride, s * window.stride + width) for s in starts]
         slabs = [np.concatenate([v[:, c] for c in cuts]) for v in values]
-        got = subject(slabs, probe.weights)[:, before:]
-        got = got[:, : got.shape[1] - after]
-        if _differ(got, np.concatenate([whole[:, s : s + count] for s in starts]), noise):
+        result = subject(slabs, probe.weights)[:, before:]
+        result = result[:, : result.shape[1] - after]
+        if _differ(result, np.concatenate([full[:, s : s + count] for s in starts]), noise):
             return False
     return True
 
 
-def _differ(got: Array, want: Array, noise: Array) -> bool:
-    return got.shape != want.shape or bool(_where(got, want, noise, RTOL).any())
+def _differ(a: Array, b: Array, noise: Array) -> bool:
+    return a.shape != b.shape or bool(_differences(a, b, noise, RTOL).any())
 
 
-def _where(got: Array, want: Array, noise: Array, rtol: float) -> Array:
-    """Where two answers differ by more than rounding, which is relative to each row's size."""
-    size = np.where(np.isfinite(want), np.abs(want), 0.0)
-    floor = ATOL * size.max(tuple(range(1, want.ndim)), initial=0.0)
-    floor += np.tile(noise, len(want) // len(noise))
-    close = np.abs(got - want) <= rtol * size + floor.reshape(-1, *[1] * (want.ndim - 1))
-    return ~(close | (got == want) | (np.isnan(got) & np.isnan(want)))
+def _differences(a: Array, b: Array, noise: Array, rtol: float) -> Array:
+    """Where ``a`` differs from ``b`` by more than rounding, relative to the size of each row."""
+    size = np.where(np.isfinite(b), np.abs(b), 0.0)
+    floor = ATOL * size.max(tuple(range(1, b.ndim)), initial=0.0)
+    floor += np.tile(noise, len(b) // len(noise))
+    close = np.abs(a - b) <= rtol * size + floor.reshape(-1, *[1] * (b.ndim - 1))
+    return ~(close | (a == b) | (np.isnan(a) & np.isnan(b)))

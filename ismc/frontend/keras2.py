@@ -1,7 +1,7 @@
-"""Models of `tf_keras` (Keras 2) to the graph that the Keras 3 frontend gives for the same layers.
+"""Reads models of `tf_keras` (Keras 2) into the graph that Keras 3 gives for the same layers.
 
-A function of TensorFlow becomes the function of `keras.ops` that computes the same, by trying that
-on symbolic tensors of Keras 3; one without an equal there is unknown, which is exact but slower.
+A TensorFlow function becomes the equivalent function of `keras.ops`, which is called on symbolic
+tensors of Keras 3. A function without an equivalent stays unknown, which is exact but slower.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ import tf_keras
 from ismc.errors import UnsupportedModelError
 from ismc.frontend import keras3
 from ismc.frontend.keras3 import FUSED, _history, _plain_call, _shape, _unique, _without_activation
-from ismc.frontend.masking import activated, given_a_mask, run_of
+from ismc.frontend.masking import activation_call, has_mask_argument, run_order
 from ismc.frontend.model import Model
 from ismc.frontend.own import configuration, is_own, kind_as_shipped
-from ismc.frontend.tensorflow_functions import applied
+from ismc.frontend.tensorflow_functions import apply_in_keras
 from ismc.ir.graph import WITH_A_MASK, Graph, Layer
 from ismc.rules import kind_of
 
 ACTIVATIONS = {"swish": "silu", "hard_sigmoid": "user's hard_sigmoid"}
-"""Names that Keras 3 has for another function, or not at all."""
+"""Keras 2 names that Keras 3 does not have, or gives to another function."""
 DEPTHWISE = (tf_keras.layers.DepthwiseConv1D, tf_keras.layers.DepthwiseConv2D)
 
 
 def read(model: Any) -> Model:
-    """Lowers a model of `tf_keras`.
+    """Reads a model of `tf_keras`.
 
     Raises:
-        UnsupportedModelError: when it is no Keras model, or has never been built.
+        UnsupportedModelError: when the object is not a Keras model, or was never built.
     """
     reader, functional = _Reader(), _functional(model)
     graph = reader.graph(functional, model.name)
@@ -47,7 +47,7 @@ def read(model: Any) -> Model:
 
 
 def _functional(model: Any) -> Any:
-    """The model itself when it is a graph; a subclassed one becomes a single call."""
+    """The model itself if it is a graph; a subclassed model becomes one call."""
     if _is_graph(model):
         return model
     spec = model.save_spec() if isinstance(model, tf_keras.Model) else None
@@ -55,7 +55,7 @@ def _functional(model: Any) -> Any:
     if not isinstance(model, tf_keras.Model) or (spec is None and shape is None):
         raise UnsupportedModelError(
             f"The model is a {kind_of(type(model))}, expected a tf_keras.Model that was built.",
-            hint="Call a model once on data, or give it an Input, so that its shapes are known.",
+            hint="Call the model once on data, or give it an Input, so that its shapes are known.",
         )
     nest: Any = tf.TensorSpec(shape) if spec is None else spec[0][0]
     names = (f"input_layer_{i}" if i else "input_layer" for i in count())
@@ -71,7 +71,7 @@ def _is_graph(layer: Any) -> bool:
 
 @dataclass(frozen=True)
 class _Call:
-    """One call of a layer: arguments, the symbolic tensors among them in order, and results."""
+    """One call of a layer: its arguments, the symbolic tensors among them, and its results."""
 
     node: Any
     layer: Any
@@ -82,7 +82,7 @@ class _Call:
 
 
 def _call_of(tensor: Any) -> _Call:
-    """The call that gave a tensor."""
+    """The call that returned a tensor."""
     layer, index, _ = _history(tensor)
     node = layer._inbound_nodes[index]  # noqa: SLF001  (the only record of a call)
     args, kwargs = tuple(node.call_args), dict(node.call_kwargs)
@@ -97,14 +97,14 @@ class _Reader:
     owners: dict[int, str] = field(default_factory=dict)
 
     def graph(self, model: Any, name: str) -> Graph:
-        """The graph of a functional model; names are unique within it."""
+        """The graph of a functional model, with unique names."""
         layers: dict[str, Layer] = {}
         for tensor in keras.tree.flatten(model.input):
             label, dtype = _unique(_history(tensor)[0].name, layers), tensor.dtype.name
             layers[label] = Layer(label, "keras.InputLayer", (), _shape(tensor, label), dtype)
             self.names[id(tensor)] = label
         inputs, results = tuple(layers), keras.tree.flatten(model.output)
-        made: dict[int, tuple[str, ...]] = {}
+        calls: dict[int, tuple[str, ...]] = {}
         stack = results[::-1]
         while stack:
             if id(stack[-1]) in self.names:
@@ -117,23 +117,23 @@ class _Reader:
             else:
                 before = len(layers)
                 self._add(call, layers)
-                made[id(call.node)] = tuple(layers)[before:]
+                calls[id(call.node)] = tuple(layers)[before:]
         outputs = tuple(self.names[id(t)] for t in results)
-        return Graph(name, tuple(layers.values()), inputs, outputs, run_of(model, inputs, made))
+        return Graph(name, tuple(layers.values()), inputs, outputs, run_order(model, inputs, calls))
 
     def _add(self, call: _Call, layers: dict[str, Layer]) -> None:
-        """Adds the nodes of one call: the layer, its activation, its several results."""
+        """Adds the nodes of one call: the layer, its activation, and its results if several."""
         layer, results = call.layer, call.results
-        kind, name, config, tensors = _described(call)
+        kind, name, config, tensors = _describe(call)
         label, body = _unique(name, layers), None
-        if _inlined(call):
+        if _is_inlined(call):
             inner = _Reader(variables=self.variables, owners=self.owners)
             body = inner.graph(layer, layer.name)
-            kind, tensors = "ismc.Model", _matched(call)
+            kind, tensors = "ismc.Model", _tensors_in_order(call)
         owner, weights = self._weights(layer) if body is None else ("", {})
         if call.kwargs.get("training") is True:
             kind, config["training"] = f"{kind} in training mode", True
-        if given_a_mask(layer, call.args, call.kwargs):
+        if has_mask_argument(layer, call.args, call.kwargs):
             kind += WITH_A_MASK
         inputs = tuple(self.names[id(t)] for t in tensors)
         shape = _shape(results[0], label) if len(results) == 1 else ()
@@ -154,7 +154,7 @@ class _Reader:
             self.names[id(result)] = item
 
     def _weights(self, layer: Any) -> tuple[str, dict[str, Any]]:
-        """A key for the layer's weights and the weights by name, shared by all its calls."""
+        """The key of the layer's weights and the weights by name; all its calls share both."""
         if not layer.variables:
             return "", {}
         if id(layer) not in self.owners:
@@ -168,57 +168,57 @@ class _Reader:
 
 
 def _split(layer: Layer, function: Callable[[Any], Any], layers: dict[str, Layer]) -> None:
-    """Adds two nodes of a layer with an activation of its own; the first computes without it."""
+    """Adds two nodes for a layer with a fused activation: the layer without it, and it."""
     plain = _without_activation(layer.source, layer.call, tf_keras.activations.linear)
     layers[layer.name] = replace(layer, call=plain)
     name = _unique(f"{layer.name}.activation", layers)
     layers[name] = Layer(
         name, "keras.Activation", (layer.name,), layer.shape, layer.dtype,
-        _activation(function, layer.shape), call=activated(function), source=function,
+        _activation(function, layer.shape), call=activation_call(function), source=function,
     )  # fmt: skip
 
 
 def _activation(function: Callable[[Any], Any], shape: Sequence[int]) -> dict[str, Any]:
-    """The name that Keras 3 has for one of Keras's functions, or whether another is pointwise."""
+    """The Keras 3 name of a Keras activation; for a user's also whether it is pointwise."""
     name = getattr(function, "__name__", "")
     known = name != "hard_sigmoid" and function is getattr(tf_keras.activations, name, None)
     return {"activation": _plain(name, {})} if known else keras3._activation(function, shape)  # noqa: SLF001
 
 
-def _inlined(call: _Call) -> bool:
-    """Whether the layer is a functional model called on tensors alone."""
+def _is_inlined(call: _Call) -> bool:
+    """Whether the layer is a functional model that is called only on tensors."""
     node, layer = SimpleNamespace(arguments=call), call.layer
     return is_own(layer) and _is_graph(layer) and _plain_call(node, layer)
 
 
-def _matched(call: _Call) -> Sequence[Any]:
+def _tensors_in_order(call: _Call) -> Sequence[Any]:
     """The tensors that a nested model is called on, in the order of its inputs."""
-    given, expected = call.args[0], call.layer.input
-    if isinstance(given, dict) and isinstance(expected, dict):
-        return keras.tree.flatten({key: given[key] for key in expected})
-    if isinstance(given, dict):
-        return [given[_history(t)[0].name] for t in keras.tree.flatten(expected)]
+    argument, expected = call.args[0], call.layer.input
+    if isinstance(argument, dict) and isinstance(expected, dict):
+        return keras.tree.flatten({key: argument[key] for key in expected})
+    if isinstance(argument, dict):
+        return [argument[_history(t)[0].name] for t in keras.tree.flatten(expected)]
     return call.tensors
 
 
-def _described(call: _Call) -> tuple[str, str, dict[str, Any], Sequence[Any]]:
+def _describe(call: _Call) -> tuple[str, str, dict[str, Any], Sequence[Any]]:
     """The kind of a call, its name, its configuration, and its operands in order."""
     layer, title = call.layer, type(call.layer).__name__
     if title in ("TFOpLambda", "SlicingOpLambda"):
         symbol = layer.symbol or layer.function.__name__
         unknown = f"tf.{symbol}", layer.name, {"compute_dtype": "float32"}, call.tensors
-        return _lowered(call, symbol) or unknown
-    known = configuration(layer)
-    kind = kind_as_shipped(layer, known)
+        return _as_keras_function(call, symbol) or unknown
+    recorded = configuration(layer)
+    kind = kind_as_shipped(layer, recorded)
     if getattr(getattr(layer, "forward_layer", layer), "time_major", False):
         kind = f"{kind} with the time first"
-    return kind, layer.name, _config(call, known or {}), call.tensors
+    return kind, layer.name, _config(call, recorded or {}), call.tensors
 
 
-def _config(call: _Call, known: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration as plain data, under the names of Keras 3."""
+def _config(call: _Call, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration as plain data, with the names of Keras 3."""
     layer, layers = call.layer, tf_keras.layers
-    config: dict[str, Any] = _plain(known, {})
+    config: dict[str, Any] = _plain(recorded, {})
     if isinstance(layer, layers.LeakyReLU):
         config["negative_slope"] = _plain(np.float32(config.pop("alpha")), {})
     if isinstance(layer, layers.BatchNormalization | layers.LayerNormalization):
@@ -230,31 +230,35 @@ def _config(call: _Call, known: Mapping[str, Any]) -> dict[str, Any]:
     return config | {"compute_dtype": layer.compute_dtype or "float32"}
 
 
-def _plain(value: Any, stands: Mapping[int, Any]) -> Any:
-    """Plain data in place of what Keras 2 records; ``stands`` are in the place of tensors."""
-    if id(value) in stands or isinstance(value, str):
-        return ACTIVATIONS.get(value, value) if isinstance(value, str) else stands[id(value)]
+def _plain(value: Any, replacements: Mapping[int, Any]) -> Any:
+    """A value that Keras 2 records, as plain data; tensors are replaced, by their ``id``."""
+    if id(value) in replacements or isinstance(value, str):
+        return ACTIVATIONS.get(value, value) if isinstance(value, str) else replacements[id(value)]
     if isinstance(value, Mapping):
-        plain = {key: _plain(v, stands) for key, v in value.items()}
+        plain = {key: _plain(v, replacements) for key, v in value.items()}
         return slice(*plain.values()) if list(plain) == ["start", "stop", "step"] else plain
     if isinstance(value, list | tuple | tf.TensorShape):
-        return (list if isinstance(value, list) else tuple)(_plain(v, stands) for v in value)
+        return (list if isinstance(value, list) else tuple)(_plain(v, replacements) for v in value)
     value = value.numpy() if isinstance(value, tf.Tensor) and hasattr(value, "numpy") else value
     if isinstance(value, np.ndarray | np.generic) and value.ndim == 0:
         return float(str(value)) if value.dtype.kind == "f" else value.item()
     return value
 
 
-def _lowered(call: _Call, symbol: str) -> tuple[str, str, dict[str, Any], Sequence[Any]] | None:
-    """A function of TensorFlow as the function of ``keras.ops`` that is the same."""
-    stands = {id(t): keras.KerasTensor(tuple(t.shape), t.dtype.name) for t in call.tensors}
-    back = {id(stands[id(t)]): t for t in call.tensors}
+def _as_keras_function(
+    call: _Call, symbol: str
+) -> tuple[str, str, dict[str, Any], Sequence[Any]] | None:
+    """A TensorFlow function as the equivalent ``keras.ops`` function; ``None`` without one."""
+    symbolic = {id(t): keras.KerasTensor(tuple(t.shape), t.dtype.name) for t in call.tensors}
+    originals = {id(symbolic[id(t)]): t for t in call.tensors}
     try:
-        results = keras.tree.flatten(applied(symbol, *_plain([call.args, call.kwargs], stands)))
+        results = keras.tree.flatten(
+            apply_in_keras(symbol, *_plain([call.args, call.kwargs], symbolic))
+        )
         operation, index, _ = _history(results[0])
         node = operation._inbound_nodes[index]  # noqa: SLF001
-        tensors = [back[id(t)] for t in node.arguments.keras_tensors]
-    except Exception:  # noqa: BLE001  (what Keras 3 refuses stays a function of TensorFlow)
+        tensors = [originals[id(t)] for t in node.arguments.keras_tensors]
+    except Exception:  # noqa: BLE001  (a function that Keras 3 refuses stays a TensorFlow function)
         return None
     shapes = [tuple(r.shape) for r in results]
     if shapes != [tuple(r.shape) for r in call.results] or len(tensors) != len(call.tensors):
@@ -266,18 +270,18 @@ def _lowered(call: _Call, symbol: str) -> tuple[str, str, dict[str, Any], Sequen
 
 
 def _caller(call: _Call, tensors: Sequence[Any], weights: Mapping[str, Any]) -> Any:
-    """Runs the layer as it was called, on other tensors, and with its own weights."""
+    """A function that repeats the layer's call on other tensors, with the layer's own weights."""
     places, kwargs = {id(t): i for i, t in enumerate(tensors)}, dict(call.kwargs)
     if call.layer._call_spec.expects_training_arg and kwargs.get("training") is None:  # noqa: SLF001
         kwargs["training"] = False
 
     def run(values: Sequence[Any], w: Mapping[str, Any]) -> Any:
         if tf.executing_eagerly() and any(w[k] is not v for k, v in weights.items()):
-            raise ValueError(f"{call.layer.name} has weights of its own.")
+            raise ValueError(f"{call.layer.name} of tf_keras runs only with its own weights.")
 
-        given: Any = keras.tree.map_structure(
+        arguments: Any = keras.tree.map_structure(
             lambda x: values[places[id(x)]] if id(x) in places else x, (call.args, kwargs)
         )
-        return keras3._leaves(call.layer(*given[0], **given[1]))  # noqa: SLF001
+        return keras3._leaves(call.layer(*arguments[0], **arguments[1]))  # noqa: SLF001
 
     return run

@@ -1,4 +1,4 @@
-"""Keras 3 models to a graph: one node per call, fused activations split off, nothing decided."""
+"""Reads Keras 3 models: one node per call of a layer, with fused activations split off."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import keras
 
 from ismc.errors import UnsupportedModelError
 from ismc.frontend.lengths import at_shapes, is_open
-from ismc.frontend.masking import activated, given_a_mask, run_of
+from ismc.frontend.masking import activation_call, has_mask_argument, run_order
 from ismc.frontend.model import Model
 from ismc.frontend.own import configuration, is_own, kind_as_shipped
 from ismc.frontend.probe import is_pointwise
-from ismc.frontend.squeezed import squeezed
+from ismc.frontend.squeezed import squeeze
 from ismc.ir.graph import WITH_A_MASK, Graph, Layer, Operand
 from ismc.rules import kind_of
 
@@ -28,30 +28,30 @@ FUSED = tuple(
 
 
 def read(model: keras.Model) -> Model:
-    """Lowers a Keras 3 model.
+    """Reads a Keras 3 model.
 
     Raises:
-        UnsupportedModelError: when it is no Keras model, or has never been built.
+        UnsupportedModelError: when the object is not a Keras model, or was never built.
     """
     if not isinstance(model, keras.Model):
         raise UnsupportedModelError(
             f"The model is a {kind_of(type(model))}, expected a keras.Model.",
             hint="Load the file with keras.saving.load_model first.",
         )
-    model, shapes = squeezed(model)
-    model_, outputs = _functional(model)
+    model, shapes = squeeze(model)
+    functional, outputs = _functional(model)
     reader = _Reader()
-    graph = reader.graph(model_, model_.name)
-    inputs = keras.tree.map_structure(lambda t: reader.names[id(t)], _input_nest(model_))
+    graph = reader.graph(functional, functional.name)
+    inputs = keras.tree.map_structure(lambda t: reader.names[id(t)], _input_nest(functional))
     if isinstance(outputs, list | tuple) and len(outputs) == 1:
-        (outputs,) = outputs  # as a call of the model returns it
+        (outputs,) = outputs  # a call of the model returns it without the list
     structure = keras.tree.map_structure(lambda t: reader.names[id(t)], outputs)
     folded = tuple(zip(graph.inputs, shapes, strict=False))
     return Model(graph, inputs, structure, reader.variables, model, folded)
 
 
 def _functional(model: keras.Model) -> tuple[Any, Any]:
-    """The model and the nest of its symbolic outputs; a subclassed one becomes a single call."""
+    """The model and the nest of its symbolic outputs; a subclassed model becomes one call."""
     try:
         symbolic = list(model.inputs)
     except (AttributeError, ValueError, TypeError):
@@ -83,14 +83,14 @@ class _Reader:
     alive: list[Any] = field(default_factory=list)
 
     def graph(self, model: Any, name: str) -> Graph:
-        """The graph of a functional model; names are unique within it."""
+        """The graph of a functional model, with unique names."""
         layers: dict[str, Layer] = {}
         for tensor in model.inputs:
             label = _unique(getattr(_history(tensor)[0], "name", "input"), layers)
             layers[label] = _input(label, tensor)
             self.names[id(tensor)] = label
         inputs = tuple(layers)
-        made: dict[int, tuple[str, ...]] = {}
+        calls: dict[int, tuple[str, ...]] = {}
         stack = list(model.outputs)[::-1]
         while stack:
             tensor = stack[-1]
@@ -105,33 +105,33 @@ class _Reader:
             else:
                 before = len(layers)
                 self._call(operation, node, layers)
-                made[id(node)] = tuple(layers)[before:]
+                calls[id(node)] = tuple(layers)[before:]
         outputs = tuple(self.names[id(t)] for t in model.outputs)
-        return Graph(name, tuple(layers.values()), inputs, outputs, run_of(model, inputs, made))
+        return Graph(name, tuple(layers.values()), inputs, outputs, run_order(model, inputs, calls))
 
     def _call(self, operation: Any, node: Any, layers: dict[str, Layer]) -> None:
-        """Adds the nodes of one call: the layer, its activation, its several results."""
+        """Adds the nodes of one call: the layer, its activation, and its results if several."""
         tensors, results = list(node.arguments.keras_tensors), list(node.outputs)
         self.alive += results
         label = _unique(operation.name, layers)
         body = None
         if _is_graph(operation) and _plain_call(node, operation) and is_own(operation):
             inner = _Reader(variables=self.variables, owners=self.owners, alive=self.alive)
-            tensors = _matched(operation, node)
-            closed = operation
+            tensors = _tensors_in_order(operation, node)
+            fixed = operation
             if is_open(operation):
-                closed = at_shapes(operation, [tensor.shape[1:] for tensor in tensors])
-                self.alive.append(closed)
-            body = inner.graph(closed, operation.name)
+                fixed = at_shapes(operation, [tensor.shape[1:] for tensor in tensors])
+                self.alive.append(fixed)
+            body = inner.graph(fixed, operation.name)
         owner, weights = self._weights(operation) if body is None else ("", {})
-        known = configuration(operation)
+        config = configuration(operation)
         layer = Layer(
             name=label,
-            kind=kind_as_shipped(operation, known) if body is None else "ismc.Model",
+            kind=kind_as_shipped(operation, config) if body is None else "ismc.Model",
             inputs=tuple(self.names[id(t)] for t in tensors),
             shape=_shape(results[0], label) if len(results) == 1 else (),
             dtype=str(results[0].dtype),
-            config=_config(operation, node, known or {}),
+            config=_config(operation, node, config or {}),
             weights=tuple(weights),
             owner=owner,
             call=None if body else _caller(operation, node, tensors, weights),
@@ -140,7 +140,7 @@ class _Reader:
         )
         if layer.config.get("training") is True:
             layer = replace(layer, kind=f"{layer.kind} in training mode")
-        if given_a_mask(operation, node.arguments.args, node.arguments.kwargs):
+        if has_mask_argument(operation, node.arguments.args, node.arguments.kwargs):
             layer = replace(layer, kind=layer.kind + WITH_A_MASK)
         activation = getattr(operation, "activation", None)
         if layer.kind in FUSED and activation not in (None, keras.activations.linear):
@@ -159,18 +159,19 @@ class _Reader:
             self.names[id(result)] = item
 
     def _split(self, layer: Layer, activation: Any, layers: dict[str, Layer]) -> None:
-        """Two nodes of a layer with a fused activation; the first computes without it."""
+        """Adds two nodes for a layer with a fused activation: the layer without it, and it."""
         operation = layer.source
         plain = _without_activation(operation, layer.call, keras.activations.linear)
         layers[layer.name] = replace(layer, call=plain)
         name = _unique(f"{layer.name}.activation", layers)
         layers[name] = Layer(
             name, "keras.Activation", (layer.name,), layer.shape, layer.dtype,
-            _activation(activation, layer.shape), call=activated(activation), source=activation,
+            _activation(activation, layer.shape), call=activation_call(activation),
+            source=activation,
         )  # fmt: skip
 
     def _weights(self, operation: Any) -> tuple[str, dict[str, Any]]:
-        """A key for the operation's weights and the weights by name, shared by all its calls."""
+        """The key of the operation's weights and the weights by name; all its calls share both."""
         variables = list(getattr(operation, "variables", ()))
         if not variables:
             return "", {}
@@ -197,21 +198,21 @@ def _is_graph(operation: Any) -> bool:
 
 
 def _plain_call(node: Any, operation: Any) -> bool:
-    """Whether a nested model is called on tensors alone, so that it may be inlined."""
-    known = {"training": (None, False), "mask": (None,)}
-    extra = {k: v for k, v in node.arguments.kwargs.items() if v not in known.get(k, ())}
+    """Whether a nested model is called only on tensors, so that it may be inlined."""
+    defaults = {"training": (None, False), "mask": (None,)}
+    extra = {k: v for k, v in node.arguments.kwargs.items() if v not in defaults.get(k, ())}
     return len(node.arguments.args) == 1 and not extra and bool(operation.inputs)
 
 
-def _matched(operation: Any, node: Any) -> list[Any]:
+def _tensors_in_order(operation: Any, node: Any) -> list[Any]:
     """The tensors that a nested model is called on, in the order of its inputs."""
-    given, expected = node.arguments.args[0], _input_nest(operation)
-    if isinstance(given, dict) and isinstance(expected, dict):
-        by_input = {id(expected[key]): given[key] for key in expected}
+    argument, expected = node.arguments.args[0], _input_nest(operation)
+    if isinstance(argument, dict) and isinstance(expected, dict):
+        by_input = {id(expected[key]): argument[key] for key in expected}
         return [by_input[id(t)] for t in operation.inputs]
-    if isinstance(given, dict):
-        return [given[_history(t)[0].name] for t in operation.inputs]
-    return keras.tree.flatten(given)
+    if isinstance(argument, dict):
+        return [argument[_history(t)[0].name] for t in operation.inputs]
+    return keras.tree.flatten(argument)
 
 
 def _input(label: str, tensor: Any) -> Layer:
@@ -222,14 +223,15 @@ def _shape(tensor: Any, label: str) -> tuple[int, ...]:
     shape = tuple(tensor.shape[1:])
     if None in shape:
         raise UnsupportedModelError(
-            f"The value of {label!r} has the shape {tuple(tensor.shape)}, expected fixed lengths.",
-            hint="Call the model on a keras.Input with the length to scan, and compile that model.",
+            f"The value of {label!r} has shape {tuple(tensor.shape)}, expected fixed lengths.",
+            hint="Call the model on a keras.Input of the length to scan, and compile that model.",
         )
     return shape
 
 
-def _config(operation: Any, node: Any, known: Mapping[str, Any]) -> dict[str, Any]:
-    config = dict(known)
+def _config(operation: Any, node: Any, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """The recorded configuration with the arguments of the call and the compute dtype."""
+    config = dict(recorded)
     if isinstance(operation, keras.layers.Activation):
         config |= _activation(operation.activation, tuple(node.outputs[0].shape[1:]))
     if not isinstance(operation, keras.Layer):
@@ -242,20 +244,20 @@ def _config(operation: Any, node: Any, known: Mapping[str, Any]) -> dict[str, An
 
 
 def _arguments(operation: Any, node: Any) -> dict[str, Any]:
-    """The attributes of a function of ``keras.ops``, and what it is called with."""
-    places = {id(t): Operand(i) for i, t in enumerate(node.arguments.keras_tensors)}
+    """The attributes of a ``keras.ops`` function and its arguments, tensors as `Operand`."""
+    operands = {id(t): Operand(i) for i, t in enumerate(node.arguments.keras_tensors)}
 
-    def named(x: Any) -> Any:
-        return places.get(id(x), x)
+    def replaced(x: Any) -> Any:
+        return operands.get(id(x), x)
 
     config = {k: v for k, v in vars(operation).items() if not k.startswith("_")}
-    args: Any = keras.tree.map_structure(named, tuple(node.arguments.args))
-    kwargs: Any = keras.tree.map_structure(named, dict(node.arguments.kwargs))
+    args: Any = keras.tree.map_structure(replaced, tuple(node.arguments.args))
+    kwargs: Any = keras.tree.map_structure(replaced, dict(node.arguments.kwargs))
     return config | {"args": args, "kwargs": kwargs}
 
 
 def _activation(function: Callable[[Any], Any], shape: Sequence[int]) -> dict[str, Any]:
-    """The name of one of Keras's functions, or whether another one is pointwise."""
+    """The name of a Keras activation; for a user's function also whether it is pointwise."""
     module = getattr(function, "__module__", "") or ""
     name = getattr(function, "__name__", type(function).__name__)
     if module.split(".")[0] == "keras" and callable(getattr(keras.activations, name, None)):
@@ -264,10 +266,10 @@ def _activation(function: Callable[[Any], Any], shape: Sequence[int]) -> dict[st
 
 
 def _caller(operation: Any, node: Any, tensors: list[Any], weights: Mapping[str, Any]) -> Any:
-    """Runs the operation as it was called, on other tensors and other weights."""
+    """A function that repeats the operation's call on other tensors with other weights."""
     places = {id(t): i for i, t in enumerate(tensors)}
     args, kwargs = node.arguments.args, node.arguments.kwargs
-    order = {id(v): name for name, v in weights.items()}
+    names = {id(v): name for name, v in weights.items()}
     default: dict[str, Any] = {}
     if getattr(operation, "_call_has_training_arg", False) and kwargs.get("training") is None:
         default["training"] = False
@@ -280,7 +282,7 @@ def _caller(operation: Any, node: Any, tensors: list[Any], weights: Mapping[str,
         named: Any = keras.tree.map_structure(fill, {**kwargs, **default})
         if not isinstance(operation, keras.Layer):
             return _leaves(operation(*filled, **named))
-        pairs = [(v, w[order[id(v)]]) for v in operation.variables]
+        pairs = [(v, w[names[id(v)]]) for v in operation.variables]
         with keras.StatelessScope(state_mapping=pairs):
             return _leaves(operation(*filled, **named))
 
@@ -288,13 +290,13 @@ def _caller(operation: Any, node: Any, tensors: list[Any], weights: Mapping[str,
 
 
 def _leaves(results: Any) -> Any:
-    """The one result of a call, or a list of them, in the order that a call's node has them."""
+    """The single result of a call, or the list of its results in the order of the call's node."""
     flat = keras.tree.flatten(results)
     return flat[0] if len(flat) == 1 else flat
 
 
 def _without_activation(operation: Any, call: Any, linear: Any) -> Any:
-    """``call`` while the layer's activation is the identity."""
+    """``call`` with the layer's activation replaced by the identity."""
 
     def plain(values: Sequence[Any], w: Mapping[str, Any]) -> Any:
         activation, operation.activation = operation.activation, linear
@@ -306,8 +308,9 @@ def _without_activation(operation: Any, call: Any, linear: Any) -> Any:
     return plain
 
 
-def _unique(name: str, taken: Mapping[str, Any]) -> str:
+def _unique(name: str, existing: Mapping[str, Any]) -> str:
+    """The name, with a number if it exists already."""
     label, count = name, 1
-    while label in taken:
+    while label in existing:
         label, count = f"{name}_{count}", count + 1
     return label

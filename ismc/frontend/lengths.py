@@ -1,4 +1,4 @@
-"""Models of open length: the same layers and weights on inputs of given shapes."""
+"""Models of open length, and the same layers and weights on inputs of fixed shapes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def is_open(model: Any) -> bool:
-    """Whether any input of a model has an axis, beside the batch, of no fixed size."""
+    """Whether an input of a model has an axis of unknown size other than the batch."""
     try:
         inputs = list(model.inputs or ())
     except (AttributeError, ValueError, TypeError):
@@ -17,11 +17,11 @@ def is_open(model: Any) -> bool:
 
 
 def at_shapes(model: Any, shapes: Sequence[Sequence[int]]) -> Any:
-    """The functional model, with its own layers, on inputs of these shapes ``[...]`` per sequence.
+    """The functional model with the same layers on inputs of these shapes.
 
     Args:
         model: a model of Keras 3 or `tf_keras`.
-        shapes: one for each input, without the batch axis.
+        shapes: the shape of each input, without the batch axis.
     """
     family = import_module(_family(model))
     inputs = [

@@ -1,8 +1,8 @@
-"""Models from files of Keras 3 and Keras 2, with functions put in the place of saved bytecode.
+"""Loads models from files of Keras 3 and Keras 2, with functions in place of saved bytecode.
 
-Bytecode of a Lambda layer is never run: it may do anything, and it is bound to one version of
-Python. The function is given under the layer's name instead, and the file's configuration is
-rewritten before Keras sees it.
+The bytecode of a Lambda layer is never run: it may do anything, and it works in only one version of
+Python. The caller passes the function under the layer's name instead, and the configuration is
+rewritten before Keras reads it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ UNKNOWN = re.compile(r"(?:Could not locate (?:class|function)|Unknown [\w ]+?:) 
 
 @dataclass(frozen=True)
 class _Saved:
-    """What a file says of itself: the configuration of its model, and the Keras that wrote it."""
+    """The contents of a file: the configuration of its model, and the version of Keras."""
 
     path: Path
     config: Any
@@ -42,43 +42,49 @@ def load_model(
     weights: str | Path | None = None,
     custom_objects: Mapping[str, Any] | None = None,
 ) -> Any:
-    """Loads a Keras model, not compiled for training, in the Keras that wrote it.
+    """Loads a Keras model with the Keras version that wrote it, not compiled for training.
 
     Args:
-        path: a file ``.keras``, ``.h5`` or ``.hdf5`` of a whole model, or the ``.json`` of an
+        path: a ``.keras``, ``.h5`` or ``.hdf5`` file of a complete model, or a ``.json`` file of an
             architecture.
-        weights: the file ``.h5`` of the weights that belong to a ``.json``.
-        custom_objects: classes and functions by the names that the file has for them; a function
-            for a Lambda layer by the name of the layer.
+        weights: the ``.h5`` or ``.hdf5`` file of the weights that belong to a ``.json`` file.
+        custom_objects: classes and functions by their names in the file; the function of a Lambda
+            layer by the name of the layer.
 
     Returns:
-        A model of `keras`, or of `tf_keras` when Keras 2 wrote the file.
+        A model of `keras`, or of `tf_keras` if Keras 2 wrote the file.
 
     Raises:
         InputError: when a file is missing or has another format.
-        ArtifactError: when a file is damaged, needs `tf_keras`, or has a class or a function that
-            is neither Keras's nor among ``custom_objects``.
+        ArtifactError: when a file is damaged, needs `tf_keras`, or names a class or function that
+            is neither part of Keras nor in ``custom_objects``.
     """
-    path = _checked(path, FORMATS, "model")
+    path = _check_path(path, FORMATS, "model")
     if (path.suffix.lower() == ".json") != (weights is not None):
         raise InputError(
             f"The model {path} came {'with' if weights else 'without'} a file of weights, expected "
-            "one for a .json and none for a whole model.",
+            "one for a .json file and none for a complete model.",
             hint="load_model('model.json', weights='weights.h5'), or load_model('model.keras').",
         )
-    weights = weights if weights is None else _checked(weights, (".h5", ".hdf5"), "file of weights")
-    saved, objects = _saved(path), dict(custom_objects or {})
-    changed = _with_functions(saved.config, objects)
+    weights = (
+        weights if weights is None else _check_path(weights, (".h5", ".hdf5"), "file of weights")
+    )
+    saved, objects = _read(path), dict(custom_objects or {})
+    changed = _insert_functions(saved.config, objects)
     _refuse_bytecode(saved)
-    load = _architecture if weights else _load_file
-    model = _tried(saved, objects, lambda keras: load(keras, saved, objects, changed))
+    load = _load_architecture if weights else _load_file
+    model = _try_each_keras(saved, objects, lambda keras: load(keras, saved, objects, changed))
     if weights:
-        _fill(model, saved, weights)
+        _load_weights(model, saved, weights)
     return model
 
 
-def _checked(path: str | Path, suffixes: tuple[str, ...], what: str) -> Path:
-    """The path of a file that is there and has one of the suffixes."""
+def _check_path(path: str | Path, suffixes: tuple[str, ...], what: str) -> Path:
+    """The path of an existing file with one of the suffixes.
+
+    Raises:
+        InputError: when the file does not exist or has another suffix.
+    """
     path, formats = Path(path), ", ".join(suffixes)
     if not path.exists():
         raise InputError(
@@ -88,23 +94,23 @@ def _checked(path: str | Path, suffixes: tuple[str, ...], what: str) -> Path:
         raise InputError(
             f"The {what} {path} is a {'directory' if path.is_dir() else 'file of another format'}, "
             f"expected a file {formats}.",
-            hint="Load it with Keras, and give ismc.compile the model.",
+            hint="Load it with Keras, and pass the model to ismc.compile.",
         )
     return path
 
 
 def _damaged(path: Path, error: BaseException | str) -> ArtifactError:
     return ArtifactError(
-        f"The model {path} cannot be read ({_first_line(error)}), expected a whole file of Keras.",
+        f"The model {path} cannot be read ({_first_line(error)}), expected a complete Keras file.",
         hint="Copy or download it again.",
     )
 
 
-def _saved(path: Path) -> _Saved:
-    """Reads the configuration and the version out of a file.
+def _read(path: Path) -> _Saved:
+    """Reads the configuration and the version from a file.
 
     Raises:
-        ArtifactError: when the file is damaged or has no model in it.
+        ArtifactError: when the file is damaged or contains no model.
     """
     reader = {".keras": _zip, ".json": _json}.get(path.suffix.lower(), _hdf5)
     try:
@@ -113,7 +119,7 @@ def _saved(path: Path) -> _Saved:
         raise _damaged(path, error) from error
     if not isinstance(config, dict):
         raise ArtifactError(
-            f"The file {path} holds no architecture of a model, expected a whole model.",
+            f"The file {path} holds no architecture of a model, expected a complete model.",
             hint="For a file of weights: load_model('model.json', weights='weights.h5').",
         )
     return _Saved(path, config, str(version))
@@ -143,7 +149,7 @@ def _text(value: Any) -> str:
 
 
 def _lambdas(config: Any) -> Iterator[dict[str, Any]]:
-    """The configurations of all Lambda layers, those of nested models too."""
+    """The configurations of all Lambda layers, including those of nested models."""
     children = config.values() if isinstance(config, dict) else config
     for child in children if isinstance(config, dict | list) else ():
         yield from _lambdas(child)
@@ -151,8 +157,8 @@ def _lambdas(config: Any) -> Iterator[dict[str, Any]]:
         yield config["config"]
 
 
-def _with_functions(config: Any, objects: Mapping[str, Any]) -> bool:
-    """Names the given functions in the Lambda layers of the same names; whether there are any."""
+def _insert_functions(config: Any, objects: Mapping[str, Any]) -> bool:
+    """Makes Lambda layers use the functions of the same names; returns whether any layer does."""
     changed = False
     for layer in _lambdas(config):
         name = layer["name"]
@@ -168,14 +174,14 @@ def _with_functions(config: Any, objects: Mapping[str, Any]) -> bool:
 
 
 def _refuse_bytecode(saved: _Saved) -> None:
-    """Raises an ArtifactError when a Lambda layer is left that holds bytecode."""
-    left = [x["name"] for x in _lambdas(saved.config) if not _is_named(x["function"])]
-    if left:
-        given = ", ".join(f'"{name}": function' for name in left)
+    """Raises an ArtifactError if a Lambda layer still holds bytecode."""
+    names = [x["name"] for x in _lambdas(saved.config) if not _is_named(x["function"])]
+    if names:
+        entries = ", ".join(f'"{name}": function' for name in names)
         raise ArtifactError(
-            f"The model {saved.path} has the Lambda layers {left} saved as bytecode, which is not "
+            f"The model {saved.path} has the Lambda layers {names} saved as bytecode, which is not "
             "run, expected functions for them.",
-            hint=f"load_model(path, custom_objects={{{given}}})",
+            hint=f"load_model(path, custom_objects={{{entries}}})",
         )
 
 
@@ -185,44 +191,48 @@ def _is_named(function: Any) -> bool:
     )
 
 
-def _tried(saved: _Saved, objects: Mapping[str, Any], load: Callable[[Any], Any]) -> Any:
-    """The model that Keras 3 loads, or Keras 2 when it wrote the file or Keras 3 cannot.
+def _try_each_keras(saved: _Saved, objects: Mapping[str, Any], load: Callable[[Any], Any]) -> Any:
+    """The model, loaded by Keras 3, or by Keras 2 if it wrote the file or Keras 3 fails.
 
     Raises:
-        ArtifactError: when neither can, with the reason of the first.
+        ArtifactError: when both fail, with the reason of the first.
     """
     first: Exception | None = None
-    for keras in _keras(saved):
+    for keras in _keras_modules(saved):
         try:
             return load(keras)
         except Exception as error:  # noqa: BLE001  (Keras raises nearly anything)
             first = first or error
-    assert first is not None  # noqa: S101  (there is always one Keras to try)
-    named = UNKNOWN.search(str(first))
-    unknown = [named.group(1)] if named else [n for n in _own(saved.config) if n not in objects]
+    assert first is not None  # noqa: S101  (at least one Keras was tried)
+    match = UNKNOWN.search(str(first))
+    unknown = [match.group(1)] if match else [n for n in _custom(saved.config) if n not in objects]
     if unknown:
         name = unknown[0].split(">")[-1]
         raise ArtifactError(
-            f"The model {saved.path} has a class or function {name!r}, which is not Keras's, "
-            f"expected it among custom_objects, which has {sorted(objects)}.",
+            f"The model {saved.path} has a class or function {name!r}, which is not part of Keras, "
+            f"expected it in custom_objects, which has {sorted(objects)}.",
             hint=f'load_model(path, custom_objects={{"{name}": {name}}})',
         ) from first
     raise _damaged(saved.path, first) from first
 
 
-def _own(config: Any) -> Iterator[str]:
-    """The names of all classes and functions that are not Keras's."""
+def _custom(config: Any) -> Iterator[str]:
+    """The names of all classes and functions that are not part of Keras."""
     children = config.values() if isinstance(config, dict) else config
     for child in children if isinstance(config, dict | list) else ():
-        yield from _own(child)
+        yield from _custom(child)
     if isinstance(config, dict) and config.get("registered_name"):
         if str(config.get("module")).split(".")[0] in ("keras", "tf_keras"):
             return
         yield config["registered_name"].split(">")[-1]
 
 
-def _keras(saved: _Saved) -> Iterator[Any]:
-    """The Keras to load a file with, and another to try when that fails."""
+def _keras_modules(saved: _Saved) -> Iterator[Any]:
+    """The Keras module to load a file with, and then the one to try if that fails.
+
+    Raises:
+        ArtifactError: when Keras 2 wrote the file and `tf_keras` is not installed.
+    """
     if not saved.old:
         import keras
 
@@ -234,35 +244,35 @@ def _keras(saved: _Saved) -> Iterator[Any]:
     except ImportError as error:
         if saved.old:
             raise ArtifactError(
-                f"The model {saved.path} was written by Keras {saved.version}, expected Keras 3 or "
-                "the package tf_keras to load it with.",
+                f"The model {saved.path} was written by Keras {saved.version}, expected Keras 3, "
+                "or the package tf_keras to load it with.",
                 hint="pip install 'ismc[keras2]'",
             ) from error
 
 
-def _architecture(keras: Any, saved: _Saved, objects: dict[str, Any], changed: bool) -> Any:
+def _load_architecture(keras: Any, saved: _Saved, objects: dict[str, Any], changed: bool) -> Any:
     del changed
     return keras.models.model_from_json(json.dumps(saved.config), custom_objects=objects)
 
 
 def _load_file(keras: Any, saved: _Saved, objects: dict[str, Any], changed: bool) -> Any:
-    """Loads a file, or when its configuration was changed a copy that has the changes."""
+    """Loads a file, or a copy with the new configuration if the configuration was changed."""
     if not changed:
         return keras.models.load_model(saved.path, custom_objects=objects, compile=False)
     with TemporaryDirectory() as folder:
         copy = Path(folder) / saved.path.name
-        (_copied_zip if saved.path.suffix.lower() == ".keras" else _copied_hdf5)(saved, copy)
+        (_copy_zip if saved.path.suffix.lower() == ".keras" else _copy_hdf5)(saved, copy)
         return keras.models.load_model(copy, custom_objects=objects, compile=False)
 
 
-def _copied_zip(saved: _Saved, copy: Path) -> None:
+def _copy_zip(saved: _Saved, copy: Path) -> None:
     with zipfile.ZipFile(saved.path) as source, zipfile.ZipFile(copy, "w") as target:
         for item in source.infolist():
             changed = item.filename == "config.json"
             target.writestr(item, json.dumps(saved.config) if changed else source.read(item))
 
 
-def _copied_hdf5(saved: _Saved, copy: Path) -> None:
+def _copy_hdf5(saved: _Saved, copy: Path) -> None:
     import h5py
 
     shutil.copyfile(saved.path, copy)
@@ -270,14 +280,14 @@ def _copied_hdf5(saved: _Saved, copy: Path) -> None:
         file.attrs["model_config"] = json.dumps(saved.config)
 
 
-def _fill(model: Any, saved: _Saved, weights: Path) -> None:
+def _load_weights(model: Any, saved: _Saved, weights: Path) -> None:
     try:
         model.load_weights(weights)
     except Exception as error:
         raise ArtifactError(
             f"The weights {weights} cannot be loaded into {saved.path} ({_first_line(error)}), "
             "expected the weights of that architecture.",
-            hint="Give the two files that were saved from one model.",
+            hint="Pass the two files that were saved from the same model.",
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""How Keras's masks travel with tensors, and what calls of layers have to do with them."""
+"""Masks attached to tensors, as Keras passes them, and layer calls that take or drop them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ismc.ir.graph import OpaqueCall
 
-Value = Any  # a tensor, or the list of a layer with several results
+Value = Any  # a tensor, or the list of results of a layer that has several
 
 
 def mask_of(tensor: Any) -> Any:
@@ -20,20 +20,20 @@ def mask_of(tensor: Any) -> Any:
 
 
 def with_mask(tensor: Any, mask: Any = None) -> Any:
-    """The tensor as another object, which carries that mask alone."""
+    """A copy of the tensor that carries this mask, or none."""
     copy = tf.identity(tensor)
     if mask is not None:
-        copy._keras_mask = mask  # noqa: SLF001  (how Keras hands masks on)
+        copy._keras_mask = mask  # noqa: SLF001  (the attribute in which Keras passes masks)
     return copy
 
 
 def bare(tensor: Any) -> Any:
-    """The tensor as another object without a mask."""
+    """A copy of the tensor without a mask."""
     return None if tensor is None else with_mask(tensor)
 
 
-def activated(function: Callable[[Any], Any]) -> OpaqueCall:
-    """The call of a layer's own activation: it does not see the layer's mask, and hands it on."""
+def activation_call(function: Callable[[Any], Any]) -> OpaqueCall:
+    """The call of a layer's fused activation, which passes the mask on but does not see it."""
 
     def call(values: Sequence[Any], _: Mapping[str, Any]) -> Any:
         mask = mask_of(values[0])
@@ -45,66 +45,68 @@ def activated(function: Callable[[Any], Any]) -> OpaqueCall:
     return call
 
 
-def carrying(call: OpaqueCall, places: Sequence[int]) -> OpaqueCall:
-    """``call`` with masks as values; no tensor carries one outside of it.
+def masks_as_operands(call: OpaqueCall, places: Sequence[int]) -> OpaqueCall:
+    """``call`` with masks as further operands; its arguments and results carry no masks.
 
-    Keras takes masks off tensors and puts others on, for all who read them later: see
-    `keras.layers.MultiHeadAttention`. Here that is done to copies.
+    Keras layers may replace the mask of a tensor that other layers read later; see
+    `keras.layers.MultiHeadAttention`. This call works on copies instead.
 
     Args:
-        call: a layer's; it takes the values alone.
-        places: which of them carry the masks that come behind them, in order.
+        call: the call of a layer, which takes only the values.
+        places: the indices of the values whose masks follow the values, in order.
     """
 
-    def carried(values: Sequence[Any], weights: Mapping[str, Any]) -> Any:
+    def masked(values: Sequence[Any], weights: Mapping[str, Any]) -> Any:
         count = len(values) - len(places)
         masks = dict(zip(places, values[count:], strict=True))
-        copies: dict[tuple[int, int], Any] = {}  # a tensor that stands twice is one object
-        given = []
+        copies: dict[tuple[int, int], Any] = {}  # a repeated tensor stays one object
+        operands = []
         for i, value in enumerate(values[:count]):
             mask = masks.get(i)
             key = id(value), id(mask)
             if key not in copies:
                 copies[key] = None if value is None else with_mask(value, mask)
-            given.append(copies[key])
-        return keras.tree.map_structure(bare, call(given, weights))
+            operands.append(copies[key])
+        return keras.tree.map_structure(bare, call(operands, weights))
 
-    return carried
-
-
-def without(call: OpaqueCall, there: Sequence[int], count: int) -> OpaqueCall:
-    """``call``, which takes ``count`` operands, on those that are ``there`` and ``None``."""
-
-    def called(values: Sequence[Any], weights: Mapping[str, Any]) -> Any:
-        known = dict(zip(there, values, strict=True))
-        return call([known.get(i) for i in range(count)], weights)
-
-    return called
+    return masked
 
 
-def given_a_mask(layer: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
-    """Whether a layer is called with a symbolic tensor as its mask."""
+def with_none(call: OpaqueCall, places: Sequence[int], count: int) -> OpaqueCall:
+    """``call`` on its operands at ``places``, with ``None`` for the others of ``count``."""
+
+    def padded(values: Sequence[Any], weights: Mapping[str, Any]) -> Any:
+        operands = dict(zip(places, values, strict=True))
+        return call([operands.get(i) for i in range(count)], weights)
+
+    return padded
+
+
+def has_mask_argument(layer: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a call passes a symbolic tensor as the layer's mask."""
     if not hasattr(layer, "compute_mask"):
         return False
     try:
-        given = signature(layer.call).bind(*args, **kwargs).arguments
+        arguments = signature(layer.call).bind(*args, **kwargs).arguments
     except (TypeError, ValueError):
-        given = {}
+        arguments = {}
     return any(
         any(hasattr(tensor, "_keras_history") for tensor in keras.tree.flatten(value))
-        for name, value in (given | dict(kwargs)).items()
+        for name, value in (arguments | dict(kwargs)).items()
         if name == "mask" or name.endswith("_mask")
     )
 
 
-def run_of(model: Any, inputs: Sequence[str], made: Mapping[int, Sequence[str]]) -> tuple[str, ...]:
+def run_order(
+    model: Any, inputs: Sequence[str], names: Mapping[int, Sequence[str]]
+) -> tuple[str, ...]:
     """The names of a functional model's calls in the order in which Keras runs them.
 
     Args:
-        model: of Keras 3 or `tf_keras`.
+        model: a functional model of Keras 3 or `tf_keras`.
         inputs: the names of its inputs.
-        made: the names that each of its nodes has given, by the node's ``id``.
+        names: the names of the calls that were read from each node, by the node's ``id``.
     """
-    found = (getattr(model, "_functional", None) or model)._nodes_by_depth  # noqa: SLF001
-    nodes = [node for depth in sorted(found, reverse=True) for node in found[depth]]
-    return (*inputs, *(name for node in nodes for name in made.get(id(node), ())))
+    by_depth = (getattr(model, "_functional", None) or model)._nodes_by_depth  # noqa: SLF001
+    nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
+    return (*inputs, *(name for node in nodes for name in names.get(id(node), ())))

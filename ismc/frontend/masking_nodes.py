@@ -1,4 +1,4 @@
-"""A mask as the value of a layer: the layer that makes it, called for its mask alone."""
+"""A mask as the value of a layer: the layer that makes the mask, called only for it."""
 
 from __future__ import annotations
 
@@ -20,76 +20,76 @@ def mask_layer(
     index: int,
     operands: Sequence[Kind],
     masks: Sequence[Kind | None],
-    named: Sequence[str],
+    mask_names: Sequence[str],
     needed: Collection[str],
 ) -> Layer:
-    """The layer ``name`` that gives the mask of one result of another.
+    """The layer whose value is the mask of one result of another layer.
 
-    It takes only what the mask depends on: most masks depend on other masks, not on values.
+    It takes only the values and masks that the mask depends on. Most masks depend only on masks.
 
     Args:
-        name: of the mask.
-        kind: of the mask.
-        layer: makes the mask.
-        index: which of its results carries it.
-        operands: the kinds of its operands.
-        masks: the kinds of the masks that they carry.
-        named: the names of those masks.
-        needed: what the mask depends on, as `ismc.frontend.traced` names it.
+        name: the name of the mask.
+        kind: the shape and dtype of the mask.
+        layer: the layer that makes the mask.
+        index: the index of the result that carries the mask.
+        operands: the kinds of the layer's operands.
+        masks: the kinds of the operands' masks.
+        mask_names: the names of the operands' masks.
+        needed: the values and masks that the mask depends on, as `ismc.frontend.traced` names them.
     """
     values = [i for i in range(len(operands)) if f"value_{i}" in needed]
     carried = [i for i, mask in enumerate(masks) if mask and f"mask_{i}" in needed]
     if not values and not carried:
         values = [0]
-    inputs = (*(layer.inputs[i] for i in values), *(named[i] for i in carried))
+    inputs = (*(layer.inputs[i] for i in values), *(mask_names[i] for i in carried))
     assert layer.call is not None  # noqa: S101  (it was called)
-    call = _filled(layer.call, values, carried, operands, masks)
+    call = _with_zeros(layer.call, values, carried, operands, masks)
     return Layer(
         name, "ismc.Mask", inputs, kind.shape, kind.dtype, weights=layer.weights,
         owner=layer.owner, call=_mask_only(call, index),
     )  # fmt: skip
 
 
-def _filled(
+def _with_zeros(
     call: OpaqueCall,
     values: Sequence[int],
     carried: Sequence[int],
     operands: Sequence[Kind],
     masks: Sequence[Kind | None],
 ) -> OpaqueCall:
-    """``call`` on some of its operands and of their masks, with zeros in place of the others.
+    """``call`` on some of its operands and their masks, with zeros in place of the others.
 
     Args:
-        call: a layer's.
-        values: the places of the operands that are given.
-        carried: those of the masks that are given, behind the operands.
+        call: the call of a layer.
+        values: the indices of the operands that are passed.
+        carried: the indices of the masks that are passed, after the operands.
         operands: the kinds of all operands.
         masks: the kinds of all masks.
     """
 
-    def some(given: Sequence[Any], weights: Mapping[str, Any]) -> Any:
-        count = given[0].shape[0] or tf.shape(given[0])[0]
-        known = dict(zip(values, given[: len(values)], strict=True))
-        shown = dict(zip(carried, given[len(values) :], strict=True))
-        taken = []
+    def filled(arguments: Sequence[Any], weights: Mapping[str, Any]) -> Any:
+        count = arguments[0].shape[0] or tf.shape(arguments[0])[0]
+        value_at = dict(zip(values, arguments[: len(values)], strict=True))
+        mask_at = dict(zip(carried, arguments[len(values) :], strict=True))
+        tensors = []
         for i, (operand, kind) in enumerate(zip(operands, masks, strict=True)):
-            value = known[i] if i in known else _zeros(count, operand)
-            own = shown[i] if i in shown else kind and _zeros(count, kind)
-            taken.append(with_mask(value, own))
-        return call(taken, weights)
+            value = value_at[i] if i in value_at else _zeros(count, operand)
+            mask = mask_at[i] if i in mask_at else kind and _zeros(count, kind)
+            tensors.append(with_mask(value, mask))
+        return call(tensors, weights)
 
-    return some
+    return filled
 
 
 def _mask_only(call: OpaqueCall, index: int) -> OpaqueCall:
-    """The mask of one of the results of ``call``."""
+    """A call that returns the mask of one result of ``call``."""
 
-    def mask(given: Sequence[Any], weights: Mapping[str, Any]) -> Any:
-        found = mask_of(keras.tree.flatten(call(given, weights))[index])
-        count = given[0].shape[0] or tf.shape(given[0])[0]
-        return tf.broadcast_to(found, [count, *found.shape[1:]])
+    def mask_call(arguments: Sequence[Any], weights: Mapping[str, Any]) -> Any:
+        mask = mask_of(keras.tree.flatten(call(arguments, weights))[index])
+        count = arguments[0].shape[0] or tf.shape(arguments[0])[0]
+        return tf.broadcast_to(mask, [count, *mask.shape[1:]])
 
-    return mask
+    return mask_call
 
 
 def _zeros(count: Any, kind: Kind) -> Any:

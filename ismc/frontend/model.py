@@ -1,4 +1,4 @@
-"""What every frontend gives to the rest of ismc."""
+"""The result of every frontend."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ class Model:
     """A model as the rest of ismc sees it.
 
     Attributes:
-        graph: its calls; inputs and outputs in the flat order of ``structure``.
-        inputs: the nest of input names, as the model is called.
-        structure: the nest of output names, as the model returns it.
+        graph: its calls, with the outputs in the flat order of ``structure``.
+        inputs: the nest of input names, as the model takes them.
+        structure: the nest of output names, as the model returns them.
         variables: the live weights, by owner and name.
         model: the model object itself, for the naive program.
-        folded: inputs whose shape has a further axis of length one in the user's model.
+        folded: pairs of an input's name and its shape in the user's model, if the model was
+            squeezed; see `ismc.frontend.squeezed`.
     """
 
     graph: Graph

@@ -1,4 +1,4 @@
-"""Layers of which less is known than of their class: changed code, and no configuration."""
+"""Layers that may differ from what their class says: patched code, or no configuration."""
 
 from __future__ import annotations
 
@@ -11,60 +11,61 @@ from typing import Any
 from ismc.rules import kind_of
 
 KERAS = ("keras", "tf_keras")
-BASES = ("Layer", "Operation")  # what all layers share says nothing of one
+BASES = ("Layer", "Operation")  # all layers share their methods
 FOR_TRAINING = ("initializer", "regularizer", "constraint")
 
 
-def kind_as_shipped(layer: Any, known: Mapping[str, Any] | None) -> str:
-    """The kind of a layer; another one, without a rule, where less is known than of its class.
+def kind_as_shipped(layer: Any, config: Mapping[str, Any] | None) -> str:
+    """The kind of a layer, with a suffix that matches no rule if its class does not describe it.
 
-    That is where code of Keras was replaced, and where a layer of Keras has no configuration.
+    That is the case for a Keras layer whose code was replaced, in it or in a layer inside it, and
+    for a Keras layer without a configuration.
 
     Args:
-        layer: of Keras or of the user's.
-        known: its `configuration`.
+        layer: a layer of Keras or of the user.
+        config: its `configuration`.
     """
-    kind, inside = kind_of(type(layer)), getattr(layer, "_flatten_layers", None)
-    parts = [layer, *(inside(include_self=False) if inside else ())]
-    patched = any(_is_of_keras(part) and not is_own(part) for part in parts)
-    if not _is_of_keras(layer):
+    kind, flatten = kind_of(type(layer)), getattr(layer, "_flatten_layers", None)
+    parts = [layer, *(flatten(include_self=False) if flatten else ())]
+    patched = any(_is_keras(part) and not is_own(part) for part in parts)
+    if not _is_keras(layer):
         return kind
     if patched:
         return f"{kind} that was patched"
-    return f"{kind}, unconfigured" if known is None else kind
+    return f"{kind}, unconfigured" if config is None else kind
 
 
 def configuration(layer: Any) -> dict[str, Any] | None:
-    """What a layer tells of itself, if it can; a function tells nothing.
+    """The configuration of a layer, or ``None`` if it has none; empty for a function.
 
-    Where an initializer, a regularizer or a constraint of the user's has no configuration, theirs
-    are left out: they matter in training alone.
+    If a user's initializer, regularizer or constraint has no configuration, these entries are
+    omitted; they matter only in training.
     """
     if not _is_layer(layer):
         return {}
-    for known in (layer, _for_inference(layer)):
+    for variant in (layer, _for_inference(layer)):
         try:
-            return dict(known.get_config())
-        except Exception:  # noqa: BLE001, S112  (code of the user's may raise anything)
+            return dict(variant.get_config())
+        except Exception:  # noqa: BLE001, S112  (a user's code may raise anything)
             continue
     return None
 
 
 def _for_inference(layer: Any) -> Any:
-    """The same layer, and those inside of it, without what matters in training alone."""
-    same = object.__new__(type(layer))
+    """A copy of the layer and of the layers inside it, without what matters only in training."""
+    copy = object.__new__(type(layer))
     for name, value in vars(layer).items():
         if name.endswith(FOR_TRAINING):
             value = None
         elif _is_layer(value):
             value = _for_inference(value)
-        vars(same)[name] = value
-    return same
+        vars(copy)[name] = value
+    return copy
 
 
 def is_own(layer: Any) -> bool:
-    """Whether a layer is one of Keras's, and all its methods are Keras's own."""
-    if not _is_of_keras(layer) or "call" in getattr(layer, "__dict__", ()):
+    """Whether a layer is a Keras layer, and all its methods are the original ones."""
+    if not _is_keras(layer) or "call" in getattr(layer, "__dict__", ()):
         return False
     folders = tuple(_folder(name) for name in (*KERAS, "tensorflow"))
     return all(
@@ -81,11 +82,11 @@ def _is_layer(value: Any) -> bool:
     return any(kind.__module__.partition(".")[0] in KERAS for kind in kinds)
 
 
-def _is_of_keras(layer: Any) -> bool:
+def _is_keras(layer: Any) -> bool:
     return type(layer).__module__.partition(".")[0] in KERAS
 
 
 def _folder(package: str) -> str:
-    """Where a package lies, or what no path begins with."""
+    """The directory of an imported package, or a string that no path starts with."""
     file = getattr(sys.modules.get(package), "__file__", None)
     return str(Path(file).parent) if file else "\0"

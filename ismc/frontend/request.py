@@ -1,4 +1,4 @@
-"""What a user names: the sequence input, outputs, and layers to stop at."""
+"""Resolves the arguments of `ismc.compile`: inputs, outputs, devices, threads, stops and rules."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import tensorflow as tf
 
 from ismc.errors import InputError, UnsupportedModelError
 from ismc.execution.threads import cores
-from ismc.frontend import Model
+from ismc.frontend.model import Model
 from ismc.ir.graph import Graph, Layer
 from ismc.ir.pytree import distinct
 from ismc.rules import Rule, kind_of
 
 
 def choose_sequence(model: Model, chosen: int | str) -> tuple[str, tuple[int, int]]:
-    """The name and shape ``(L, C)`` of the input that is mutated.
+    """The name and the shape ``(L, C)`` of the input that is mutated.
 
     Raises:
-        InputError: when there is no such input.
-        UnsupportedModelError: when it has no sequence axis.
+        InputError: when the model has no such input.
+        UnsupportedModelError: when the input is not ``[B, L, C]``.
     """
     names = model.graph.inputs
     if isinstance(chosen, str) and chosen not in names:
@@ -37,10 +37,10 @@ def choose_sequence(model: Model, chosen: int | str) -> tuple[str, tuple[int, in
             f"{', '.join(map(str, shape))}] without a sequence axis, expected [B, L, C].",
             hint="Name the sequence with sequence_input=, or give the model an input [L, C].",
         )
-    first = [n.name for n in model.graph.consumers(name) if _channels_first(n)]
-    if first:
+    layers = [n.name for n in model.graph.consumers(name) if _channels_first(n)]
+    if layers:
         raise UnsupportedModelError(
-            f"{', '.join(map(repr, first))} of model {model.graph.name!r} take the input {name!r} "
+            f"{', '.join(map(repr, layers))} of model {model.graph.name!r} take the input {name!r} "
             "with channels first, [B, C, L], expected [B, L, C].",
             hint="Put keras.layers.Permute((2, 1)) between an input [L, C] and the model.",
         )
@@ -52,7 +52,7 @@ def _channels_first(layer: Layer) -> bool:
 
 
 def output_labels(model: Model) -> list[str]:
-    """What a user calls each output: its keys, if it is in a dict, or its layer.
+    """The name by which a user refers to each output: its keys in a dict, or its layer.
 
     Different values have different labels.
     """
@@ -64,15 +64,15 @@ def output_labels(model: Model) -> list[str]:
         fallback = names[i] if len(names) == len(paths) else name
         labels.append((".".join(map(str, path)) if keyed else fallback, name))
     values = dict.fromkeys(labels)
-    named = dict(zip(values, distinct(label for label, _ in values), strict=True))
-    return [named[label] for label in labels]
+    unique = dict(zip(values, distinct(label for label, _ in values), strict=True))
+    return [unique[label] for label in labels]
 
 
 def choose_outputs(model: Model, chosen: Any) -> tuple[tuple[str, ...], Any]:
-    """The values that are returned and the nest they are returned in.
+    """The names of the values to return, and the nest in which they are returned.
 
     Raises:
-        InputError: when an output is unknown; the ones there are are listed.
+        InputError: when the model has no such output; the message lists its outputs.
     """
     flat = keras.tree.flatten(model.structure)
     if chosen is None:
@@ -98,14 +98,14 @@ def choose_outputs(model: Model, chosen: Any) -> tuple[tuple[str, ...], Any]:
 
 
 def choose_devices(devices: Sequence[str] | None) -> tuple[str, ...]:
-    """The devices that sequences are spread over; none where there is one to choose from.
+    """The devices that sequences are distributed over; by default all GPUs, if there are several.
 
     Raises:
-        InputError: when there is no such device.
+        InputError: when this machine has no such device.
     """
     if devices is None:
-        found = [device.name for device in tf.config.list_logical_devices("GPU")]
-        return tuple(found) if len(found) > 1 else ()
+        gpus = [device.name for device in tf.config.list_logical_devices("GPU")]
+        return tuple(gpus) if len(gpus) > 1 else ()
     known = {device.name for device in tf.config.list_logical_devices()}
     names = {name: name for name in known} | {n.removeprefix("/device:"): n for n in known}
     for name in devices:
@@ -116,10 +116,10 @@ def choose_devices(devices: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def choose_threads(threads: int | None) -> int:
-    """How many parts of a call are computed side by side, at most.
+    """The maximum number of concurrent parts of a call; by default one per core, one with a GPU.
 
     Raises:
-        InputError: when it is not a positive number.
+        InputError: when ``threads`` is less than 1.
     """
     if threads is None:
         return 1 if tf.config.list_physical_devices("GPU") else cores()
@@ -129,31 +129,31 @@ def choose_threads(threads: int | None) -> int:
 
 
 def choose_stops(graph: Graph, names: Any) -> tuple[str, ...]:
-    """Layers after which everything is recomputed in full, by the names in the graph.
+    """The names in the graph of the layers after which everything is recomputed in full.
 
     Raises:
-        InputError: when a name is unknown.
+        InputError: when the model has no layer of this name.
     """
-    found = []
+    stops = []
     for name in (names,) if isinstance(names, str) else tuple(names):
         matches = [n.name for n in graph if name in (n.name, n.name.rsplit("/", 1)[-1])]
         if not matches:
             known = [layer.name for layer in graph]
             raise InputError(
-                f"stop_at names {name!r}, which is no layer of model {graph.name!r}.",
+                f"stop_at names {name!r}, which is not a layer of model {graph.name!r}.",
                 hint=_close(name, known),
             )
-        found += [f"{m}.activation" if f"{m}.activation" in graph else m for m in matches]
-    return tuple(found)
+        stops += [f"{m}.activation" if f"{m}.activation" in graph else m for m in matches]
+    return tuple(stops)
 
 
 def choose_rules(graph: Graph, rules: Mapping[str | type, Rule]) -> dict[str, Rule]:
-    """The rules of single layers, by the names in the graph.
+    """The rules of single layers, by the name of the layer in the graph.
 
     Raises:
-        InputError: when a name is unknown, or a class is nowhere in the model.
+        InputError: when the model has no layer of this name or class, or a value is not a rule.
     """
-    found: dict[str, Rule] = {}
+    chosen: dict[str, Rule] = {}
     for key, rule in rules.items():
         if isinstance(key, str):
             matches = [n.name for n in graph if key in (n.name, n.name.rsplit("/", 1)[-1])]
@@ -162,15 +162,16 @@ def choose_rules(graph: Graph, rules: Mapping[str | type, Rule]) -> dict[str, Ru
         if not matches:
             label = key if isinstance(key, str) else kind_of(key)
             raise InputError(
-                f"rules names {label!r}, which is no layer of model {graph.name!r}.",
+                f"rules names {label!r}, which is not a layer of model {graph.name!r}.",
                 hint=_close(label, [layer.name for layer in graph]),
             )
         if not isinstance(rule, Rule):
             raise InputError(f"The rule of {matches[0]!r} is {rule!r}, expected ismc.Rule.")
-        found |= dict.fromkeys(matches, rule)
-    return found
+        chosen |= dict.fromkeys(matches, rule)
+    return chosen
 
 
 def _close(name: Any, known: list[str]) -> str:
+    """A hint with the known names closest to a name."""
     near = get_close_matches(str(name), known, 3)
-    return f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Known are {known[:8]}."
+    return f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Use one of {known[:8]}."

@@ -1,4 +1,4 @@
-"""Models whose sequence has a further axis of length one, as those that write Conv1D as Conv2D."""
+"""Models whose sequence has an extra axis of length one, such as Conv2D models of sequences."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import keras
 Shape = tuple[int, ...]
 
 
-def squeezed(model: Any) -> tuple[Any, tuple[Shape, ...]]:
+def squeeze(model: Any) -> tuple[Any, tuple[Shape, ...]]:
     """The model on ``[L, C]`` in place of ``[L, 1, C]``, ``[1, L, C]`` or ``[L, C, 1]``.
 
     Returns:
-        The model and the shapes that its inputs had; the same model and none where there is a
-        sequence already, or no such axis.
+        The model and the shapes that its inputs had. If an input is a sequence ``[L, C]`` already,
+        or no input has an extra axis, the same model and no shapes.
     """
     try:
         shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
@@ -24,11 +24,11 @@ def squeezed(model: Any) -> tuple[Any, tuple[Shape, ...]]:
         return model, ()
     inputs, values = [], []
     for tensor, shape in zip(model.inputs, shapes, strict=True):
-        kept = tuple(n for n in shape if n != 1) if _has_one(shape) else shape
+        flat = tuple(n for n in shape if n != 1) if _has_one(shape) else shape
         name = tensor._keras_history[0].name  # noqa: SLF001  (Keras has no public way)
-        x = keras.Input(kept, name=name, dtype=tensor.dtype)
+        x = keras.Input(flat, name=name, dtype=tensor.dtype)
         inputs.append(x)
-        values.append(x if kept == shape else keras.layers.Reshape(shape)(x))
+        values.append(x if flat == shape else keras.layers.Reshape(shape)(x))
     structure = getattr(model, "_inputs_struct", None)
     structure = model.inputs[0] if structure is None else structure
     nest: Any = keras.tree.pack_sequence_as(structure, values)

@@ -1,4 +1,4 @@
-"""Functions of TensorFlow as those of `keras.ops` that compute the same."""
+"""The functions of `keras.ops` that are equivalent to TensorFlow functions."""
 
 from __future__ import annotations
 
@@ -29,19 +29,23 @@ FUNCTIONS: Mapping[str, tuple[str, list[str]]] = {
     }.items()
     for names in functions.split()
 }
-"""Functions of TensorFlow: those of ``keras.ops``, with TensorFlow's names of the arguments."""
+"""TensorFlow functions: the name in ``keras.ops``, and TensorFlow's argument names in order."""
 
 
-def applied(symbol: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What ``keras.ops`` gives for the arguments of TensorFlow's; a LookupError if it cannot."""
+def apply_in_keras(symbol: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The result of the ``keras.ops`` function equivalent to a call of a TensorFlow function.
+
+    Raises:
+        LookupError: when there is no equivalent.
+    """
     module, _, title = symbol.rpartition(".")
     function, names = FUNCTIONS[title]
-    given: dict[str, Any] = {"approximate": False} | dict(zip(names, args, strict=False)) | kwargs
-    others = [*args[len(names) :], *(v for k, v in given.items() if k not in (*names, "name"))]
-    if module not in MODULES or any(v is not None and v is not False for v in others):
+    by_name: dict[str, Any] = {"approximate": False} | dict(zip(names, args, strict=False)) | kwargs
+    extra = [*args[len(names) :], *(v for k, v in by_name.items() if k not in (*names, "name"))]
+    if module not in MODULES or any(v is not None and v is not False for v in extra):
         raise LookupError(symbol)
-    last = max(i for i, name in enumerate(names) if name in given)
-    values: list[Any] = [given.get(name) for name in names[: last + 1]]
+    last = max(i for i, name in enumerate(names) if name in by_name)
+    values: list[Any] = [by_name.get(name) for name in names[: last + 1]]
     if function == "getitem":
         return values[0][tuple(values[1]) if isinstance(values[1], list) else values[1]]
     return getattr(ops, function)(*values)

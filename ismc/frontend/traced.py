@@ -1,4 +1,4 @@
-"""Calls of layers on symbolic tensors, and what their results are computed from."""
+"""Calls of layers on symbolic tensors, and the operations that compute their results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import tensorflow as tf
 from ismc.frontend.masking import mask_of, with_mask
 from ismc.ir.graph import Layer, Shape
 
-BATCH = 7  # of what is traced; no mask is a constant of so many sequences
+BATCH = 7  # the traced batch size; no model should hold a constant mask of this many sequences
 
 
 @dataclass(frozen=True)
@@ -26,104 +26,106 @@ class Kind:
 
 @contextmanager
 def tracing() -> Iterator[Any]:
-    """Inside, operations are added to a new graph of TensorFlow's."""
+    """A context in which operations are added to a new TensorFlow graph."""
     graph = tf.__internal__.FuncGraph("masks")
     with graph.as_default():
         yield graph
 
 
 def symbolic(kind: Kind, name: str = "value") -> Any:
-    """A tensor ``[BATCH, *shape]`` without a value."""
+    """A symbolic tensor ``[BATCH, *shape]``."""
     return tf.compat.v1.placeholder(kind.dtype, (BATCH, *kind.shape), name)
 
 
-def called(layer: Layer, values: Sequence[Any]) -> Any:
-    """What a layer makes of symbolic tensors, with symbolic weights."""
+def call_layer(layer: Layer, values: Sequence[Any]) -> Any:
+    """The result of a layer on symbolic tensors, with symbolic weights."""
     variables = getattr(layer.source, "variables", ()) if layer.weights else ()
     weights = {
         name: tf.compat.v1.placeholder(tf.as_dtype(v.dtype), tuple(v.shape), "weight")
         for name, v in zip(layer.weights, variables, strict=True)
     }
-    assert layer.call is not None  # noqa: S101  (what has no call is an input or an item)
+    assert layer.call is not None  # noqa: S101  (only inputs and items have no call)
     return layer.call(values, weights)
 
 
 @dataclass(frozen=True)
-class Traced:
-    """A call on symbolic tensors of its own.
+class Trace:
+    """The trace of one call on new symbolic tensors.
 
     Attributes:
-        computes: what its results are computed by, comparable.
-        masks: for each result, the names of the operands that its mask depends on.
+        computes: for each result, the operations that compute it, in a form that compares equal
+            for equal computations.
+        masks: for each result, the names of the values and masks that its mask depends on.
     """
 
     computes: list[Any]
     masks: list[frozenset[str]]
 
 
-def traced(layer: Layer, operands: Sequence[Kind], masks: Sequence[Kind | None]) -> Traced:
-    """One call; operands are named ``value_0`` and so on, their masks ``mask_0``."""
+def trace(layer: Layer, operands: Sequence[Kind], masks: Sequence[Kind | None]) -> Trace:
+    """The trace of a layer's call on operands ``value_0``, .. with the masks ``mask_0``, .."""
     with tracing() as graph:
         values = [
             with_mask(symbolic(kind, f"value_{i}"), mask and symbolic(mask, f"mask_{i}"))
             for i, (kind, mask) in enumerate(zip(operands, masks, strict=True))
         ]
-        results = keras.tree.flatten(called(layer, values))
-        return Traced(
-            [_computed(result, graph) for result in results],
-            [_named(mask_of(result)) for result in results],
+        results = keras.tree.flatten(call_layer(layer, values))
+        return Trace(
+            [_computation(result, graph) for result in results],
+            [_operand_names(mask_of(result)) for result in results],
         )
 
 
-def _computed(tensor: Any, graph: Any) -> Any:
-    """The operations behind a tensor, without their names but for those of operands.
+def _computation(tensor: Any, graph: Any) -> Any:
+    """The operations that compute a tensor; only those of operands have names.
 
-    Copies, which masks are hung on, do not count.
+    Copies, which exist only to carry masks, are skipped.
     """
-    found = [op for op in _behind(tensor) if not _copies(op)]
-    if not found:
+    operations = [op for op in _ancestors(tensor) if not _is_copy(op)]
+    if not operations:
         return object()
     captured = {inner.op.name: id(outer) for outer, inner in graph.captures}
-    place = {op.name: i for i, op in enumerate(found)}
+    place = {op.name: i for i, op in enumerate(operations)}
     steps = []
-    for op in found:
+    for op in operations:
         node = type(op.node_def)()
         node.CopyFrom(op.node_def)
         node.ClearField("name")
         node.ClearField("input")
-        inputs = [(place[t.op.name], t.value_index) for t in map(_copied, op.inputs)]
-        after = [place[other.name] for other in op.control_inputs if not _copies(other)]
-        known = op.name if op.type == "Placeholder" else captured.get(op.name)
-        steps.append((node.SerializeToString(deterministic=True), inputs, after, known))
-    tensor = _copied(tensor)
+        inputs = [(place[t.op.name], t.value_index) for t in map(_original, op.inputs)]
+        control = [place[other.name] for other in op.control_inputs if not _is_copy(other)]
+        source = op.name if op.type == "Placeholder" else captured.get(op.name)
+        steps.append((node.SerializeToString(deterministic=True), inputs, control, source))
+    tensor = _original(tensor)
     return steps, place[tensor.op.name], tensor.value_index
 
 
-def _copies(op: Any) -> bool:
+def _is_copy(op: Any) -> bool:
     return op.type == "Identity" and not op.control_inputs
 
 
-def _copied(tensor: Any) -> Any:
-    """What a tensor is a copy of."""
-    while _copies(tensor.op):
+def _original(tensor: Any) -> Any:
+    """The tensor that a chain of copies starts from."""
+    while _is_copy(tensor.op):
         tensor = tensor.op.inputs[0]
     return tensor
 
 
-def _named(tensor: Any) -> frozenset[str]:
-    names = {op.name for op in _behind(tensor) if op.type == "Placeholder"}
+def _operand_names(tensor: Any) -> frozenset[str]:
+    """The names of the operands and masks that a tensor depends on."""
+    names = {op.name for op in _ancestors(tensor) if op.type == "Placeholder"}
     return frozenset(name for name in names if name.startswith(("value_", "mask_")))
 
 
-def _behind(tensor: Any) -> list[Any]:
-    """The operations that a tensor is computed by, in the order in which they were added."""
+def _ancestors(tensor: Any) -> list[Any]:
+    """The operations that compute a tensor, in the order in which they were added."""
     if not tf.is_tensor(tensor) or not hasattr(tensor, "graph"):
         return []
-    found: dict[str, Any] = {}
+    seen: dict[str, Any] = {}
     waiting = [tensor.op]
     while waiting:
         op = waiting.pop()
-        if op.name not in found:
-            found[op.name] = op
+        if op.name not in seen:
+            seen[op.name] = op
             waiting += [t.op for t in op.inputs] + list(op.control_inputs)
-    return [op for op in tensor.graph.get_operations() if op.name in found]
+    return [op for op in tensor.graph.get_operations() if op.name in seen]

@@ -1,1 +1,1 @@
-"""The graph that the passes work on, and the algebra of positions: no TensorFlow here."""
+"""The graph that the passes rewrite, and the algebra of positions; neither needs TensorFlow."""

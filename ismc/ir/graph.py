@@ -1,4 +1,4 @@
-"""The graph that the passes work on: one node per call of a layer, and how it prints."""
+"""The graph that the passes rewrite: one node per call of a layer, and its printed form."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import networkx as nx
 
 Shape = tuple[int, ...]
 OpaqueCall = Callable[[Sequence[Any], Mapping[str, Any]], Any]
-WITH_A_MASK = " with a mask"  # at the end of the kind of a layer that looks at one
+WITH_A_MASK = " with a mask"  # suffix of the kind of a layer that uses a mask
 
 
 @dataclass(frozen=True)
 class Operand:
-    """Stands for the layer's input ``index`` among the arguments of a function."""
+    """A placeholder for the layer's input ``index`` among the arguments of a function."""
 
     index: int
 
@@ -26,17 +26,18 @@ class Layer:
     """One call of a layer.
 
     Attributes:
-        name: unique in the graph.
-        kind: ``keras.Conv1D`` for Keras's own classes, ``module.Class`` for others.
-        inputs: the names of the values it takes, in order; the same name may stand twice.
+        name: the name of the call, unique in the graph.
+        kind: ``keras.Conv1D`` for Keras classes, ``module.Class`` for others.
+        inputs: the names of the values it takes, in order; a name may occur more than once.
         shape: the shape of its value without the batch axis, ``[L, C]`` for a sequence.
         dtype: the dtype of its value.
         config: the layer's configuration, as plain data.
         weights: the names of its weights.
-        owner: the key of its weights; calls of one layer share it.
-        renamed: what a part of a layer calls weights of the whole, if anything else.
-        call: runs the original layer on tensors and weights, shapes ``[batch, *shape]``.
-        source: the original layer object, for rules written by users.
+        owner: the key of its weights; all calls of one layer share it.
+        renamed: for a part of a decomposed layer, pairs of the part's and the layer's name of a
+            weight.
+        call: runs the original layer on tensors ``[B, *shape]`` and weights.
+        source: the original layer object, for users' rules.
         body: the graph of a nested model, until the flatten pass inlines it.
     """
 
@@ -60,7 +61,7 @@ class Layer:
 
     @property
     def title(self) -> str:
-        """The class name alone."""
+        """The class name without its module."""
         return self.kind.rsplit(".", 1)[-1]
 
     def __str__(self) -> str:
@@ -70,14 +71,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class Graph:
-    """An immutable view on a networkx graph whose ordered ``inputs`` are the truth.
+    """An immutable graph of layer calls; the ``inputs`` of the layers define its edges.
 
     Attributes:
-        name: the model's.
-        layers: its calls.
-        inputs: the names of its inputs, in order.
-        outputs: the names of what it returns, in order.
-        run: the names in the order in which Keras runs the calls, as frontends know it.
+        name: the name of the model.
+        layers: the calls.
+        inputs: the names of the model's inputs, in order.
+        outputs: the names of the values that the model returns, in order.
+        run: the names of the calls in the order in which Keras runs them, as frontends set it.
     """
 
     name: str
@@ -88,7 +89,7 @@ class Graph:
 
     @cached_property
     def network(self) -> nx.DiGraph:
-        """The networkx form: an edge from every value to every call that takes it."""
+        """The networkx graph: an edge from every value to every call that takes it."""
         network = nx.DiGraph()
         for position, layer in enumerate(self.layers):
             network.add_node(layer.name, layer=layer, position=position)
@@ -98,7 +99,7 @@ class Graph:
 
     @cached_property
     def order(self) -> tuple[Layer, ...]:
-        """The layers so that every input comes first; the same graph gives the same order."""
+        """The layers in topological order; the order is deterministic."""
         nodes = self.network.nodes
         names = nx.lexicographical_topological_sort(self.network, lambda n: nodes[n]["position"])
         return tuple(nodes[name]["layer"] for name in names)
@@ -113,25 +114,25 @@ class Graph:
         return iter(self.order)
 
     def consumers(self, name: str) -> tuple[Layer, ...]:
-        """The calls that take the value ``name``, in order."""
+        """The calls that take the value ``name``, in topological order."""
         users = self.network.successors(name)
         return tuple(sorted((self[u] for u in users), key=lambda layer: self.rank[layer.name]))
 
     @cached_property
     def rank(self) -> Mapping[str, int]:
-        """The place of every layer in ``order``."""
+        """The index of every layer in ``order``, by name."""
         return {layer.name: rank for rank, layer in enumerate(self.order)}
 
     def descendants(self, name: str) -> frozenset[str]:
-        """The values that change when ``name`` changes, itself included."""
+        """The values that change when ``name`` changes, including itself."""
         return frozenset(nx.descendants(self.network, name)) | {name}
 
     def ancestors(self, names: Sequence[str]) -> frozenset[str]:
-        """The values that ``names`` are computed from, themselves included."""
-        found = set(names)
+        """The values that ``names`` are computed from, including themselves."""
+        ancestors = set(names)
         for name in names:
-            found |= nx.ancestors(self.network, name)
-        return frozenset(found)
+            ancestors |= nx.ancestors(self.network, name)
+        return frozenset(ancestors)
 
     def __str__(self) -> str:
         lines = [f"graph {self.name}({', '.join(self.inputs)})"]

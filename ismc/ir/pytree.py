@@ -1,4 +1,4 @@
-"""Nests of lists, tuples and dicts, as Keras takes and returns them; dicts are in order of key."""
+"""Nests of lists, tuples and dicts, as Keras takes and returns them; dicts are sorted by key."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 
 def leaves(nest: Any) -> list[Any]:
-    """The leaves.
+    """The leaves of a nest, in order.
 
-    >>> flatten({"b": 1, "a": [2, (3,)]})
+    >>> leaves({"b": 1, "a": [2, (3,)]})
     [2, 3, 1]
     """
     if isinstance(nest, Mapping):
@@ -20,56 +20,56 @@ def leaves(nest: Any) -> list[Any]:
     return [nest]
 
 
-def mapped(function: Callable[[Any], Any], nest: Any) -> Any:
-    """The nest with every leaf replaced.
+def map_leaves(function: Callable[[Any], Any], nest: Any) -> Any:
+    """The nest with ``function`` applied to every leaf.
 
-    >>> mapped(str, {"b": 1, "a": [2, (3,)]})
+    >>> map_leaves(str, {"b": 1, "a": [2, (3,)]})
     {'b': '1', 'a': ['2', ('3',)]}
     """
     if isinstance(nest, Mapping):
-        values = {key: mapped(function, item) for key, item in nest.items()}
+        values = {key: map_leaves(function, item) for key, item in nest.items()}
         return OrderedDict(values) if isinstance(nest, OrderedDict) else values
     if isinstance(nest, list | tuple):
-        found = [mapped(function, item) for item in nest]
-        return type(nest)(*found) if hasattr(nest, "_fields") else type(nest)(found)
+        items = [map_leaves(function, item) for item in nest]
+        return type(nest)(*items) if hasattr(nest, "_fields") else type(nest)(items)
     return function(nest)
 
 
-def encoded(nest: Any) -> Any:
-    """A nest of names as JSON holds it: ``[name]`` for a leaf, ``{kind: items}`` for the rest.
+def encode(nest: Any) -> Any:
+    """A nest of names as JSON data: ``[name]`` for a leaf, ``{kind: items}`` for a container.
 
-    >>> decoded(encoded({"b": "x", "a": ["y", ("z",)]}))
+    >>> decode(encode({"b": "x", "a": ["y", ("z",)]}))
     {'b': 'x', 'a': ['y', ('z',)]}
     """
     if isinstance(nest, Mapping):
-        return {"dict": [[key, encoded(item)] for key, item in nest.items()]}
+        return {"dict": [[key, encode(item)] for key, item in nest.items()]}
     if isinstance(nest, list | tuple):
         kind = "tuple" if isinstance(nest, tuple) else "list"
-        return {kind: [encoded(item) for item in nest]}
+        return {kind: [encode(item) for item in nest]}
     return [nest]
 
 
-def decoded(data: Any) -> Any:
-    """The nest of names that was encoded."""
+def decode(data: Any) -> Any:
+    """The nest of names that `encode` turned into JSON data."""
     if isinstance(data, list):
         return str(data[0])
     ((kind, items),) = data.items()
     if kind == "dict":
-        return {str(key): decoded(item) for key, item in items}
-    return {"tuple": tuple, "list": list}[kind](decoded(item) for item in items)
+        return {str(key): decode(item) for key, item in items}
+    return {"tuple": tuple, "list": list}[kind](decode(item) for item in items)
 
 
 def distinct(names: Iterable[str]) -> list[str]:
-    """The names, with a number after those that stand before.
+    """The names, made unique: a repeated name gets a number.
 
     >>> distinct(["a", "a", "a_2", "b"])
     ['a', 'a_2', 'a_2_2', 'b']
     """
-    found: dict[str, None] = {}
+    labels: dict[str, None] = {}
     for name in names:
         label, count = name, 1
-        while label in found:
+        while label in labels:
             count += 1
             label = f"{name}_{count}"
-        found[label] = None
-    return list(found)
+        labels[label] = None
+    return list(labels)

@@ -1,7 +1,7 @@
-"""The algebra of positions: spans, the spans of many sites, and windows. No TensorFlow here.
+"""The algebra of positions: spans, the spans of many sites, and windows; without TensorFlow.
 
-Positions are integers; every interval is half-open. A window says which inputs one output of a
-layer reads, so convolution, pooling, cropping, padding and flattening differ in numbers alone.
+Positions are integers, and every interval is half-open. A window defines which inputs one output of
+a layer reads. Convolution, pooling, cropping, padding and flattening differ only in its numbers.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Span:
         return Span(max(self.start, other.start), min(self.stop, other.stop))
 
     def __or__(self, other: Span) -> Span:
-        """The smallest span that holds both; an empty span adds nothing."""
+        """The smallest span that contains both; an empty span adds no position."""
         if not self.width or not other.width:
             return other if not self.width else self
         return Span(min(self.start, other.start), max(self.stop, other.stop))
@@ -45,11 +45,11 @@ class Span:
 
 @dataclass(frozen=True)
 class Window:
-    """What one output position reads: ``size`` taps, ``dilation`` apart, every ``stride``.
+    """The inputs that one output position reads: ``size`` taps, ``dilation`` apart.
 
     Output ``o`` reads the taps ``o * stride - pad + j * dilation`` for ``0 <= j < size``. With
-    ``up > 1`` the taps lie on the input stretched ``up`` times, and only the taps divisible by
-    ``up`` hold an input (upsampling, flattening, transposed convolution).
+    ``up > 1``, taps index the input stretched ``up`` times; only a tap divisible by ``up`` reads an
+    input. This describes upsampling, flattening and transposed convolution.
 
     >>> Window(size=3, pad=1).reads(Span(4, 6))
     Span(start=3, stop=7)
@@ -69,16 +69,16 @@ class Window:
 
     @property
     def extent(self) -> int:
-        """Distance from the first tap to the last."""
+        """The distance from the first tap to the last."""
         return (self.size - 1) * self.dilation
 
     @property
     def pointwise(self) -> bool:
-        """Whether output ``p`` reads input ``p`` and nothing else."""
+        """Whether output ``p`` reads only input ``p``."""
         return self == Window()
 
     def reads(self, span: Span) -> Span:
-        """The inputs that the outputs of ``span`` read (their hull)."""
+        """The hull of the inputs that the outputs of ``span`` read."""
         if not span.width:
             return span
         first = span.start * self.stride - self.pad
@@ -86,7 +86,7 @@ class Window:
         return Span(-(-first // self.up), last // self.up + 1)
 
     def reaches(self, span: Span) -> Span:
-        """The outputs that read any input of ``span`` (their hull)."""
+        """The hull of the outputs that read any input of ``span``."""
         if not span.width:
             return span
         first = span.start * self.up + self.pad - self.extent
@@ -94,13 +94,13 @@ class Window:
         return Span(-(-first // self.stride), last // self.stride + 1)
 
     def __rshift__(self, after: Window) -> Window:
-        """The hull of ``self`` followed by ``after``: dilation is spelled out as size.
+        """The window of ``self`` followed by ``after``; dilation becomes size.
 
         >>> Window(size=3, pad=1) >> Window(size=2, stride=2)
         Window(size=4, stride=2, dilation=1, pad=1, up=1)
         """
         if after.up != 1:
-            raise ValueError("A window that upsamples can only come first.")
+            raise ValueError("Only the first of two windows may upsample.")
         size = self.extent + after.extent * self.stride + 1
         return Window(
             size, self.stride * after.stride, 1, self.pad + after.pad * self.stride, self.up
@@ -109,14 +109,14 @@ class Window:
 
 @dataclass(frozen=True)
 class Spans:
-    """One span per site, all of one width; they may hang over the ends of the sequence."""
+    """One span per site, all of the same width; they may extend past the ends of the sequence."""
 
     starts: tuple[int, ...]
     width: int
 
     @classmethod
     def hull(cls, spans: Sequence[Span]) -> Spans:
-        """The spans widened to the width of the widest."""
+        """The spans, all extended to the width of the widest."""
         return cls(tuple(s.start for s in spans), max((s.width for s in spans), default=0))
 
     def __getitem__(self, site: int) -> Span:
@@ -129,11 +129,11 @@ class Spans:
 
     @property
     def fixed(self) -> bool:
-        """Whether all sites have the same span."""
+        """Whether all sites share one span."""
         return len(set(self.starts)) == 1
 
     def through(self, window: Window) -> Spans:
-        """Where a layer with this window carries them: the hull of what each site reaches."""
+        """The hulls of the outputs that read these spans, for a layer with this window."""
         if window.pointwise:
             return self
         starts = -(-(self.array * window.up + window.pad - window.extent) // window.stride)
@@ -141,7 +141,7 @@ class Spans:
         return _spans(starts, last + 1)
 
     def read_by(self, window: Window) -> Spans:
-        """What the outputs at these spans read: all of one width when nothing is upsampled."""
+        """The hulls of the inputs that the outputs at these spans read."""
         if window.pointwise:
             return self
         first = self.array * window.stride - window.pad
@@ -153,13 +153,13 @@ class Spans:
         return _spans(starts, np.maximum(self.array + self.width, other.array + other.width))
 
     def within(self, need: Span) -> Spans:
-        """The same spans, or ``need`` itself for every site when they are wider than it."""
+        """These spans, or ``need`` for every site if they are wider than it."""
         if self.width <= need.width:
             return self
         return Spans((need.start,) * len(self.starts), need.width)
 
     def hangs_over(self, inside: Span) -> bool:
-        """Whether any site's span leaves ``inside``."""
+        """Whether any site's span extends past ``inside``."""
         starts = self.array
         return bool(starts.size) and bool(
             starts.min() < inside.start or starts.max() + self.width > inside.stop
@@ -167,6 +167,6 @@ class Spans:
 
 
 def _spans(starts: Array, stops: Array) -> Spans:
-    """Spans of the width of the widest; of one position where a stride skips all sites."""
+    """The spans, all as wide as the widest; one position wide if a stride skips every site."""
     width = max(1, int((stops - starts).max())) if starts.size else 0
     return Spans(tuple(starts.tolist()), width)

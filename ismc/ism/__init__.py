@@ -1,1 +1,1 @@
-"""What `compile` and `load` return."""
+"""The callables that `compile`, `ensemble` and `load` return."""

@@ -1,4 +1,4 @@
-"""What is computed, without weights: told by the layers, or by what their trace gives."""
+"""A hash of what a program computes, from the layers' configuration or from a trace of them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ismc.scores.letters import part_across
 
 
 def identity(ism: CompiledProgram) -> str:
-    """SHA-256 of what layers and the score compute; the same on every machine for Keras's own.
+    """SHA-256 of what the layers and the score compute, without weights.
 
-    Layers and scores of the user's are traced, which takes seconds; what cannot be lowered, such
-    as functions that hold variables, is left out.
+    For Keras's own layers it is the same on every machine. User layers and scores are traced, which
+    takes seconds. Functions that cannot be lowered, such as ones that own variables, do not count.
     """
     return digest([_of_model(ism), _of_score(ism)])
 
@@ -30,11 +30,11 @@ def _of_model(ism: CompiledProgram) -> str:
         return digest({key: value for key, value in data.items() if key != "code"})
     except FingerprintError:
         inputs = random_inputs(ism.plan.signature, 1, np.random.default_rng(0))
-        given = [ism.runtime.put(inputs[name]) for name, _ in ism.plan.inputs]
+        tensors = [ism.runtime.put(inputs[name]) for name, _ in ism.plan.inputs]
         program = ism.lowered_model(1)
         program.key = ""
         try:
-            return program.traced([*given, *ism.weights()]).meaning
+            return program.trace_module([*tensors, *ism.weights()]).meaning
         except LoweringError:
             return ""
 
@@ -53,8 +53,8 @@ def _of_score(ism: CompiledProgram) -> str:
     ]
     if across is not None:
         rows = [Spec((*letters.shape, *shape), "float32") for shape in ism.shapes()]
-        calls += [(lambda y, there: [across(y, there)], [row, letters]) for row in rows]
+        calls += [(lambda y, present: [across(y, present)], [row, letters]) for row in rows]
     try:
-        return digest([lower(call, given, "score", {}, True).meaning for call, given in calls])
+        return digest([lower(call, inputs, "score", {}, True).meaning for call, inputs in calls])
     except LoweringError:
         return ""

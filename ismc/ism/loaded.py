@@ -1,4 +1,4 @@
-"""Artifacts as callables: in any process, on any machine, without the model."""
+"""`LoadedISM`, a callable from an artifact: in any process and machine, without the model."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from ismc.artifacts.record import (
     Record,
     malformed,
     program_name,
-    recorded,
+    read_record,
 )
-from ismc.artifacts.rows import by_rows
-from ismc.artifacts.weights import replaced
+from ismc.artifacts.rows import run_by_rows
+from ismc.artifacts.weights import replacement_weights
 from ismc.errors import ArtifactError, InputError
 from ismc.execution.module import Loaded, Module, Run, Runtime, module
 from ismc.execution.shards import run_sharded
 from ismc.execution.substitutions import Substitutions, kinds
-from ismc.execution.tiling import Arrangement, filled
+from ismc.execution.tiling import Arrangement, repeat_inputs
 from ismc.ir import pytree as nest
 from ismc.ism.base import ISM
 from ismc.ism.checking import Checks
@@ -43,20 +43,20 @@ RUNTIMES = ("tensorflow", "jax")
 
 @dataclass(repr=False, kw_only=True)
 class LoadedISM(ISM):
-    """In-silico mutagenesis of a model that is not there: its programs and weights alone.
+    """In-silico mutagenesis from an artifact: the programs and weights, without the model.
 
-    Calls are those of `CompiledISM`. Every program is held against the answers that the artifact
-    carries when it is first used, on the runtime and device at hand.
+    It is called like a `CompiledISM`. At its first use, each program is compared with the answers
+    in the artifact, on the current runtime and device.
 
     Attributes:
-        path: where it was loaded from.
-        record: what the artifact says of itself.
+        path: the file it was loaded from.
+        record: the artifact's metadata.
         modules: the programs by name.
         own: the artifact's weights, in the order of the programs' arguments.
-        arrays: those that calls take, if others.
-        check: the input of the check, and its answers.
+        arrays: the weights that calls use: ``own``, or the weights that replace them.
+        check: the input of the check and its expected answers.
         where: the runtime.
-        store: the cache that XLA's executables are kept in, if there is one.
+        store: the cache of XLA's executables, if there is one.
     """
 
     path: str
@@ -70,29 +70,29 @@ class LoadedISM(ISM):
 
     @property
     def runtime(self) -> Runtime:
-        """TensorFlow or JAX."""
+        """The runtime of the programs: TensorFlow or JAX."""
         return self.where
 
     def weights(self) -> Sequence[Any]:
-        """The weights, on the device."""
+        """The weights that calls use, on the device."""
         if "weights" not in self.programs:
             self.programs["weights"] = [self.runtime.put(array) for array in self.arrays]
         return self.programs["weights"]
 
     def with_weights(self, weights: Any) -> LoadedISM:
-        """The same programs with other weights.
+        """A copy with other weights and the same programs.
 
         Args:
-            weights: a Keras model of the same architecture, arrays by ``layer/weight``, or the
-                path of an artifact, of safetensors, or of a model that Keras has saved.
+            weights: a Keras model of the same architecture, a dict of arrays by ``layer/weight``,
+                or the path of an artifact, a safetensors file or a saved Keras model.
 
         Raises:
-            ArtifactError: when names or shapes are others; they are listed.
+            ArtifactError: when names or shapes differ from the artifact's; lists them.
         """
-        found = replaced(self.record.weights, self.own, weights, self.path)
-        kept = {key: value for key, value in self.programs.items() if key != "weights"}
+        new_weights = replacement_weights(self.record.weights, self.own, weights, self.path)
+        programs = {key: value for key, value in self.programs.items() if key != "weights"}
         checks = Checks(self.checks.mode)
-        return replace(self, arrays=found, programs=kept, checks=checks)
+        return replace(self, arrays=new_weights, programs=programs, checks=checks)
 
     def export_saved_model(self, path: str | Path) -> None:
         """Writes a SavedModel; see `CompiledISM.export_saved_model`."""
@@ -101,19 +101,19 @@ class LoadedISM(ISM):
         export(self, self.modules, path)
 
     def verify(self) -> None:
-        """Runs the first program on the input of the check; others are when they are first used.
+        """Checks the first program; the others are checked at their first use.
 
         Raises:
-            ArtifactError: when it answers otherwise than where the artifact was made.
+            ArtifactError: when its answers differ from those in the artifact.
         """
-        self._loaded(kinds(self.plan)[0], 1)
+        self._program_for(kinds(self.plan)[0], 1)
 
     def inputs(self, x: Any) -> dict[str, Array]:
-        """The inputs of a call by name, checked.
+        """The checked inputs of a call by name.
 
         Raises:
             ArtifactError: when the artifact is for sequences of another length.
-            InputError: when an input does not fit otherwise.
+            InputError: when an input does not fit the model for another reason.
         """
         try:
             return super().inputs(x)
@@ -128,17 +128,17 @@ class LoadedISM(ISM):
             raise
 
     def shapes(self) -> Sequence[Sequence[int]]:
-        """The shapes of what is returned for one mutant."""
+        """The shape of each output of a call for one mutant."""
         return self.record.shapes
 
     @property
     def score_name(self) -> str:
-        """The score, spelled in full; nothing where answers are the model's own outputs."""
+        """The full name of the score; empty if results are the model's outputs."""
         return self.record.score
 
     @property
     def score(self) -> Score | None:
-        """The score, if it is known here by its name."""
+        """The score, if its name is one of `ismc.scores`; otherwise ``None``."""
         with suppress(InputError):
             return parsed(self.score_name) if self.score_name else None
 
@@ -147,34 +147,34 @@ class LoadedISM(ISM):
         """Whether the score has a part across the letters of a site."""
         return f"{ACROSS}-0" in self.modules
 
-    def _loaded(self, letters: Substitutions, batch: int) -> Loaded:
+    def _program_for(self, letters: Substitutions, batch: int) -> Loaded:
         known = (letters.count, letters.alternatives_only, batch) in self.programs
-        found = super()._loaded(letters, batch)
+        program = super()._program_for(letters, batch)
         if not known:
             try:
-                self._verify(letters, batch, found)
+                self._verify(letters, batch, program)
             except BaseException:
                 del self.programs[letters.count, letters.alternatives_only, batch]
                 raise
-        return found
+        return program
 
-    def _verify(self, letters: Substitutions, batch: int, found: Loaded) -> None:
-        """Runs some tiles of a program on the input of the check."""
+    def _verify(self, letters: Substitutions, batch: int, run: Loaded) -> None:
+        """Compares a program with the artifact's answers, at a few sites."""
         sites, kind = list(self.record.checked), "saturate" if letters.saturates else "write"
         if not letters.saturates:
             letters = Substitutions(np.zeros_like(letters.rotation), np.zeros_like(letters.block))
-        given = [*self._given(self._checked(batch), letters), *self._own()]
-        ys = [np.asarray(y)[0, sites] for y in run_sharded(self.runtime, found, given, sites=sites)]
+        tensors = [*self._input_tensors(self._check_inputs(batch), letters), *self._own_weights()]
+        ys = [np.asarray(y)[0, sites] for y in run_sharded(self.runtime, run, tensors, sites=sites)]
         lost = ys.pop() > 0 if self.plan.guard else False
-        for i, y in enumerate(ys):  # the model computes lost ones, and is compared by itself
+        for i, y in enumerate(ys):  # the model recomputes lost ones; it has its own check
             y[lost] = self.check[f"{kind}.{i}"][lost]
             self._compare(f"{kind}.{i}", y, program_name(letters, batch))
 
-    def _checked(self, batch: int) -> dict[str, Array]:
-        """The input of the check, for so many sequences, in the order of the plan's inputs."""
-        return filled({name: self.check[name] for name, _ in self.plan.inputs}, batch)
+    def _check_inputs(self, batch: int) -> dict[str, Array]:
+        """The input of the check, repeated for a batch, in the order of the plan's inputs."""
+        return repeat_inputs({name: self.check[name] for name, _ in self.plan.inputs}, batch)
 
-    def _own(self) -> Sequence[Any]:
+    def _own_weights(self) -> Sequence[Any]:
         return self.weights() if self.arrays is self.own else [*map(self.runtime.put, self.own)]
 
     def _compare(self, key: str, got: Array, program: str) -> None:
@@ -184,9 +184,9 @@ class LoadedISM(ISM):
         if worst is not None:
             raise ArtifactError(
                 f"{self.path} is wrong on {self.runtime}: the program {program!r} gives "
-                f"{got[worst]:.6g} where {want[worst]:.6g} was computed when it was made.",
-                hint="Use another version of the runtime, or the other one: runtime='tensorflow' "
-                "or 'jax'.",
+                f"{got[worst]:.6g}, expected {want[worst]:.6g} as when the artifact was saved.",
+                hint="Use another version of the runtime, or the other runtime: "
+                "runtime='tensorflow' or 'jax'.",
             )
 
     def _load(self, letters: Substitutions, batch: int, arrangement: Arrangement) -> Run:
@@ -195,43 +195,43 @@ class LoadedISM(ISM):
 
     def _model(self, batch: int) -> Run:
         run = self._run(f"{MODEL}-{batch}", counted=False)
-        inputs = map(self.runtime.put, self._checked(batch).values())
-        for i, y in enumerate(run([*inputs, *self._own()])):
+        inputs = map(self.runtime.put, self._check_inputs(batch).values())
+        for i, y in enumerate(run([*inputs, *self._own_weights()])):
             self._compare(f"{MODEL}.{i}", np.asarray(y)[0], f"{MODEL}-{batch}")
         return run
 
     def scored(self, reference: list[Array], mutant: list[Array]) -> list[Array]:
-        """What is returned of the outputs of mutants ``[n, *output]``."""
+        """The scores of mutants, from outputs ``[n, *output]``; the outputs without a score."""
         if f"{SCORE}-0" not in self.modules:
             return mutant
         pairs = zip(reference, mutant, strict=True)
         return [self._by_rows(f"{SCORE}-{i}", *pair) for i, pair in enumerate(pairs)]
 
     def compared(self, scores: list[Array], present: Array) -> list[Array]:
-        """The part of the score across letters, of scores ``[B, S, C, ...]``."""
+        """Applies the part of the score across letters to scores ``[B, S, C, ...]``."""
         rows = present.reshape(-1, 1, present.shape[-1])
         flat = [y.reshape(len(rows), 1, *y.shape[2:]) for y in scores]
-        found = [self._by_rows(f"{ACROSS}-{i}", y, rows) for i, y in enumerate(flat)]
-        return [y.reshape(like.shape) for y, like in zip(found, scores, strict=True)]
+        results = [self._by_rows(f"{ACROSS}-{i}", y, rows) for i, y in enumerate(flat)]
+        return [y.reshape(like.shape) for y, like in zip(results, scores, strict=True)]
 
     def _by_rows(self, name: str, *arrays: Array) -> Array:
-        """A program that is no call by itself, such as the score, row by row."""
+        """Runs an auxiliary program, such as the score, in blocks of rows."""
         if name not in self.programs:
             self.programs[name] = self._run(name, counted=False)
-        return by_rows(self.programs[name], self.runtime.put, *arrays)
+        return run_by_rows(self.programs[name], self.runtime.put, *arrays)
 
     def _run(self, name: str, counted: bool) -> Run:
-        made = self.modules[name]
+        program = self.modules[name]
         if self.store is None:
-            return self.runtime.load(made)
+            return self.runtime.load(program)
         from ismc.artifacts.cache.cached import CachedProgram, module_key
 
         kind = {"model": self.plan.model, "plan": self.plan.digest, "program": name}
         return CachedProgram(
             runtime=self.runtime,
-            module=made,
+            module=program,
             store=self.store,
-            key=module_key(made.digest),
+            key=module_key(program.digest),
             manifest={**kind, "versions": dict(self.record.versions)},
             texts=lambda: {"plan.txt": self.explain()},
             counted=counted,
@@ -241,64 +241,67 @@ class LoadedISM(ISM):
 def load(
     path: str | Path, *, runtime: str = "tensorflow", weights: Any = None, cache: Any = None
 ) -> LoadedISM:
-    """Loads an artifact that `CompiledISM.save` wrote, without Keras and without the model's code.
+    """Loads an artifact written by `CompiledISM.save`, without Keras and without the model's code.
 
-    One program is run on the input of the check before anything is returned, others when they are
-    first used.
+    One program is compared with the answers in the artifact before `load` returns, the others at
+    their first use.
 
     Args:
         path: the file.
         runtime: ``"tensorflow"``, or ``"jax"``, which needs no TensorFlow.
-        weights: others than those in the file; see `LoadedISM.with_weights`.
-        cache: a folder that executables are kept in, ``False`` for none; as for `ismc.compile`.
+        weights: weights that replace those in the file; see `LoadedISM.with_weights`.
+        cache: a folder for executables, or ``False`` for none; as for `ismc.compile`.
+
+    Returns:
+        A `LoadedISM`.
 
     Raises:
-        ArtifactError: when the file is damaged, foreign or newer; when the weights do not fit; or
-            when the runtime at hand answers otherwise than the file says.
+        ArtifactError: when the file is damaged, of another format or newer; when the weights do
+            not fit; or when this runtime's answers differ from those in the file.
     """
     if runtime not in RUNTIMES:
         raise ArtifactError(f"runtime is {runtime!r}, expected one of {', '.join(RUNTIMES)}.")
-    found = _decoded(read(Path(path)), str(path))
+    ism = _decode(read(Path(path)), str(path))
     if runtime == "jax":
         from ismc.execution.on_jax import Jax
 
-        found.where = Jax()
+        ism.where = Jax()
     else:
         from ismc.artifacts.cache.cached import open_cache
         from ismc.execution.on_tensorflow import TensorFlow
 
-        found.where, found.store = TensorFlow(), open_cache(cache)
-    found.verify()
-    return found if weights is None else found.with_weights(weights)
+        ism.where, ism.store = TensorFlow(), open_cache(cache)
+    ism.verify()
+    return ism if weights is None else ism.with_weights(weights)
 
 
-def _decoded(found: Container, path: str) -> LoadedISM:
-    """The callable of an artifact, without a runtime yet."""
-    said = recorded(found.manifest, path)
+def _decode(container: Container, path: str) -> LoadedISM:
+    """The `LoadedISM` of an artifact; the caller sets its runtime."""
+    record = read_record(container.manifest, path)
     try:
         modules = {
-            name: module(found.blobs[f"{name}{CODE}"], data, _constants(found, name))
-            for name, data in said.programs.items()
+            name: module(container.blobs[f"{name}{CODE}"], data, _constants(container, name))
+            for name, data in record.programs.items()
         }
-        own = said.weight_arrays(found)
+        own = record.weight_arrays(container)
         check = {
             name.removeprefix(CHECK): value
-            for name, value in found.arrays.items()
+            for name, value in container.arrays.items()
             if name.startswith(CHECK)
         }
         return LoadedISM(
-            plan=said.restored(),
-            source=found.texts["program.py"],
-            signature=said.signature,
-            names=said.names,
-            structure=said.structure,
-            chosen=said.chosen,
-            labels=said.labels,
-            measured=said.measured,
-            tile=said.tile,
-            threads=said.threads,
+            plan=record.restored(),
+            source=container.texts["program.py"],
+            signature=record.signature,
+            names=record.names,
+            structure=record.structure,
+            chosen=record.chosen,
+            labels=record.labels,
+            measured=record.measured,
+            tile=record.tile,
+            threads=record.threads,
             path=path,
-            record=said,
+            record=record,
             modules=modules,
             own=own,
             arrays=own,
@@ -309,7 +312,7 @@ def _decoded(found: Container, path: str) -> LoadedISM:
         raise malformed(path, error) from error
 
 
-def _constants(found: Container, program: str) -> list[Array]:
-    """The constants of one program, ``NAME.0`` and so on."""
-    count = sum(name.startswith(f"{program}.") for name in found.arrays)
-    return [found.arrays[f"{program}.{i}"] for i in range(count)]
+def _constants(container: Container, program: str) -> list[Array]:
+    """The constants of one program, the arrays ``NAME.0``, ``NAME.1`` and so on."""
+    count = sum(name.startswith(f"{program}.") for name in container.arrays)
+    return [container.arrays[f"{program}.{i}"] for i in range(count)]

@@ -1,4 +1,4 @@
-"""The naive program: the model on every mutated sequence. The definition of correct."""
+"""`NaiveISM` runs the model on every mutant: the definition of a correct answer."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from ismc.execution.inputs import Sites, named_inputs, replacement, site_spans
-from ismc.execution.mutants import scanned
-from ismc.frontend import read
+from ismc.execution.mutants import scan_mutants
+from ismc.frontend.read import read
 from ismc.frontend.request import choose_outputs, choose_sequence
 from ismc.plan.plan import Signature
 from ismc.scores import Score, resolved
@@ -24,18 +24,22 @@ FORMS = ("eager", "tf.function", "tf.function jit")
 class NaiveISM:
     """In-silico mutagenesis by running the whole model on every mutant.
 
-    The calls are those of a compiled program; `ismc.compile` is held against this. Mutants that
-    equal their sequence are not run: they have the reference output.
+    It is called like a `CompiledISM`; `ismc.compile` verifies programs against it. A mutant that
+    equals its sequence is not run: it has the reference output.
 
     Args:
-        model: a Keras model.
-        sites: ranges ``(start, stop)`` or positions; every position by default.
-        outputs: a name, an index or a list of them; all outputs by default.
+        model: a built Keras model.
+        sites: positions or half-open ranges ``(start, stop)``; by default every position.
+        outputs: a name, an index or a list of them; by default all outputs.
         score: a name of `ismc.scores`, or a function ``(reference, mutant) -> tensor`` of outputs
             ``[n, *output]``.
-        sequence_input: index or name of the input that is mutated.
-        batch_size: mutants of one call of the model.
+        sequence_input: index or name of the input to mutate.
+        batch_size: mutants per call of the model.
         form: how the model is called: ``"eager"``, ``"tf.function"`` or ``"tf.function jit"``.
+
+    Raises:
+        UnsupportedModelError: when the model is not a built Keras model.
+        InputError: when an argument does not fit the model.
     """
 
     def __init__(
@@ -57,14 +61,14 @@ class NaiveISM:
         self._order = [lowered.graph.outputs.index(name) for name in self.chosen]
         self.batch_size, self.score, self.model = batch_size, resolved(score), lowered.model
         self.form = form
-        self._run = _called(lowered.model, form)
+        self._run = _call_of(lowered.model, form)
         graph = lowered.graph
         inputs = tuple((name, graph[name].shape) for name in graph.inputs)
         width = max(stop - start for start, stop in self.sites)
         self.signature = Signature(self.sequence, inputs, width, lowered.folded)
 
     def only(self, chosen: Sequence[str], structure: Any) -> NaiveISM:
-        """The same for some of the outputs, named as in the graph, nested as in ``structure``."""
+        """Restricts the outputs to these names of the graph, nested as in ``structure``."""
         outputs = read(self.model).graph.outputs
         self.chosen, self.structure = tuple(chosen), structure
         self._order = [outputs.index(name) for name in chosen]
@@ -74,7 +78,7 @@ class NaiveISM:
         """Writes ``replace_with`` at each site: ``[B, S, *output]``.
 
         Raises:
-            InputError: when something does not fit, or the score compares letters.
+            InputError: when an argument does not fit the model, or the score compares letters.
         """
         if part_across(self.score) is not None:
             raise needs_every_letter(str(self.score))
@@ -87,22 +91,22 @@ class NaiveISM:
         inputs = named_inputs(x, self.input_names, self.signature)
         channels = self.signature.shape[1]
         eye = np.eye(channels, dtype=np.float32)
-        found = self._scan(inputs, np.repeat(eye[:, None], self.signature.width, 1))
+        scores = self._scan(inputs, np.repeat(eye[:, None], self.signature.width, 1))
         across = part_across(self.score)
         if across is not None:
-            there = tf.constant(present(inputs[self.sequence], self.sites))
-            found = [across(y, there) for y in found]
-        return self._nest(found)
+            letters = tf.constant(present(inputs[self.sequence], self.sites))
+            scores = [across(y, letters) for y in scores]
+        return self._nest(scores)
 
     def reference(self, x: Any) -> Any:
-        """The model itself: ``[B, *output]``."""
+        """The model's outputs for the sequences: ``[B, *output]``."""
         inputs = named_inputs(x, self.input_names, self.signature)
-        return self._nest([tf.constant(y) for y in self._whole(inputs)])
+        return self._nest([tf.constant(y) for y in self._reference(inputs)])
 
     def predict(
         self, x: Any, replace_with: Any = None, batch_size: int | None = None, verbose: Any = 0
     ) -> Any:
-        """`saturate`, or with ``replace_with`` a call, as NumPy arrays."""
+        """`saturate`, or a call if ``replace_with`` is given, as NumPy arrays."""
         del batch_size, verbose
         y = self.saturate(x) if replace_with is None else self(x, replace_with)
         return tf.nest.map_structure(lambda t: t.numpy(), y)
@@ -112,34 +116,34 @@ class NaiveISM:
         return keras.tree.map_structure(lambda name: by_name[name], self.structure)
 
     def answers(self, inputs: dict[str, Array]) -> list[Array]:
-        """The outputs of one batch: ``[n, *output]`` each.
+        """The model's outputs for one batch: ``[n, *output]`` each.
 
-        Where the model is compiled for each size, batches are filled up to powers of two.
+        A traced model is compiled for each batch size, so batches are padded to powers of two.
         """
         count = len(inputs[self.sequence])
-        filled = inputs
+        padded = inputs
         if self.form != "eager":
             size = min(1 << max(count - 1, 0).bit_length(), max(count, self.batch_size))
-            filled = {k: v[np.minimum(np.arange(size), count - 1)] for k, v in inputs.items()}
-        nest = keras.tree.map_structure(lambda name: tf.constant(filled[name]), self.input_names)
+            padded = {k: v[np.minimum(np.arange(size), count - 1)] for k, v in inputs.items()}
+        nest = keras.tree.map_structure(lambda name: tf.constant(padded[name]), self.input_names)
         flat = keras.tree.flatten(self._run(nest))
         return [np.asarray(tf.cast(flat[i], tf.float32))[:count] for i in self._order]
 
     def _scan(self, inputs: dict[str, Array], blocks: Array) -> list[tf.Tensor]:
-        """Every block at every site: one ``[B, S, A, *output]`` per output."""
+        """Writes every block at every site: one ``[B, S, A, *output]`` per output."""
         x = inputs[self.sequence]
         shape = (len(x), len(self.sites), len(blocks))
         if not len(x):
             empty = {k: np.zeros((1, *v.shape[1:]), np.float32) for k, v in inputs.items()}
             reference = self._scored(self.answers(empty), self.answers(empty))
             return [tf.zeros([*shape, *y.shape[1:]]) for y in reference]
-        results = scanned(
+        results = scan_mutants(
             inputs, self.sequence, self.sites, blocks, self.batch_size, self.answers, self._scored
         )
         return [tf.constant(result) for result in results]
 
-    def _whole(self, inputs: dict[str, Array]) -> list[Array]:
-        """The answers for the sequences themselves, batch by batch."""
+    def _reference(self, inputs: dict[str, Array]) -> list[Array]:
+        """The model's outputs for the sequences, batch by batch."""
         size = self.batch_size
         parts = [
             self.answers({k: v[i : i + size] for k, v in inputs.items()})
@@ -154,8 +158,8 @@ class NaiveISM:
         return [np.asarray(self.score(tf.constant(r), tf.constant(m))) for r, m in pairs]
 
 
-def _called(model: Any, form: str) -> Callable[[Any], Any]:
-    """The model on a nest of inputs, in one of the forms."""
+def _call_of(model: Any, form: str) -> Callable[[Any], Any]:
+    """The function that calls the model on nested inputs, in this form."""
 
     def call(nest: Any) -> Any:
         return model(nest, training=False)

@@ -1,4 +1,4 @@
-"""A model of open length: one compiled program per length, made when it is first asked for."""
+"""`OpenISM`, for models of open length: one program per length, compiled at its first use."""
 
 from __future__ import annotations
 
@@ -19,8 +19,13 @@ Shapes = tuple[tuple[int, ...], ...]
 class OpenISM:
     """In-silico mutagenesis of a model that takes sequences of any length.
 
-    Calls are those of `CompiledISM`; the first call of each length compiles a program, which is
-    kept. Sites that were given hold for every length, so each must be long enough for them.
+    It is called like a `CompiledISM`. The first call with a length compiles a program, which later
+    calls reuse. If `ismc.compile` was given ``sites``, every length must contain them.
+
+    Attributes:
+        model: the Keras model.
+        compile: makes the `CompiledISM` of a model of fixed length.
+        programs: the programs so far, by the shapes of the inputs without the batch axis.
     """
 
     model: Any
@@ -32,30 +37,30 @@ class OpenISM:
         return f"<OpenISM of {self.model.name!r}, compiled for lengths {lengths}>"
 
     def __call__(self, x: Any, replace_with: Any = 0) -> Any:
-        """Writes ``replace_with`` at each site: ``[B, S, *output]``."""
+        """Writes ``replace_with`` at each site: ``[B, S, *output]``; see `CompiledISM`."""
         return self.at(x)(x, replace_with)
 
     def saturate(self, x: Any) -> Any:
-        """Writes every letter at each site: ``[B, S, C, *output]``."""
+        """Writes every letter at each site: ``[B, S, C, *output]``; see `CompiledISM`."""
         return self.at(x).saturate(x)
 
     def reference(self, x: Any) -> Any:
-        """The model's own answer: ``[B, *output]``."""
+        """The model's outputs for the sequences: ``[B, *output]``."""
         return self.at(x).reference(x)
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        """The same in NumPy, batch by batch; arguments as `CompiledISM.predict`."""
+        """`saturate` or a call in NumPy, in batches; arguments as `CompiledISM.predict`."""
         return self.at(x).predict(x, *args, **kwargs)
 
     def explain(self, length: int) -> str:
-        """The plan for sequences of a length, where that alone is open."""
+        """The plan for sequences of this length, if the length is the only open axis."""
         return self.at(self._empty(length)).explain()
 
     def at(self, x: Any) -> CompiledISM:
-        """The program for inputs of these shapes.
+        """The program for inputs of these shapes, compiled at its first use.
 
         Raises:
-            InputError: when the inputs do not fit the model, but for their length.
+            InputError: when the inputs do not fit the model at any length.
         """
         shapes = self._shapes(x)
         if shapes not in self.programs:
@@ -73,15 +78,15 @@ class OpenISM:
             values = list(x)
         else:
             values = [x[0] if isinstance(x, list | tuple) and len(x) == 1 else x]
-        found = [np.shape(value)[1:] for value in values]
-        wanted = [tuple(tensor.shape)[1:] for tensor in tensors]
-        if len(found) != len(wanted) or not all(map(_fits, found, wanted)):
+        shapes = [np.shape(value)[1:] for value in values]
+        expected = [tuple(tensor.shape)[1:] for tensor in tensors]
+        if len(shapes) != len(expected) or not all(map(_fits, shapes, expected)):
             raise InputError(
-                f"The inputs have the shapes {[list(s) for s in found]} per sequence, expected "
-                f"{[list(s) for s in wanted]}, where None is any length.",
+                f"The inputs have the shapes {[list(s) for s in shapes]} per sequence, expected "
+                f"{[list(s) for s in expected]}, where None is any length.",
                 hint="Sequences are [B, L, C]; add a batch axis to a single one: x[None].",
             )
-        return tuple(tuple(map(int, shape)) for shape in found)
+        return tuple(tuple(map(int, shape)) for shape in shapes)
 
     def _empty(self, length: int) -> Any:
         shapes = [tuple(length if n is None else n for n in t.shape[1:]) for t in self.model.inputs]
@@ -89,7 +94,7 @@ class OpenISM:
         return arrays if len(arrays) > 1 else arrays[0]
 
 
-def _fits(found: Sequence[int], wanted: Sequence[int | None]) -> bool:
-    return len(found) == len(wanted) and all(
-        w in (None, f) for f, w in zip(found, wanted, strict=True)
+def _fits(shape: Sequence[int], expected: Sequence[int | None]) -> bool:
+    return len(shape) == len(expected) and all(
+        e in (None, s) for s, e in zip(shape, expected, strict=True)
     )

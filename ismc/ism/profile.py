@@ -1,10 +1,10 @@
-"""Where the time of a scan goes: programs that end after each statement, timed.
+"""`profile_program` measures the time of each statement of a scan.
 
-The program after ``k`` statements of a tile is the plan with a shorter ``tile``, rendered and
-compiled like any other; it answers with one number that every value still wanted is part of. What
-it takes longer than the program before it is the time of statement ``k``. Reading the values
-that are still wanted counts in the row that makes them, and no longer in the row that is the last
-to want them; so a row of a small product may be off by one pass over what it reads.
+Program ``k`` is the plan cut after ``k`` statements of a tile, rendered and compiled like any
+other. It returns a checksum of all live values. Its time minus that of program ``k - 1`` is the
+time of statement ``k``. The checksum reads every live value: that counts in the row that makes the
+value, and is missing from the row of its last use. The row of a small product may therefore be off
+by one pass over its operands.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class Row:
     """One statement of a tile, or several, over the whole scan.
 
     Attributes:
-        value: the names that are assigned; ``call``, ``reference`` and ``answers`` for the rest.
-        layers: the layers that they belong to.
-        strategy: how the products are laid out.
-        seconds: how long it takes, never negative.
-        operations: the plan's floating-point operations.
+        value: the assigned names, or ``call``, ``reference`` or ``answers`` outside of tiles.
+        layers: the layers that the statements compute.
+        strategy: how their products are computed.
+        seconds: the time of the statements, never negative.
+        operations: their floating-point operations, as the plan counts them.
     """
 
     value: str
@@ -54,7 +54,7 @@ class Row:
 
     @property
     def rate(self) -> float:
-        """Operations per second, 0 where there are none."""
+        """Operations per second; 0 without a time."""
         return self.operations / self.seconds if self.seconds else 0.0
 
 
@@ -63,11 +63,11 @@ class Profile:
     """The rows of a profile; it prints as a table.
 
     Attributes:
-        rows: the call, the reference, the statements of a tile, the assembling of answers.
-        seconds: one call of `saturate`, as measured.
-        mutants: how many mutants that computes.
-        least: operations that any difference scan of them does, as `Plan.minimum` counts.
-        adjusted: the most that a median was raised or lowered, in seconds, so that none falls.
+        rows: the call, the reference, the statements of a tile, and the assembly of the answers.
+        seconds: the measured time of one call of `saturate`.
+        mutants: the number of mutants of that call.
+        least: the lower bound of operations for these mutants, from `Plan.minimum`.
+        adjusted: the largest correction of a median that keeps times non-decreasing, in seconds.
     """
 
     rows: tuple[Row, ...]
@@ -78,17 +78,17 @@ class Profile:
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """The share of each row in the sum of all; they add up to 1."""
+        """The share of each row in the total time; they sum to 1."""
         total = sum(row.seconds for row in self.rows) or 1.0
         return tuple(row.seconds / total for row in self.rows)
 
     def __str__(self) -> str:
         rows: list[tuple[str, ...]] = [HEADER]
         for row, share in zip(self.rows, self.shares, strict=True):
-            found = count(row.operations) if row.operations else ""
+            operations_text = count(row.operations) if row.operations else ""
             rate = f"{row.rate / 1e9:.1f}" if row.rate and row.seconds > VISIBLE else ""
-            cells = (f"{1e3 * row.seconds:.2f}", found, rate, f"{100 * share:.1f} %")
-            rows.append((row.value, _few(row.layers), row.strategy, *cells))
+            cells = (f"{1e3 * row.seconds:.2f}", operations_text, rate, f"{100 * share:.1f} %")
+            rows.append((row.value, _abbreviated(row.layers), row.strategy, *cells))
         widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
         lines = [_line(row, widths) for row in rows]
         lines.insert(1, "  ".join("-" * width for width in widths))
@@ -98,27 +98,30 @@ class Profile:
             "",
             f"{self.mutants} mutants in {1e3 * self.seconds:.1f} ms: {count(operations)} "
             f"operations, {rate:.1f} GFLOP/s",
-            f"at least {count(self.least)} operations are needed: {least:.1f} GFLOP/s on those",
-            "differences of medians, adjusted by at most "
+            f"at least {count(self.least)} operations are needed: {least:.1f} GFLOP/s of those",
+            "times are differences of medians, adjusted by at most "
             f"{1e3 * self.adjusted:.2f} ms so that none is negative",
         ]
         return "\n".join(lines)
 
 
-def profile(
+def profile_program(
     ism: CompiledProgram, x: Any = None, rounds: int = 5, every: int | str = 1, seed: int = 0
 ) -> Profile:
-    """Times a saturation, statement by statement.
+    """Times each statement of a saturation.
 
     Args:
-        ism: what is timed.
-        x: inputs as for a call; one random sequence by default.
-        rounds: how often each program is timed, in turns; the median counts.
-        every: how many statements share a row, or ``"segment"``. Each row is one compilation.
-        seed: of the random sequence.
+        ism: the program to profile.
+        x: inputs as for a call; by default one random sequence.
+        rounds: how often each program is timed; the programs take turns, and the median counts.
+        every: the number of statements per row, or ``"segment"``. Each row takes a compilation.
+        seed: the seed of the random sequence.
+
+    Returns:
+        A `Profile`; `print` shows it as a table.
 
     Raises:
-        InputError: when an input does not fit, or a number is not positive.
+        InputError: when an input does not fit the model, or a number is not positive.
     """
     if rounds < 1 or not (every == "segment" or (isinstance(every, int) and every > 0)):
         raise InputError(
@@ -126,8 +129,8 @@ def profile(
             hint="every may also be 'segment'.",
         )
     if x is None:
-        made = random_inputs(ism.plan.signature, 1, np.random.default_rng(seed))
-        x = tf.nest.map_structure(lambda name: made[name], ism.model.inputs)
+        arrays = random_inputs(ism.plan.signature, 1, np.random.default_rng(seed))
+        x = tf.nest.map_structure(lambda name: arrays[name], ism.model.inputs)
     ends = _ends(ism.plan, every)
     programs = [_part(ism, None), *(_part(ism, end) for end in (0, *ends)), ism]
     medians = _medians([lambda p=p: p.saturate(x) for p in programs], rounds)
@@ -135,9 +138,9 @@ def profile(
     steps = [rising[0], *(b - a for a, b in pairwise(rising))]
     mutants = _mutants(ism, x)
     labels = [Row("call", (), "", 0.0), Row("reference", (), "", 0.0)]
-    labels += [_labelled(ism.plan, a, b, mutants) for a, b in pairwise((0, *ends))]
+    labels += [_row(ism.plan, a, b, mutants) for a, b in pairwise((0, *ends))]
     labels.append(Row("answers", (), "", 0.0))
-    rows = tuple(replace(row, seconds=found) for row, found in zip(labels, steps, strict=True))
+    rows = tuple(replace(row, seconds=seconds) for row, seconds in zip(labels, steps, strict=True))
     adjusted = max(abs(a - b) for a, b in zip(medians, rising, strict=True))
     each = ism.plan.letters * len(ism.plan.active)
     least = ism.plan.minimum * mutants // max(each, 1)
@@ -145,7 +148,7 @@ def profile(
 
 
 def _ends(plan: Plan, every: int | str) -> tuple[int, ...]:
-    """After how many statements each program ends; the last holds all."""
+    """The number of statements in each program; the last program has all."""
     total = len(plan.tile) + len(plan.epilogue)
     if isinstance(every, int):
         return tuple(sorted({*range(every, total, every), total})) if total else ()
@@ -154,26 +157,26 @@ def _ends(plan: Plan, every: int | str) -> tuple[int, ...]:
 
 
 def _part(ism: CompiledProgram, end: int | None) -> CompiledProgram:
-    """The program that ends after so many statements; ``None`` leaves out the reference too."""
+    """The program of the first ``end`` statements; ``None`` omits the reference too."""
     plan = ism.plan
     steps, loop = (*plan.tile, *plan.epilogue), len(plan.tile)
-    done, rest = steps[: end or 0], steps[end or 0 :]
+    executed, rest = steps[: end or 0], steps[end or 0 :]
     looked_up = {name for step in steps for name in names_in(step.term)} | {*plan.references}
     known = {step.target for step in plan.reference} & looked_up
     wanted = {name for step in rest for name in names_in(step.term)} | {*plan.results}
-    behind = len(done) > loop
-    there = (*plan.loop_outputs, *done[loop:]) if behind else done
-    live = [step.target for step in there if step.target in wanted]
+    in_epilogue = len(executed) > loop
+    statements = (*plan.loop_outputs, *executed[loop:]) if in_epilogue else executed
+    live = [step.target for step in statements if step.target in wanted]
     answer = Step("y", Apply(CHECKSUM, (Size("n"), *map(Name, live))), ("N",))
     reference = () if end is None else plan.reference
-    kept = [Name(step.target) for step in reference if step.target in known]
+    references = [Name(step.target) for step in reference if step.target in known]
     part = replace(
         plan,
         outputs=((CHECKSUM, ()),),
-        reference=(*reference, Step("q", Apply(CHECKSUM, (Name("x"), *kept)), ("B",))),
-        tile=plan.tile if behind else (*done, answer),
-        loop_outputs=plan.loop_outputs if behind else (),
-        epilogue=(*done[loop:], answer) if behind else (),
+        reference=(*reference, Step("q", Apply(CHECKSUM, (Name("x"), *references)), ("B",))),
+        tile=plan.tile if in_epilogue else (*executed, answer),
+        loop_outputs=plan.loop_outputs if in_epilogue else (),
+        epilogue=(*executed[loop:], answer) if in_epilogue else (),
         results=("y",),
         references=("q",),
         guard="",
@@ -194,20 +197,20 @@ def _part(ism: CompiledProgram, end: int | None) -> CompiledProgram:
 
 
 def _medians(calls: Sequence[Callable[[], Any]], rounds: int) -> list[float]:
-    """Seconds of each call, in turns after one that compiles."""
+    """The median seconds of each call; the calls take turns, after a first one that compiles."""
     for call in calls:
-        _finished(call())
+        _wait(call())
     seconds: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds):
-        for found, call in zip(seconds, calls, strict=True):
+        for times, call in zip(seconds, calls, strict=True):
             begin = time.perf_counter()
-            _finished(call())
-            found.append(time.perf_counter() - begin)
-    return [statistics.median(found) for found in seconds]
+            _wait(call())
+            times.append(time.perf_counter() - begin)
+    return [statistics.median(times) for times in seconds]
 
 
 def _rising(values: Sequence[float]) -> list[float]:
-    """The nearest values that never fall: neighbours that do are pooled (isotonic regression)."""
+    """The nearest non-decreasing values: isotonic regression, by pooling adjacent violators."""
     pools: list[tuple[float, int]] = []
     for value in values:
         total, size = value, 1
@@ -218,8 +221,8 @@ def _rising(values: Sequence[float]) -> list[float]:
     return [total / size for total, size in pools for _ in range(size)]
 
 
-def _finished(nest: Any) -> None:
-    """Waits for the answers, wherever they are computed."""
+def _wait(nest: Any) -> None:
+    """Waits until the results are computed, on any device."""
     for value in tf.nest.flatten(nest):
         tf.reshape(value, [-1])[:1].numpy()
 
@@ -231,8 +234,8 @@ def _mutants(ism: CompiledProgram, x: Any) -> int:
     return len(sequence) * len(ism.plan.active) * letters
 
 
-def _labelled(plan: Plan, begin: int, end: int, mutants: int) -> Row:
-    """The row of the statements from ``begin`` to ``end``, without its time."""
+def _row(plan: Plan, begin: int, end: int, mutants: int) -> Row:
+    """The row of statements ``begin`` to ``end``, without its time."""
     every = (*plan.tile, *plan.epilogue)
     steps = every[begin:end]
     lines = {line.name: line for line in plan.lines}
@@ -248,12 +251,12 @@ def _labelled(plan: Plan, begin: int, end: int, mutants: int) -> Row:
 
 
 def _products(plan: Plan) -> set[int]:
-    """Of each layer, the statement that its operations belong to: the one with its weights."""
-    found: dict[str, int] = {}
+    """The statements that count a layer's operations: of each layer, the one with its weights."""
+    statements: dict[str, int] = {}
     for i, step in enumerate((*plan.tile, *plan.epilogue)):
-        if step.layer not in found or _weighted(step.term):
-            found[step.layer] = i
-    return set(found.values())
+        if step.layer not in statements or _weighted(step.term):
+            statements[step.layer] = i
+    return set(statements.values())
 
 
 def _weighted(term: Term) -> bool:
@@ -262,7 +265,7 @@ def _weighted(term: Term) -> bool:
     return isinstance(term, Weights)
 
 
-def _few(names: Sequence[str]) -> str:
+def _abbreviated(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) < 4 else f"{names[0]} .. {names[-1]}"
 
 

@@ -1,4 +1,4 @@
-"""A compiled program with its model: it is lowered, called and cached from here."""
+"""`CompiledProgram`: the programs of one model, and how they are lowered and cached."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from ismc.execution.results import result_shapes
 from ismc.execution.substitutions import Substitutions
 from ismc.execution.tiling import Arrangement
 from ismc.execution.weights import UNBOUND, Bound, as_tf_variable, values
-from ismc.frontend import Model, answers
+from ismc.frontend.evaluate import answers
+from ismc.frontend.model import Model
 from ismc.ir.dump import show
 from ismc.ir.graph import Graph
 from ismc.ism.base import ISM, Inputs
 from ismc.ism.naive import NaiveISM
-from ismc.scores.letters import finished, part_across
+from ismc.scores.letters import apply_across, part_across
 
 Array = np.ndarray
 
@@ -36,24 +37,24 @@ TENSORFLOW = TensorFlow()
 
 @dataclass(repr=False, kw_only=True)
 class CompiledProgram(ISM):
-    """The programs of one model, and what they are made from.
+    """The programs of one model, and the model and source they are made from.
 
-    Weights are read from the model at every call, so a model that is trained further needs no new
+    Weights are read from the model at every call, so training the model further needs no new
     compilation. Shapes: ``B`` sequences, ``S`` sites, ``C`` channels.
 
     Attributes:
         build: the generated function that makes a program for tiles of one size.
-        calls: the original layers, for those that are called through Keras.
-        model: the model as it was lowered.
-        graph: its layers, models inside of it laid open.
-        score: what is computed from reference and mutant, if anything: a `Score` or a function.
+        calls: the layers that the program calls through Keras, by name.
+        model: the model that was read.
+        graph: its layers, with nested models inlined.
+        score: the score, a `Score` or a function, if there is one.
         store: the cache of programs, if there is one.
-        key: what determines every program, as 64 hexadecimal digits; empty where only a trace can
-            tell, since code of the user's takes part.
-        still: whether the key still tells what is compiled; that may have changed meanwhile.
-        hits: how far, of the largest change, programs out of the cache may be off, beside rounding,
-            when they are compared before they first answer; nothing if they are not compared.
-        bound: the weights that the programs are right for, where they are not for all.
+        key: a hash of all that determines the programs, 64 hexadecimal digits; empty if only a
+            trace determines them, because user code takes part.
+        still: whether the key is still that of the model, which may have been changed since.
+        hits: the error, as a share of the largest change, that cached programs may have beyond
+            rounding when they are checked at their first use; ``None`` skips that check.
+        bound: the weights for which the programs are correct, if not for all weights.
     """
 
     build: Callable[..., Any]
@@ -69,28 +70,28 @@ class CompiledProgram(ISM):
 
     @property
     def runtime(self) -> Runtime:
-        """TensorFlow."""
+        """The runtime of the programs: TensorFlow."""
         return TENSORFLOW
 
     @property
     def variables(self) -> list[tuple[str, str, Any]]:
-        """Owner, name and variable of every weight, in the order that programs take them."""
+        """Owner, name and variable of every weight, in the order of the programs' arguments."""
         named = self.model.variables.items()
         return [(owner, name, v) for owner, found in named for name, v in found.items()]
 
     @property
     def versions(self) -> dict[str, str]:
-        """Of what the programs were made with."""
+        """The versions of ismc, TensorFlow and Keras that make the programs."""
         return {"ismc": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
 
     def texts(self) -> dict[str, str]:
-        """What stands in entries and artifacts for whoever looks: the plan, the source."""
+        """The texts stored with cache entries and artifacts for human readers: plan and source."""
         return {"plan.txt": self.explain(), "program.py": self.source}
 
-    def lowered(self, letters: Substitutions, batch: int, found: Arrangement) -> CachedProgram:
-        """The program of so many letters and sequences, which a call compiles."""
-        return self._kept(
-            partial(self._flat, letters, batch, found),
+    def lowered(self, letters: Substitutions, batch: int, tiling: Arrangement) -> CachedProgram:
+        """The program for these substitutions and a batch size, compiled at its first call."""
+        return self._cached(
+            partial(self._flat, letters, batch, tiling),
             {
                 "letters": letters.count,
                 "alternatives_only": letters.alternatives_only,
@@ -99,34 +100,34 @@ class CompiledProgram(ISM):
         )
 
     def lowered_model(self, batch: int) -> CachedProgram:
-        """The model's own outputs for so many sequences, as a program."""
-        return self._kept(partial(self._flat_model, batch), {"model": True, "batch": batch})
+        """The program that computes the model's outputs for a batch size."""
+        return self._cached(partial(self._flat_model, batch), {"model": True, "batch": batch})
 
-    def nested(self, flat: Sequence[Any], found: Arrangement) -> tuple:
-        """The arguments of the generated program from flat ones."""
+    def nested(self, flat: Sequence[Any], tiling: Arrangement) -> tuple:
+        """The arguments of the generated program, from the flat arguments of a call."""
         flat = list(flat)
-        x, given = flat.pop(0), {}
+        x, context = flat.pop(0), {}
         for name, _ in self.plan.inputs:
             if name != self.plan.sequence:
-                given[name] = flat.pop(0)
+                context[name] = flat.pop(0)
         rotation, block = flat.pop(0), flat.pop(0)
-        weights = self._owned(flat)
-        at = {key: flat.pop(0) for key in sorted(found.at)}
+        weights = self._take_weights(flat)
+        at = {key: flat.pop(0) for key in sorted(tiling.at)}
         order, spans, *tiles = flat
-        return x, given, rotation, block, weights, at, order, spans[:, 0], *tiles
+        return x, context, rotation, block, weights, at, order, spans[:, 0], *tiles
 
     def program(
-        self, letters: Substitutions, batch: int, found: Arrangement, build: Any = None
+        self, letters: Substitutions, batch: int, tiling: Arrangement, build: Any = None
     ) -> Any:
-        """The generated program for tiles of one size; ``build`` may be another form of it."""
-        mutants = batch * found.sites * letters.count
+        """The generated program for tiles of one size; ``build`` overrides the loaded one."""
+        mutants = batch * tiling.sites * letters.count
         show("program.py", self.source)
         results = result_shapes(self.plan, self.score, mutants)
         return (build or self.build)(
             mutants,
             [[mutants, *step.shape[1:]] for step in self.plan.loop_outputs]
             or [*results, *([[mutants]] if self.plan.guard else [])],
-            found.sizes,
+            tiling.sizes,
             letters.count,
             letters.alternatives_only,
             self.calls,
@@ -134,32 +135,32 @@ class CompiledProgram(ISM):
         )
 
     def _flat(
-        self, letters: Substitutions, batch: int, found: Arrangement, *flat: Any
+        self, letters: Substitutions, batch: int, tiling: Arrangement, *flat: Any
     ) -> list[Any]:
-        ys = self.program(letters, batch, found)(*self.nested(flat, found))
+        ys = self.program(letters, batch, tiling)(*self.nested(flat, tiling))
         if not letters.saturates:
             return ys
         *_, spans, _, _ = flat
         count = len(self.plan.outputs)
-        done = finished(
+        scores = apply_across(
             self.score, ys[:count], flat[0], spans, self.plan.width, letters.alternatives_only
         )
-        return [*done, *ys[count:]]
+        return [*scores, *ys[count:]]
 
     def _flat_model(self, batch: int, *flat: Any) -> list[Any]:
         del batch
         rest = list(flat)
         inputs = {name: rest.pop(0) for name, _ in self.plan.inputs}
-        return answers(self.model, self.graph, self.chosen, inputs, self._owned(rest))
+        return answers(self.model, self.graph, self.chosen, inputs, self._take_weights(rest))
 
-    def _owned(self, flat: list[Any]) -> dict[str, dict[str, Any]]:
-        """Weights by owner and name, taken from the front of flat arguments."""
+    def _take_weights(self, flat: list[Any]) -> dict[str, dict[str, Any]]:
+        """The weights by owner and name; removes them from the front of flat arguments."""
         return {
             owner: {name: flat.pop(0) for name in named}
             for owner, named in self.model.variables.items()
         }
 
-    def _kept(self, function: Callable[..., list[Any]], kind: Mapping[str, Any]) -> CachedProgram:
+    def _cached(self, function: Callable[..., list[Any]], kind: Mapping[str, Any]) -> CachedProgram:
         manifest = {
             "model": self.plan.model,
             "plan": self.plan.digest,
@@ -177,17 +178,17 @@ class CompiledProgram(ISM):
             key=sha256(about.encode()).hexdigest() if self.key else "",
             manifest=manifest,
             texts=self.texts,
-            variables=self._positions(kind),
+            variables=self._variables_by_argument(kind),
             name="program" if "letters" in kind else "model",
             counted="letters" in kind,
             still=self.still,
         )
 
-    def _positions(self, kind: Mapping[str, Any]) -> dict[int, tf.Variable]:
-        """The variables by the numbers of the arguments that have their values."""
+    def _variables_by_argument(self, kind: Mapping[str, Any]) -> dict[int, tf.Variable]:
+        """The variables, by the index of the argument that has their value."""
         before = len(self.plan.inputs) + (2 if "letters" in kind else 0)
-        found = (as_tf_variable(variable) for _, _, variable in self.variables)
-        return {before + i: v for i, v in enumerate(found) if isinstance(v, tf.Variable)}
+        tf_variables = (as_tf_variable(variable) for _, _, variable in self.variables)
+        return {before + i: v for i, v in enumerate(tf_variables) if isinstance(v, tf.Variable)}
 
     def _load(self, letters: Substitutions, batch: int, arrangement: Arrangement) -> Run:
         return self.lowered(letters, batch, arrangement)
@@ -196,23 +197,23 @@ class CompiledProgram(ISM):
         return self.lowered_model(batch)
 
     def weights(self) -> Sequence[Any]:
-        """The weights as the model holds them now."""
+        """The model's current weights."""
         self.bound.check()
         return values([variable for _, _, variable in self.variables])
 
     def sources(self) -> Sequence[Any]:
-        """The variables themselves, which programs read: that takes no time."""
+        """The variables, from which programs read the weights without a copy."""
         self.bound.check()
         return [as_tf_variable(variable) for _, _, variable in self.variables]
 
     def oracle(self, sites: Any, score: Any = None, **options: Any) -> NaiveISM:
-        """The naive program of the same outputs at some sites; with its ``options``.
+        """The naive program of the same outputs at these sites, with ``options`` of `NaiveISM`.
 
-        TensorFlow keeps the memory of large calls, so they are small ones by default.
+        The default batch size is small, since TensorFlow does not free the memory of large calls.
         """
-        given = {"batch_size": 8, "sequence_input": self.plan.sequence, **options}
-        found = NaiveISM(self.model.model, sites=sites, score=score or self.score, **given)
-        return found.only(self.chosen, self.structure)
+        settings = {"batch_size": 8, "sequence_input": self.plan.sequence, **options}
+        naive = NaiveISM(self.model.model, sites=sites, score=score or self.score, **settings)
+        return naive.only(self.chosen, self.structure)
 
     def _naive(self, inputs: Inputs, letters: Substitutions) -> list[Any]:
         if not self.measured.naive_is_faster:
@@ -223,7 +224,7 @@ class CompiledProgram(ISM):
         return [y[:, :, None] for y in self.flat(self.naive(nest, letters.block[0]))]
 
     def scored(self, reference: list[Array], mutant: list[Array]) -> list[Array]:
-        """What is returned of the outputs of mutants ``[n, *output]``."""
+        """The scores of mutants, from outputs ``[n, *output]``; the outputs without a score."""
         if self.score is None:
             return mutant
         pairs = zip(reference, mutant, strict=True)
@@ -235,17 +236,17 @@ class CompiledProgram(ISM):
         return part_across(self.score) is not None
 
     def compared(self, scores: list[Array], present: Array) -> list[Array]:
-        """The part of the score across letters, of scores ``[B, S, C, ...]``."""
+        """Applies the part of the score across letters to scores ``[B, S, C, ...]``."""
         across = part_across(self.score)
         return [np.asarray(across(tf.constant(y), tf.constant(present))) for y in scores]
 
     @property
     def score_name(self) -> str:
-        """The score, spelled in full; module and name of a function, nothing if there is none."""
+        """The full name of the score; of a function, module and name; empty without a score."""
         return "" if self.score is None else qualified_name(self.score)
 
     def shapes(self) -> Sequence[Sequence[int]]:
-        """The shapes of what is returned for one mutant."""
+        """The shape of each output of a call for one mutant."""
         return self._result_shapes
 
     @cached_property
@@ -254,6 +255,6 @@ class CompiledProgram(ISM):
 
     @cached_property
     def naive(self) -> NaiveISM:
-        """The naive program as it was measured to be fastest."""
+        """The naive program in the form and batch size that autotuning measured as fastest."""
         measured = self.measured
         return self.oracle(self.plan.sites, batch_size=measured.batch, form=measured.form)

@@ -1,4 +1,4 @@
-"""Puts the model's own answers in the place of those that lost too many digits."""
+"""Replaces answers that lost too many digits by the model's own."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from ismc.ism.checking.model import model_scores
 Array = np.ndarray
 
 
-def recomputed(
+def recompute_lost(
     ism: Any,
     answers: Sequence[Any],
     inputs: Mapping[str, Array],
     letters: Substitutions,
     sites: Sequence[int] | None = None,
 ) -> list[Any]:
-    """Answers with those of lost mutants computed by the model.
+    """The answers of a call, those of lost mutants recomputed by the model.
 
     Args:
-        ism: an `ismc.ism.base.ISM`; it counts them in its ``tally``.
-        answers: ``[B, S, A or C, *output]`` per output, and at last which mutants lost digits.
-        inputs: of the call, by name.
-        letters: what is written.
-        sites: by number, those whose answers count; all by default.
+        ism: an `ismc.ism.base.ISM`; its ``tally`` counts the recomputed mutants.
+        answers: ``[B, S, A or C, *output]`` per output, then the flags of mutants that lost digits.
+        inputs: the inputs of the call, by name.
+        letters: the substitutions of the call.
+        sites: the indices of the sites whose answers are used; all by default.
     """
     *ys, flags = answers
     lost = np.asarray(flags) > 0
@@ -44,10 +44,10 @@ def recomputed(
     blocks = every_block(ism.plan) if letters.saturates else letters.block
     spans = spans_of(ism.sites, len(inputs[name]))
     block = Block(inputs, name, spans, blocks, ys, letters.saturates)
-    found, _ = model_scores(ism, block, places)
+    scores, _ = model_scores(ism, block, places)
     ism.tally["recomputed"] += len(places)
     results = []
-    for y, values in zip(ys, found, strict=True):
+    for y, values in zip(ys, scores, strict=True):
         result = np.array(y)
         result[tuple(places.T)] = values
         results.append(ism.runtime.put(result))

@@ -1,4 +1,4 @@
-"""A compiled program as a SavedModel of TensorFlow, for those who serve with it."""
+"""Exports a compiled program as a SavedModel, to serve it with TensorFlow."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def export(ism: ISM, modules: Mapping[str, Module], path: str | Path) -> None:
     """Writes a folder that TensorFlow loads and serves without ismc and without Keras.
 
     Args:
-        ism: what is called, for its plan, names and weights.
-        modules: its programs by name.
-        path: the folder; it must not exist.
+        ism: the program, which has the plan, the names and the weights.
+        modules: the modules of its programs, by name.
+        path: the folder to create; it must not exist.
 
     Raises:
-        ArtifactError: when it exists, or cannot be written; nothing is left half-written.
+        ArtifactError: when the folder exists or cannot be written; no partial folder remains.
     """
     target = Path(path)
     if target.exists():
@@ -51,7 +51,7 @@ def export(ism: ISM, modules: Mapping[str, Module], path: str | Path) -> None:
 
 
 class _Served(tf.Module):
-    """What is saved: the weights, the offsets, and functions of any number of sequences."""
+    """The saved module: the weights, and functions of any number of sequences."""
 
     def __init__(self, ism: ISM, modules: Mapping[str, Module]) -> None:
         super().__init__(name="ismc")
@@ -65,7 +65,7 @@ class _Served(tf.Module):
     def signatures(self) -> dict[str, Any]:
         """``saturate`` (served by default), ``reference``, and ``write``.
 
-        There is no ``write`` where the score compares the letters of a site.
+        Scores that compare the letters of a site have no ``write``.
         """
         specs = {
             name: tf.TensorSpec([None, *shape], tf.float32, name=name)
@@ -74,14 +74,14 @@ class _Served(tf.Module):
         _, width, channels = self._every.block.shape
         block = tf.TensorSpec([width, channels], tf.float32, name="block")
         saturate = self._function(self._saturated, specs)
-        found = {
+        functions = {
             "serving_default": saturate,
             "saturate": saturate,
             "reference": self._function(self._reference, specs),
         }
         if not self._ism.compares_letters:
-            found["write"] = self._function(self._written, specs | {"block": block})
-        return found
+            functions["write"] = self._function(self._write_block, specs | {"block": block})
+        return functions
 
     def _function(self, function: Callable[..., Any], specs: Mapping[str, Any]) -> Any:
         traced = tf.function(function, autograph=False)
@@ -91,25 +91,25 @@ class _Served(tf.Module):
         """Every letter at every site: ``[B, S, C, *output]`` by label."""
         plan = self._ism.plan
 
-        def one(given: Tensors) -> list[tf.Tensor]:
+        def one(tensors: Tensors) -> list[tf.Tensor]:
             if not self._rotations.alternatives_only:
-                return self._program(given, self._every, self._every.block)
-            at = tf.gather(given[plan.sequence], tf.constant(plan.starts))
+                return self._program(tensors, self._every, self._every.block)
+            at = tf.gather(tensors[plan.sequence], tf.constant(plan.starts))
             binary = tf.reduce_all((at == 0) | (at == 1))
             one_hot = binary & tf.reduce_all(tf.reduce_sum(at, 1) == 1)
             return tf.cond(
                 one_hot,
-                lambda: self._program(given, self._rotations, self._rotations.block),
-                lambda: self._program(given, self._every, self._every.block),
+                lambda: self._program(tensors, self._rotations, self._rotations.block),
+                lambda: self._program(tensors, self._every, self._every.block),
             )
 
         return self._each(one, inputs)
 
-    def _written(self, block: tf.Tensor, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _write_block(self, block: tf.Tensor, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """One block at every site: ``[B, S, *output]`` by label."""
 
-        def one(given: Tensors) -> list[tf.Tensor]:
-            return [y[:, 0] for y in self._program(given, self._write, block[None])]
+        def one(tensors: Tensors) -> list[tf.Tensor]:
+            return [y[:, 0] for y in self._program(tensors, self._write, block[None])]
 
         return self._each(one, inputs)
 
@@ -117,8 +117,8 @@ class _Served(tf.Module):
         """The model's own outputs: ``[B, *output]`` by label."""
         module = self._modules[f"{MODEL}-1"]
 
-        def one(given: Tensors) -> list[tf.Tensor]:
-            named = [given[name][None] for name, _ in self._ism.plan.inputs]
+        def one(tensors: Tensors) -> list[tf.Tensor]:
+            named = [tensors[name][None] for name, _ in self._ism.plan.inputs]
             return [y[0] for y in self._compiled(module, [*named, *self.weight_variables])]
 
         return self._each(one, inputs)
@@ -126,42 +126,42 @@ class _Served(tf.Module):
     def _each(
         self, function: Callable[[Tensors], list[tf.Tensor]], inputs: Tensors
     ) -> dict[str, tf.Tensor]:
-        """Sequence after sequence, as programs are of one."""
+        """Maps a function over the sequences, since the saved programs take one at a time."""
         names = [name for name, _ in self._ism.plan.inputs]
         outputs = [tf.float32] * len(self._ism.chosen)
-        found = tf.map_fn(
+        results = tf.map_fn(
             lambda values: function(dict(zip(names, values, strict=True))),
             [inputs[name] for name in names],
             parallel_iterations=1,
             fn_output_signature=outputs,
         )
-        return dict(zip(self._ism.labels, found, strict=True))
+        return dict(zip(self._ism.labels, results, strict=True))
 
-    def _program(self, given: Tensors, letters: Substitutions, block: Any) -> list[tf.Tensor]:
+    def _program(self, tensors: Tensors, letters: Substitutions, block: Any) -> list[tf.Tensor]:
         plan = self._ism.plan
-        found = self._ism.arranged(letters, 1)
-        others = [given[name][None] for name, _ in plan.inputs if name != plan.sequence]
-        said = [tf.constant(letters.rotation), tf.convert_to_tensor(block)]
-        arguments = [given[plan.sequence][None], *others, *said, *self.weight_variables]
+        arrangement = self._ism.arranged(letters, 1)
+        context = [tensors[name][None] for name, _ in plan.inputs if name != plan.sequence]
+        substitution = [tf.constant(letters.rotation), tf.convert_to_tensor(block)]
+        arguments = [tensors[plan.sequence][None], *context, *substitution, *self.weight_variables]
         module, parts = self._modules[program_name(letters, 1)], []
-        for (begin, end), tables in zip(found.parts, tables_of(found), strict=True):
+        for (begin, end), tables in zip(arrangement.parts, tables_of(arrangement), strict=True):
             ys = self._compiled(module, [*arguments, *map(tf.constant, tables)])
             parts.append([y[0, : end - begin] for y in ys])
         joined = [tf.concat(ys, 0) for ys in zip(*parts, strict=True)]
         if not plan.guard:
             return joined
         *joined, lost = joined
-        return [_unless(lost > 0, y) for y in joined]
+        return [_nan_where(lost > 0, y) for y in joined]
 
     def _compiled(self, module: Module, arguments: list[Any]) -> list[tf.Tensor]:
-        run = tf.function(lambda *given: call(module, given), jit_compile=True, autograph=False)
-        found = run(*arguments)
-        for y, spec in zip(found, module.results, strict=True):
+        run = tf.function(lambda *tensors: call(module, tensors), jit_compile=True, autograph=False)
+        results = run(*arguments)
+        for y, spec in zip(results, module.results, strict=True):
             y.set_shape(spec.shape)
-        return found
+        return results
 
 
-def _unless(lost: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """Answers ``[S, A, ...]`` with NaN for mutants that lost too many digits."""
-    there = tf.reshape(lost, [*lost.shape, *[1] * (y.shape.rank - 2)])
-    return tf.where(there, tf.constant(float("nan"), y.dtype), y)
+def _nan_where(lost: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+    """The answers ``[S, A, ...]``, with NaN for mutants that lost too many digits."""
+    mask = tf.reshape(lost, [*lost.shape, *[1] * (y.shape.rank - 2)])
+    return tf.where(mask, tf.constant(float("nan"), y.dtype), y)

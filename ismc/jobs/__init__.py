@@ -1,1 +1,1 @@
-"""Bulk scoring: from models and records to a store of scores."""
+"""Scoring in bulk: from models and records to a store of scores."""

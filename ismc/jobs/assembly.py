@@ -1,4 +1,4 @@
-"""From what a user wants, and where records come from, to a job."""
+"""From a scoring specification and a provider of records to a job."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ismc.io.sequences.genome import chromosomes
 from ismc.io.sequences.variant_arrays import positions
-from ismc.jobs.job import Job, job
-from ismc.jobs.models import chosen_length
+from ismc.jobs.job import Job, create_job
+from ismc.jobs.models import choose_length
 from ismc.jobs.program import ProgramProvider, ScoringSpec
 
 if TYPE_CHECKING:
@@ -22,68 +22,70 @@ class RecordProvider(Protocol):
 
     @property
     def length(self) -> int | None:
-        """``L``, if it is given."""
+        """The requested ``L``, or ``None``."""
         ...
 
     @property
     def genome(self) -> str | PathLike[str] | None:
-        """The genome that regions or variants are of."""
+        """The genome that regions or variants refer to."""
         ...
 
     @property
     def early(self) -> bool:
-        """Whether records are read before a model is loaded, so that bad ones are told at once."""
+        """Whether records are read before the model is loaded, so that bad records fail fast."""
         ...
 
     @property
     def variants(self) -> Callable[[int], Variants] | None:
-        """What reads variants in windows of a length, if these are scored."""
+        """The reader of variants in windows of a given length; ``None`` to score sequences."""
         ...
 
     def source(self, length: int | None) -> Source:
-        """The records, of a length or of their own."""
+        """The records, at a given length or at their own."""
         ...
 
 
-def assembled(
-    wanted: ScoringSpec,
+def assemble_job(
+    spec: ScoringSpec,
     inputs: RecordProvider,
     *,
     sites: Callable[[int], Sequence[Any] | None],
     block: int | None = None,
-    says: Callable[[str], object] = lambda _: None,
+    on_status: Callable[[str], object] = lambda _: None,
 ) -> tuple[Job, Source | Variants]:
-    """What is scored, and what was read for it.
+    """The job, and the records or variants that were read for it.
 
     Args:
-        wanted: what is computed.
+        spec: what is computed.
         inputs: where records come from.
-        sites: those of sequences of a length, ``None`` for all; not asked for variants.
-        block: records of one block of the store.
-        says: is told what is being done.
+        sites: returns the sites for a sequence length, ``None`` for all; not called for variants.
+        block: records per block of the store.
+        on_status: called with the name of each step.
 
     Raises:
-        IsmcError: when something does not fit.
+        IsmcError: when models, records and sites do not fit together.
     """
     source = None
     if inputs.early:
         source = inputs.source(inputs.length)
         sites(source.length)
-    says("loading")
-    program = ProgramProvider(wanted)
+    on_status("loading")
+    program = ProgramProvider(spec)
     if inputs.variants is not None:
-        length = chosen_length(program.length, inputs.length, wanted.name)
+        length = choose_length(program.length, inputs.length, spec.name)
         variants = inputs.variants(length)
-        says("compiling")
+        on_status("compiling")
         ism = program.at(positions(variants), length, more=True)
-        made = job(ism, variants.windows, wanted.name, variants, chromosomes(inputs.genome), block)
-        return made, variants
+        job = create_job(
+            ism, variants.windows, spec.name, variants, chromosomes(inputs.genome), block
+        )
+        return job, variants
     if source is None:
         if inputs.length is not None:
-            chosen_length(program.length, inputs.length, wanted.name)
+            choose_length(program.length, inputs.length, spec.name)
         source = inputs.source(inputs.length or program.length)
-    found = f"The sequences of {source.path} have {source.length} letters"
-    length = chosen_length(program.length, source.length, wanted.name, found)
-    says("compiling")
+    problem = f"The sequences of {source.path} have {source.length} letters"
+    length = choose_length(program.length, source.length, spec.name, problem)
+    on_status("compiling")
     ism = program.at(sites(length), length)
-    return job(ism, source, wanted.name, None, chromosomes(inputs.genome), block), source
+    return create_job(ism, source, spec.name, None, chromosomes(inputs.genome), block), source

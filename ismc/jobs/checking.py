@@ -1,4 +1,4 @@
-"""The check of records of a store."""
+"""Checks scores of records of a store against the model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 
-def checked_rows(
+def check_rows(
     ism: Any,
     store: Store,
     rows: slice,
@@ -25,15 +25,15 @@ def checked_rows(
     references: list[Array],
     mode: bool | str,
 ) -> tuple[list[Array], Array]:
-    """The scores of records, checked, and what the check found.
+    """The checked scores of records, and the result of the check.
 
-    See `ismc.ism.checking.check.checked`.
-    Records that came together are one run, whoever scores them.
+    See `ismc.ism.checking.check.checked`. All records of one source count as one run, no matter
+    which processes score them.
 
     Args:
-        ism: what answered.
-        store: that scores are written to.
-        rows: the records, of one block.
+        ism: the program that computed the scores.
+        store: the store that the scores are written to.
+        rows: the records, all in one block.
         one_hot: int8 ``[n, L, 4]``.
         at: ``[n, S]`` positions of each record's own sites, or ``None``.
         scores: ``[n, S, 4, *score]`` of each output.
@@ -41,15 +41,20 @@ def checked_rows(
         mode: see `ismc.compile`.
 
     Raises:
-        VerificationError: when scores are wrong, and are not to be recomputed.
+        VerificationError: when a score is wrong and ``mode`` does not ask to recompute it.
     """
     inputs = ism.inputs(np.asarray(one_hot, np.float32))
     (sequence,) = inputs
     spans = spans_of(ism.sites, len(one_hot), at)
     blocks = letters_at([(0, 1)] if at is not None else ism.sites, one_hot.shape[2])
     block = Block(inputs, sequence, spans, blocks, scores)
-    own = None if ism.score_name else references
+    subtracted = None if ism.score_name else references
     begin = store.facts.first_with(rows.start)
     return checked(
-        ism, block, mode, rows.start - begin, lambda i: f"record {store.names[begin + i]!r}", own
+        ism,
+        block,
+        mode,
+        rows.start - begin,
+        lambda i: f"record {store.names[begin + i]!r}",
+        subtracted,
     )

@@ -1,4 +1,4 @@
-"""Digests that tell models apart, whatever file and machine they are on."""
+"""Digests that identify a model independently of its file and of the machine."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 
 
 def model_digest(ism: Any) -> str:
-    """SHA-256 over layers, score and weights of what is called; of all members of an ensemble.
+    """SHA-256 of the layers, the score and the weights of a program or of all ensemble members.
 
-    The machine, the versions and whether programs are kept have no part in it.
+    It depends on neither the machine, the versions nor the program cache.
     """
-    found = sha256()
+    digest = sha256()
     for member in getattr(ism, "members", None) or [ism]:
         program = member.program if hasattr(member, "view") else member
-        made = program.record if hasattr(program, "record") else program
-        for text in (program.plan.digest, program.score_name, made.identity, *_view(member)):
-            found.update(f"{text}\n".encode())
+        record = program.record if hasattr(program, "record") else program
+        for text in (program.plan.digest, program.score_name, record.identity, *_view(member)):
+            digest.update(f"{text}\n".encode())
         for weight in program.weights():
             array = np.ascontiguousarray(np.asarray(weight))
-            found.update(f"{array.dtype}{array.shape}".encode())
-            found.update(array.tobytes())
-    return found.hexdigest()
+            digest.update(f"{array.dtype}{array.shape}".encode())
+            digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def _view(member: Any) -> list[str]:
-    """How a member of an ensemble sees sequences."""
+    """How an ensemble member transforms its input, as text."""
     view = getattr(member, "view", None)
     return [] if view is None else [repr(view), repr(sorted(member.mirrored))]

@@ -1,4 +1,4 @@
-"""A job: what is scored, and what the store of its scores holds before anything is."""
+"""A job: a program, its records, and the store that its scores go to."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """A program, the records it is run on, and what is known of both.
+    """A program and the records to score with it.
 
     Attributes:
         ism: a compiled or loaded program, or an ensemble.
-        facts: what a new store holds.
-        content: what stands in it before anything is scored.
+        facts: the metadata of the store.
+        content: the arrays that a new store holds before scoring.
     """
 
     ism: Any
@@ -40,15 +40,15 @@ class Job:
     content: Content
 
     def store(self, path: Path | None, *, resume: bool = False, append: bool = False) -> Store:
-        """The store of the job: a new one, one that a run has begun, or one with more records.
+        """The job's store: created, reopened after an interruption, or extended with its records.
 
         Args:
-            path: the folder; ``None`` for one in memory.
-            resume: whether one that a run of this job has begun is gone on with.
-            append: whether the records go behind those of another job.
+            path: the folder; ``None`` for a store in memory.
+            resume: continue an interrupted run of this job.
+            append: add the records to a store that exists.
 
         Raises:
-            InputError: when one is there, or holds something else.
+            InputError: when the store exists, or holds other records or scores.
             ArtifactError: when it cannot be written.
         """
         if path is None:
@@ -57,48 +57,51 @@ class Job:
             return created(path, self.facts, self.content)
         if append:
             with append_lock(path):
-                return self._behind(opened(path, write=True), resume)
+                return self._append_to(opened(path, write=True), resume)
         if not resume:
             raise InputError(
                 f"The store {path} exists, expected a new one.",
-                hint="Go on with it by --resume, put records behind its own by --append, or "
-                "replace it with --overwrite.",
+                hint="Continue it with --resume, add records to it with --append, or replace it "
+                "with --overwrite.",
             )
         return opened(path, self.facts)
 
-    def _behind(self, store: Store, resume: bool) -> Store:
-        """The store with the records of this job behind others, or as its last ones already."""
-        (mine,), there, path = self.facts.parts, store.facts, Path(str(store.path))
-        facts, content = replace(self.facts, block=there.block), self.content
-        if facts.slots and there.slots:
-            if facts.slots > there.slots:
+    def _append_to(self, store: Store, resume: bool) -> Store:
+        """The store extended with this job's records, or reopened if they are its last part."""
+        (addition,), existing, path = self.facts.parts, store.facts, Path(str(store.path))
+        facts, content = replace(self.facts, block=existing.block), self.content
+        if facts.slots and existing.slots:
+            if facts.slots > existing.slots:
                 raise InputError(
-                    f"A window of {mine.source} has variants at {facts.slots} sites, expected "
-                    f"{there.slots} at most, as in {path}.",
-                    hint="Write to another store, or begin one with the file of most variants.",
+                    f"A window of {addition.source} has variants at {facts.slots} sites, expected "
+                    f"{existing.slots} at most, as in {path}.",
+                    hint="Write to another store, or score the file with the densest window first.",
                 )
-            content = replace(content, more=behind(content.more, len(store), there.slots))
-            facts = replace(facts, slots=there.slots)
-        last = same([mine], there.parts[-1:])
+            content = replace(content, more=behind(content.more, len(store), existing.slots))
+            facts = replace(facts, slots=existing.slots)
+        last = same([addition], existing.parts[-1:])
         if last and resume:
-            return opened(path, replace(facts, parts=there.parts))
-        if any(same([mine], [part]) for part in there.parts):
+            return opened(path, replace(facts, parts=existing.parts))
+        if any(same([addition], [part]) for part in existing.parts):
             hint = (
-                f"Go on with them by {there.resume_options}." if last else "Append other records."
+                f"Continue their run with {existing.resume_options}."
+                if last
+                else "Append other records."
             )
-            raise InputError(f"{path} holds the records of {mine.source} already.", hint=hint)
+            raise InputError(f"{path} already holds the records of {addition.source}.", hint=hint)
         if not store.complete:
             raise InputError(
-                f"{int((~store.done).sum())} of {there.blocks} blocks of {path} are not written, "
-                "expected all before others are appended.",
-                hint=f"Finish the run of {there.parts[-1].source} first: {there.resume_options}.",
+                f"{int((~store.done).sum())} of {existing.blocks} blocks of {path} are not "
+                "written, expected a complete store to append to.",
+                hint=f"First finish the run of {existing.parts[-1].source}: "
+                f"{existing.resume_options}.",
             )
-        if problems := there.differs(replace(facts, parts=there.parts)):
+        if problems := existing.differs(replace(facts, parts=existing.parts)):
             raise InputError(
                 f"The store {path} holds other scores: {'; '.join(problems)}.",
-                hint="Append what was made with the same model and settings.",
+                hint="Append records scored with the same model and settings.",
             )
-        return appended(store, replace(there, parts=(*there.parts, mine)), content)
+        return appended(store, replace(existing, parts=(*existing.parts, addition)), content)
 
     @contextmanager
     def open_store(
@@ -110,73 +113,77 @@ class Job:
         overwrite: bool = False,
         shared: bool = False,
     ) -> Iterator[Store]:
-        """The store, to score into.
+        """The store to score into, rolled back if the body fails before anything is scored.
 
-        When that fails before anything is scored, a new store goes again, and one that records were
-        appended to is as it was.
+        The rollback removes a new store, and drops the records appended to an existing one.
 
         Args:
             path: as for `store`.
             resume: as for `store`.
             append: as for `store`.
-            overwrite: whether one that is there is replaced.
-            shared: whether others write to it too.
+            overwrite: replace a store that exists.
+            shared: whether other processes write to the store too.
+
+        Raises:
+            IsmcError: as `store`.
         """
         if path is not None and overwrite and path.exists():
             removed(path)
         if append and path is None:
             raise InputError("There is no store to append to.", hint="Name one: output='OUT.zarr'.")
         new = path is not None and not path.exists()
-        there = None if new or path is None or not append else opened(path).facts.count
+        old_count = None if new or path is None or not append else opened(path).facts.count
         store = self.store(path, resume=resume, append=append)
         try:
             yield store
         except BaseException:
             if path is not None and new and not shared and not store.written.any():
                 removed(path)
-            elif path is not None and there is not None and there < len(store):
+            elif path is not None and old_count is not None and old_count < len(store):
                 with append_lock(path):
-                    if store.written.sum() <= there:
+                    if store.written.sum() <= old_count:
                         without_last(store)
             raise
 
     def score(
         self,
         store: Store,
-        wanted: Sequence[slice],
+        pending: Sequence[slice],
         on_block: Callable[[BlockDone], object],
         ray: str | None = None,
         check: Mode = None,
     ) -> int:
-        """Scores records of the store, here or on a cluster of Ray.
+        """Scores records of the store, in this process or on a Ray cluster.
 
         Args:
-            store: of this job.
-            wanted: records, each slice of one block; see `ismc.io.stores.store.Store.pending`.
-            on_block: is told of each slice that was written.
-            ray: the address of the cluster, ``""`` for one on this machine; ``None`` for here.
-            check: as for `ismc.compile`; by default what the program was compiled with.
+            store: the store of this job.
+            pending: slices of records, each within one block; see
+                `ismc.io.stores.store.Store.pending`.
+            on_block: called after each slice is written.
+            ray: the address of the Ray cluster, ``""`` for one on this machine, ``None`` to score
+                in this process.
+            check: as for `ismc.compile`; by default the program's own mode.
 
         Returns:
-            How often tiles were halved, for memory ran out.
+            How often the tile size was halved because memory ran out.
 
         Raises:
             IsmcError: as `ismc.jobs.run.score_records` and `ismc.jobs.ray.scan_on_ray`.
         """
-        times = 0
+        halvings = 0
         if ray is not None:
             from ismc.jobs.ray import scan_on_ray
 
-            scan_on_ray(self.ism, store, wanted, on_block, ray, check)
+            scan_on_ray(self.ism, store, pending, on_block, ray, check)
         else:
             scorer = Scorer(self.ism)
-            score_records(scorer, store, wanted, on_block, check)
-            times = scorer.halved
+            score_records(scorer, store, pending, on_block, check)
+            halvings = scorer.halved
         store.tidy()
-        return times
+        return halvings
 
 
-def job(
+def create_job(
     ism: Any,
     source: Source,
     model: str,
@@ -187,13 +194,13 @@ def job(
     """The job of scoring every record of a source, or the variants in its windows.
 
     Args:
-        ism: a compiled or loaded program, or an ensemble; without a score, see
-            `ismc.jobs.run.Scorer`.
-        source: the records; of variants, their windows.
-        model: the file name of the model, or of all of an ensemble.
-        variants: those that are scored, if not every letter at every site.
-        chromosomes: those of the genome, with their lengths.
-        block: records of one block of the store.
+        ism: a compiled or loaded program, or an ensemble; a program without a score is scored by
+            difference, see `ismc.jobs.run.Scorer`.
+        source: the records; for variants, the windows around them.
+        model: the file name of the model, or the names of all models of an ensemble.
+        variants: the variants to score; by default every letter at every site is scored.
+        chromosomes: the lengths of the genome's chromosomes by name.
+        block: records per block of the store.
     """
     name = ism.score_name or "difference"
     score = _score(name)
@@ -210,7 +217,7 @@ def job(
         len(source.names),
         0 if variants is None else len(variants.rows),
     )
-    most = block_size(outputs, width, length)
+    default_block = block_size(outputs, width, length)
     facts = Facts(
         model=model,
         model_digest=model_digest(ism),
@@ -223,24 +230,24 @@ def job(
         sites=sites if at is None else (),
         slots=0 if at is None else width,
         length=length,
-        block=min(block or most, max(part.records, most)),
+        block=min(block or default_block, max(part.records, default_block)),
         parts=(part,),
         genome="" if places is None else places.genome,
         versions=_versions(ism),
     )
-    more = {} if variants is None or at is None else {"at": at, **table(variants, at)}
+    columns = {} if variants is None or at is None else {"at": at, **table(variants, at)}
     content = Content(
         source.names,
         lambda size: source.blocks(size, lambda _: True),
         places,
         chromosomes or {},
-        more,
+        columns,
     )
     return Job(ism, facts, content)
 
 
 def _score(name: str) -> Any:
-    """The score of that spelling, or one of which nothing is known but the name."""
+    """The score with this spelling, or a stand-in for a user's function with this name."""
     from ismc.scores import Score, parsed
 
     try:
@@ -250,7 +257,7 @@ def _score(name: str) -> Any:
 
 
 def _versions(ism: Any) -> dict[str, str]:
-    """Of ismc, and what the programs were made with."""
+    """The versions that the program was compiled with, and this version of ismc."""
     first = getattr(ism, "first", ism)
-    made = getattr(first, "versions", None) or first.record.versions
-    return {**made, "ismc": __version__}
+    versions = getattr(first, "versions", None) or first.record.versions
+    return {**versions, "ismc": __version__}

@@ -1,4 +1,4 @@
-"""Models of sequences, from files; TensorFlow is imported no sooner than one is loaded."""
+"""Sequence models from files; TensorFlow is imported only when a model is loaded."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ STDERR = 2
 
 
 def check_model_file(path: Path) -> None:
-    """Checks that the file of a model is there.
+    """Checks that the file of a model exists.
 
     Raises:
-        InputError: when it is missing, or a directory.
+        InputError: when it is missing or a directory.
     """
     if path.is_dir():
         raise InputError(
@@ -36,16 +36,16 @@ def check_model_file(path: Path) -> None:
 
 
 def import_keras() -> Any:
-    """The module `keras`, as `import_quietly`."""
+    """The module `keras`, imported as by `import_quietly`."""
     return import_quietly("keras")
 
 
 def import_quietly(name: str) -> Any:
-    """A module that imports TensorFlow, whose log is kept off the terminal.
+    """A module that imports TensorFlow, imported with TensorFlow's log hidden.
 
-    Some messages of the import heed no level (tensorflow/tensorflow#100442), so stderr is put
-    aside meanwhile, and shown after all if the import fails. A user who has set
-    ``TF_CPP_MIN_LOG_LEVEL`` sees everything.
+    Some messages of the import ignore the log level (tensorflow/tensorflow#100442), so stderr is
+    redirected during the import and printed only if the import fails. If the user has set
+    ``TF_CPP_MIN_LOG_LEVEL``, nothing is hidden.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "tensorflow" in sys.modules:
         with gc_paused():
@@ -69,12 +69,12 @@ def import_quietly(name: str) -> Any:
 
 
 def load_model(path: Path) -> Any:
-    """The Keras model of a file, whose one input is ``[B, L, 4]``.
+    """The Keras model in a file; its only input is ``[B, L, 4]``.
 
     Raises:
-        InputError: when there is no such file.
-        ArtifactError: when it is damaged, or needs what is not there.
-        UnsupportedModelError: when its inputs are others.
+        InputError: when the file does not exist.
+        ArtifactError: when the file is damaged, or needs code that is not available.
+        UnsupportedModelError: when the model has other inputs.
     """
     check_model_file(path)
     import_keras()
@@ -84,7 +84,7 @@ def load_model(path: Path) -> Any:
 
 
 def at_length(model: Any, length: int) -> Any:
-    """The model for sequences of a length, where it takes any; else the model itself."""
+    """The model with its open length fixed; a model of fixed length is returned unchanged."""
     from ismc.frontend.lengths import at_shapes
 
     if sequence_length(model) is not None:
@@ -93,40 +93,41 @@ def at_length(model: Any, length: int) -> Any:
 
 
 def sequence_length(model: Any) -> int | None:
-    """``L`` of the model's sequences, or ``None`` when it is open."""
+    """``L`` of the model's sequences, or ``None`` if the model takes any length."""
     return model.inputs[0].shape[1]
 
 
-def chosen_length(fixed: int | None, given: int | None, name: str, found: str = "") -> int:
-    """``L``, where the model has one, or one is given.
+def choose_length(fixed: int | None, requested: int | None, name: str, problem: str = "") -> int:
+    """``L``: the model's length if it is fixed, else the requested one.
 
     Args:
-        fixed: that of the model, or ``None`` for any.
-        given: that of the sequences, or ``None`` for that of the model.
-        name: of the model, or of its file.
-        found: what says that the sequences have the length that is given.
+        fixed: the model's length, or ``None`` if it takes any.
+        requested: the length of the sequences, or ``None`` to use the model's.
+        name: the name of the model or of its file.
+        problem: the beginning of the error message when the two lengths differ.
 
     Raises:
-        InputError: when there is none, or there are two.
+        InputError: when neither length is known, or they differ.
     """
-    if fixed is None and given is None:
+    if fixed is None and requested is None:
         raise InputError(
             f"The model {name} takes sequences of any length, expected one.",
             hint="Give a length: --length 1000, or length=1000 in Python.",
         )
-    if fixed is not None and given not in (None, fixed):
+    if fixed is not None and requested not in (None, fixed):
         raise InputError(
-            f"{found or f'The length is {given}'}, expected {fixed}, as the model {name} takes.",
+            f"{problem or f'The length is {requested}'}, expected {fixed}, the length of the "
+            f"model {name}.",
             hint=f"Cut or pad the sequences to {fixed} letters; N is an unknown letter.",
         )
-    return int(fixed or given or 0)
+    return int(fixed or requested or 0)
 
 
 def check_inputs(model: Any, name: object) -> None:
-    """Checks that the one input of a model is ``[B, L, 4]``.
+    """Checks that the model has one input and that it is ``[B, L, 4]``.
 
     Raises:
-        UnsupportedModelError: when it is not.
+        UnsupportedModelError: when the model has other inputs.
     """
     shapes = [list(tensor.shape[1:]) for tensor in getattr(model, "inputs", None) or ()]
     if len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][1] == CHANNELS:

@@ -1,4 +1,4 @@
-"""The program that a run calls: compiled from models, loaded from an artifact, or ready already."""
+"""The program that a run calls: compiled from models, loaded from an artifact, or passed in."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class ScoringSpec:
     """What is computed.
 
     Attributes:
-        models: Keras models, files of them, artifacts, or programs; several are averaged.
-        outputs: names, or whatever `ismc.compile` takes; all by default.
-        score: the spelling of a score, or whatever `ismc.compile` takes; by default that of a
-            program that is ready, or ``difference``.
-        reverse_complement: whether both strands are averaged.
-        shifts: positions that sequences are moved by; answers are averaged.
-        settings: more for `ismc.compile`.
+        models: Keras models, model files, artifacts or compiled programs; several are averaged.
+        outputs: names of outputs, or any value that `ismc.compile` takes; all by default.
+        score: the spelling of a score, or any value that `ismc.compile` takes; by default the
+            score of a compiled program, or ``difference``.
+        reverse_complement: average both strands.
+        shifts: positions to shift the sequences by; the results are averaged.
+        settings: further arguments of `ismc.compile`.
     """
 
     models: Sequence[Any]
@@ -47,89 +47,93 @@ class ScoringSpec:
 
     @property
     def files(self) -> list[Path]:
-        """Those models that are files."""
+        """The paths among the models."""
         return [Path(model) for model in self.models if isinstance(model, (str, PathLike))]
 
     @property
     def name(self) -> str:
-        """File names, or names of models, as they are told of."""
-        found = []
+        """The file or model names, joined by commas, for messages and store metadata."""
+        names = []
         for model in self.models:
             if isinstance(model, (str, PathLike)):
-                found.append(Path(model).name)
+                names.append(Path(model).name)
             else:
                 plan = getattr(model, "plan", None)
-                found.append(str(getattr(model, "name", None) or getattr(plan, "model", "model")))
-        return ", ".join(found)
+                names.append(str(getattr(model, "name", None) or getattr(plan, "model", "model")))
+        return ", ".join(names)
 
     @property
     def averaged(self) -> bool:
-        """Whether more than one answer is averaged."""
+        """Whether scores are averaged over models, strands or shifts."""
         return len(self.models) > 1 or self.reverse_complement or tuple(self.shifts) != (0,)
 
 
 class ProgramProvider:
-    """Models that are loaded, to be compiled for some sites; or programs that are ready.
+    """Loaded models that are compiled once the sites are known, or programs compiled earlier.
 
     Attributes:
-        wanted: what is computed.
-        length: of the sequences that the models take, or ``None`` for any.
+        spec: what is computed.
+        length: the sequence length that the models take, or ``None`` for any.
     """
 
-    def __init__(self, wanted: ScoringSpec) -> None:
+    def __init__(self, spec: ScoringSpec) -> None:
         """Loads the models.
 
         Raises:
-            IsmcError: when a file does not fit.
+            IsmcError: when a model cannot be loaded, or the models take different lengths.
         """
-        self.wanted = wanted
-        for path in wanted.files:
+        self.spec = spec
+        for path in spec.files:
             check_model_file(path)
-        self._models = [_loaded(model) for model in wanted.models]
+        self._models = [_load(model) for model in spec.models]
         lengths = {_length(model) for model in self._models}
         if len(lengths - {None}) > 1:
             raise InputError(
-                f"The models {wanted.name} take sequences of {_said(lengths)} letters, expected "
+                f"The models {spec.name} take sequences of {_join(lengths)} letters, expected "
                 "one length.",
                 hint="Average models of one architecture.",
             )
         self.length = max(lengths, key=lambda length: length or 0)
 
     def at(self, sites: Sequence[Any] | None, length: int, *, more: bool = False) -> Any:
-        """The program for sites of sequences of a length; all that a ready one has by default.
+        """The program for the given sites of sequences of a length.
 
-        With ``more``, a program that is ready may have other sites too.
+        Args:
+            sites: as for `ismc.compile`; ``None`` for all positions, or for all sites of a compiled
+                program.
+            length: the length of the sequences.
+            more: accept a compiled program that has further sites.
 
         Raises:
-            IsmcError: when a model or a setting does not fit.
+            IsmcError: when a model cannot be compiled, or a compiled program has other settings.
         """
         from ismc.api import compile as compile_model
         from ismc.api import ensemble
 
-        wanted = self.wanted
-        views = {"reverse_complement": wanted.reverse_complement, "shifts": wanted.shifts}
+        spec = self.spec
+        views = {"reverse_complement": spec.reverse_complement, "shifts": spec.shifts}
         if any(hasattr(model, "saturate") for model in self._models):
-            found = [
+            programs = [
                 model.at(np.zeros((1, length, CHANNELS), np.float32))
                 if hasattr(model, "at")
                 else model
                 for model in self._models
             ]
-            for model in found:
-                if hasattr(model, "saturate"):
-                    _check_ready(model, wanted, sites, more)
-            return ensemble(found, **views) if wanted.averaged else found[0]
+            for program in programs:
+                if hasattr(program, "saturate"):
+                    _check_compiled(program, spec, sites, more)
+            return ensemble(programs, **views) if spec.averaged else programs[0]
         models = [at_length(model, length) for model in self._models]
-        given = {"sites": sites, "outputs": wanted.outputs, **wanted.settings}
-        settings = {name: value for name, value in given.items() if value is not None}
-        settings["score"] = wanted.score or "difference"
-        if wanted.averaged:
+        options = {"sites": sites, "outputs": spec.outputs, **spec.settings}
+        settings = {name: value for name, value in options.items() if value is not None}
+        settings["score"] = spec.score or "difference"
+        if spec.averaged:
             return ensemble(models, **views, **settings)
         return compile_model(models[0], **settings)
 
 
-def _loaded(model: Any) -> Any:
-    """A Keras model of sequences, or a program that is ready."""
+def _load(model: Any) -> Any:
+    """A Keras model of sequences, or a compiled program."""
     if isinstance(model, (str, PathLike)):
         if not is_artifact(Path(model)):
             return load_model(Path(model))
@@ -143,7 +147,7 @@ def _loaded(model: Any) -> Any:
 
 
 def _length(model: Any) -> int | None:
-    """``L``, where it is fixed."""
+    """``L`` of a model or program, or ``None`` if it takes any length."""
     if hasattr(model, "at"):
         return None
     if not hasattr(model, "saturate"):
@@ -157,40 +161,40 @@ def _length(model: Any) -> int | None:
     return shape[0]
 
 
-def _check_ready(ism: Any, wanted: ScoringSpec, sites: Sequence[Any] | None, more: bool) -> None:
-    """Checks that a program that is compiled already was made with such settings.
+def _check_compiled(ism: Any, spec: ScoringSpec, sites: Sequence[Any] | None, more: bool) -> None:
+    """Checks that a compiled program has the settings of the specification.
 
     Raises:
-        InputError: when it was not; says in what.
+        InputError: naming each setting that differs.
     """
     problems = []
-    named = isinstance(wanted.score, str) and wanted.score
-    score = str((parsed(named) if named else wanted.score) or ism.score_name or "difference")
+    spelling = isinstance(spec.score, str) and spec.score
+    score = str((parsed(spelling) if spelling else spec.score) or ism.score_name or "difference")
     if (ism.score_name or "difference") != score:
-        found = f"the score {ism.score_name!r}" if ism.score_name else "no score"
-        problems.append(f"has {found}, expected {score!r}")
-    asked = [] if sites is None else list(sites)
-    ranges = [(int(s), int(s) + 1) if np.ndim(s) == 0 else tuple(map(int, s)) for s in asked]
+        text = f"the score {ism.score_name!r}" if ism.score_name else "no score"
+        problems.append(f"has {text}, expected {score!r}")
+    requested = [] if sites is None else list(sites)
+    ranges = [(int(s), int(s) + 1) if np.ndim(s) == 0 else tuple(map(int, s)) for s in requested]
     fits = set(ranges) <= set(ism.sites) if more else list(ism.sites) == ranges
     if sites is not None and not fits:
-        said = f"{len(ranges)}, {ranges[0]} to {ranges[-1]}" if ranges else "none"
+        expected = f"{len(ranges)}, {ranges[0]} to {ranges[-1]}" if ranges else "none"
         problems.append(
-            f"is for {len(ism.sites)} sites, {ism.sites[0]} to {ism.sites[-1]}, expected {said}"
+            f"is for {len(ism.sites)} sites, {ism.sites[0]} to {ism.sites[-1]}, expected {expected}"
         )
-    names, wished = list(ism.output_names), wanted.outputs
-    outputs = [wished] if isinstance(wished, (str, int)) else list(wished or ())
-    numbers = range(-len(names), len(names))  # of the program's own outputs
-    found = [names[o] if isinstance(o, int) and o in numbers else o for o in outputs]
-    if wished is not None and found != names:
+    names, selection = list(ism.output_names), spec.outputs
+    outputs = [selection] if isinstance(selection, (str, int)) else list(selection or ())
+    indices = range(-len(names), len(names))  # of the program's own outputs
+    selected = [names[o] if isinstance(o, int) and o in indices else o for o in outputs]
+    if selection is not None and selected != names:
         problems.append(f"has the outputs {names}, expected {outputs}")
-    if given := [name for name, value in wanted.settings.items() if value is not None]:
-        problems.append(f"cannot have {', '.join(given)} any more")
+    if settings := [name for name, value in spec.settings.items() if value is not None]:
+        problems.append(f"cannot take {', '.join(settings)} any more")
     if problems:
         raise InputError(
-            f"The program of {wanted.name} is compiled already; it {'; it '.join(problems)}.",
-            hint="Leave out what it cannot have, or compile its model again with these settings.",
+            f"The program of {spec.name} is already compiled; it {'; it '.join(problems)}.",
+            hint="Leave out these settings, or compile the model with them.",
         )
 
 
-def _said(lengths: set[int | None]) -> str:
+def _join(lengths: set[int | None]) -> str:
     return " and ".join(sorted(str(length) for length in lengths if length is not None))

@@ -1,11 +1,11 @@
-"""A long run on a cluster of Ray: one actor per device, which writes to the store by itself.
+"""Scoring on a Ray cluster: one actor per device, each writing to the store directly.
 
-Needs the extra ``ray``, and a folder that all nodes see. The program lies beside the store as an
-artifact while the run lasts, so that nodes need neither the model's file nor its code, and actors
-that are started anew find it. An actor reads the records of a block from the store, scores them and
-writes them there; what is sent back is only how long it took. Ray starts actors anew that die, and
-gives the blocks of a lost node to others. Blocks that were marked before they died are written
-again, with the same bytes.
+Needs the extra ``ray`` and a folder that all nodes share. During the run the program is saved as an
+artifact next to the store, so that nodes need neither the model's file nor its code, and restarted
+actors can load it. An actor reads the records of a block from the store, scores them and writes the
+scores; it sends back only timings and counts. Ray restarts actors that die and moves the blocks of
+a lost node to other nodes. A block that was written just before its actor died is written a second
+time, with the same bytes.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from ismc.ism.checking import mode_of
 from ismc.ism.checking.statistics import Mode
 from ismc.jobs.run import BlockDone, Scorer, score_records
 
-ATTEMPTS = 8  # of the same records, on whatever workers
+MAX_ATTEMPTS = 8  # for the same records, on all workers together
 
 
 class Actor:
-    """Scores blocks of one store; lives on one device."""
+    """Scores blocks of one store on one device."""
 
     def __init__(self, packed: Any, folder: str, path: str, check: Mode = None) -> None:
         """Loads the program.
 
         Args:
-            packed: what `pack` returned.
-            folder: where it left the artifacts.
-            path: of the store.
+            packed: the return value of `pack_programs`.
+            folder: the folder with the artifacts that `pack_programs` wrote.
+            path: the store.
             check: as for `ismc.jobs.run.score_records`.
         """
         self.folder, self.check = Path(folder), check
@@ -49,91 +49,94 @@ class Actor:
         self.store = opened(Path(path), write=True)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Scores some records; says what they took."""
-        found: list[BlockDone] = []
+        """Scores a batch of slices and returns one `BlockDone` per slice, as columns."""
+        blocks: list[BlockDone] = []
         bounds = zip(batch["start"].tolist(), batch["stop"].tolist(), strict=True)
-        wanted = [slice(*pair) for pair in bounds]
-        for rows in wanted:
-            self.attempt(rows)
-        score_records(self.scorer, self.store, wanted, found.append, self.check)
-        rows = [asdict(done) for done in found]
+        pending = [slice(*pair) for pair in bounds]
+        for rows in pending:
+            self.count_attempt(rows)
+        score_records(self.scorer, self.store, pending, blocks.append, self.check)
+        rows = [asdict(done) for done in blocks]
         return {key: [row[key] for row in rows] for key in rows[0]}
 
-    def attempt(self, rows: slice) -> None:
-        """Counts how often records were begun; what kills every worker must not do so for ever.
+    def count_attempt(self, rows: slice) -> None:
+        """Counts the attempts at records, so that records that kill every worker end the run.
 
         Raises:
-            ArtifactError: when they were begun too often.
+            ArtifactError: when `MAX_ATTEMPTS` are used up.
         """
-        for number in range(ATTEMPTS):
+        for number in range(MAX_ATTEMPTS):
             with suppress(FileExistsError):
                 (self.folder / f"{rows.start}.{number}.begun").touch(exist_ok=False)
                 return
         raise ArtifactError(
-            f"The records {rows.start} to {rows.stop - 1} were begun {ATTEMPTS} times, and each "
-            "time their worker or its node died.",
-            hint="Most likely memory ran out: compile with less --memory. Ray's logs say more; "
-            f"{self.store.facts.resume_options} goes on with what is left.",
+            f"The records {rows.start} to {rows.stop - 1} were tried {MAX_ATTEMPTS} times, and "
+            "each time their worker or its node died.",
+            hint="Most likely memory ran out: compile with less --memory. See Ray's logs for the "
+            f"cause, and continue with {self.store.facts.resume_options}.",
         )
 
 
 def scan_on_ray(
     ism: Any,
     store: Store,
-    wanted: Sequence[slice],
+    pending: Sequence[slice],
     on_block: Callable[[BlockDone], object],
     address: str = "",
     check: Mode = None,
 ) -> None:
-    """Scores records of a store on a cluster of Ray.
+    """Scores records of a store on a Ray cluster.
 
     Args:
         ism: a compiled or loaded program, or an ensemble.
-        store: on disk, in a folder that all nodes see.
-        wanted: records, each slice of one block; see `ismc.io.stores.store.Store.pending`.
-        on_block: is told of each slice that was written.
-        address: of the cluster; ``""`` for one that is there, or a new one on this machine.
-        check: as for `ismc.compile`; by default what the program was compiled with.
+        store: a store on disk, in a folder that all nodes share.
+        pending: slices of records, each within one block; see `ismc.io.stores.store.Store.pending`.
+        on_block: called after each slice is written.
+        address: the address of the cluster; ``""`` for a running one, or a new one on this machine.
+        check: as for `ismc.compile`; by default the program's own mode.
 
     Raises:
         InputError: when the store is in memory, or the cluster cannot be reached.
-        IsmcError: when Ray is not installed.
+        IsmcError: when Ray is not installed, or an actor fails.
     """
-    mode = mode_of(check, ism.checks.mode)  # artifacts do not say
+    mode = mode_of(check, ism.checks.mode)  # artifacts do not record it
     if store.path is None:
         raise InputError(
-            "The store is in memory, expected a folder that all nodes see.",
+            "The store is in memory, expected a folder that all nodes share.",
             hint="Pass output='OUT.zarr'.",
         )
     path = store.path.resolve()
-    if wanted:
+    if pending:
         with (
             TemporaryDirectory(prefix=f".{path.name}.", suffix=".part", dir=path.parent) as name,
             _connected(address) as ray,
         ):
             arguments = pack_programs(ism, Path(name)), name, str(path), mode
-            _scan(ray, arguments, wanted, on_block)
+            _scan(ray, arguments, pending, on_block)
 
 
 def _scan(
     ray: Any,
     arguments: tuple[Any, ...],
-    wanted: Sequence[slice],
+    pending: Sequence[slice],
     on_block: Callable[[BlockDone], object],
 ) -> None:
-    """The records of each block are a row of Ray Data; an actor is on each device."""
+    """Maps slices over a pool of actors with Ray Data: one row per slice, one actor per device."""
     import ray.data as data
 
     context = data.DataContext.get_current()
     context.enable_progress_bars = False
     resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    gpus = int(sum(found.get("GPU", 0) for found in resources))
-    cpus = [found["CPU"] for found in resources if found.get("CPU", 0) >= 1]
+    gpus = int(sum(node.get("GPU", 0) for node in resources))
+    cpus = [node["CPU"] for node in resources if node.get("CPU", 0) >= 1]
     if not gpus and not cpus:
-        raise InputError("The cluster has no processors.", hint="Give its nodes some.")
-    items = [{"start": rows.start, "stop": rows.stop} for rows in wanted]
+        raise InputError(
+            "The Ray cluster has no processors, expected nodes with CPUs or GPUs.",
+            hint="Start its nodes with processors: ray start --num-cpus 8.",
+        )
+    items = [{"start": rows.start, "stop": rows.stop} for rows in pending]
     rows = data.from_items(items, override_num_blocks=len(items))
-    found = rows.map_batches(
+    results = rows.map_batches(
         Actor,
         fn_constructor_args=arguments,
         batch_size=1,
@@ -142,14 +145,14 @@ def _scan(
         num_gpus=1 if gpus else None,
     )
     try:
-        for row in found.iter_rows():
+        for row in results.iter_rows():
             on_block(BlockDone(**row))
     except ray.exceptions.RayError as error:
         raise _ismc_error(error) from error
 
 
 def _ismc_error(error: BaseException) -> IsmcError:
-    """The error of ismc that ended an actor, or what Ray says."""
+    """The ismc error that ended an actor, or an error that quotes Ray's last line."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, IsmcError):
@@ -158,19 +161,20 @@ def _ismc_error(error: BaseException) -> IsmcError:
     lines = [line for line in str(error).splitlines() if line.strip()] or [repr(error)]
     return ArtifactError(
         f"The run on Ray ended early ({lines[-1].strip()}).",
-        hint="What was written stays; the same command with --resume goes on. Ray's logs say more.",
+        hint="Written blocks are kept. Run the same command with --resume; see Ray's logs for the "
+        "cause.",
     )
 
 
 @contextmanager
 def _connected(address: str) -> Iterator[Any]:
-    """The module `ray`, connected; disconnected at the end if it was not before."""
+    """The module `ray`, connected; a connection made here is closed at the end."""
     with extras():
         import ray
     if ray.is_initialized():
         yield ray
         return
-    if not address:  # a cluster of our own tells nobody about this run
+    if not address:  # a cluster started here sends no usage statistics
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         with warnings.catch_warnings():
@@ -178,7 +182,7 @@ def _connected(address: str) -> Iterator[Any]:
             ray.init(address=address or None, log_to_driver=False, logging_level=logging.WARNING)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"The cluster {address!r} cannot be reached ({error}).",
+            f"The Ray cluster {address!r} cannot be reached ({error}).",
             hint="Start one with ray start --head, and pass the address that it prints.",
         ) from error
     try:
@@ -188,14 +192,14 @@ def _connected(address: str) -> Iterator[Any]:
 
 
 def pack_programs(ism: Any, folder: Path) -> Any:
-    """Writes artifacts into a folder; what is returned can be sent to other processes.
+    """Saves the programs as artifacts; the return value can be sent to other processes.
 
     Raises:
         InputError: for an artifact whose weights were replaced.
     """
     names = (f"{i}.ismc" for i in count())
 
-    def packed(program: Any) -> str:
+    def pack(program: Any) -> str:
         path = folder / next(names)
         if hasattr(program, "save"):
             program.save(path, verbose=0)
@@ -203,18 +207,19 @@ def pack_programs(ism: Any, folder: Path) -> Any:
             copyfile(program.path, path)
         else:
             raise InputError(
-                "The artifact has other weights than its file.", hint="Save one with these weights."
+                "The loaded artifact has other weights than its file, expected the same.",
+                hint="Save an artifact with these weights and load it.",
             )
         return path.name
 
-    return ism.with_programs(packed) if hasattr(ism, "with_programs") else packed(ism)
+    return ism.with_programs(pack) if hasattr(ism, "with_programs") else pack(ism)
 
 
 def unpack_programs(packed: Any, folder: Path) -> Any:
-    """The program that `pack` wrote, loaded."""
+    """Loads the programs that `pack_programs` saved."""
     from ismc.ism.loaded import load
 
-    def loaded(name: str) -> Any:
+    def unpack(name: str) -> Any:
         return load(folder / name)
 
-    return loaded(packed) if isinstance(packed, str) else packed.with_programs(loaded)
+    return unpack(packed) if isinstance(packed, str) else packed.with_programs(unpack)

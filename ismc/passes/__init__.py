@@ -1,4 +1,4 @@
-"""The passes, in order, and what each needs of those before it."""
+"""The passes, in order, and what each needs from those before it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ismc.passes.segment import segment
 Pass = Callable[[Program], Program]
 
 PIPELINE: tuple[Pass, ...] = (
-    flatten,  # rules speak of layers, so models inside models go first
-    decompose,  # and layers that are made of others
-    positions_first,  # rules take axis 1 for the positions
+    flatten,  # rules describe layers, so nested models are inlined first
+    decompose,  # for the same reason, composite layers become their parts
+    positions_first,  # rules expect the positions on axis 1
     classify,  # roles follow from the layers alone
-    prune_positions,  # needs windows; rewrites layers, and asks the rules again
+    prune_positions,  # needs windows; rewrites layers and classifies them anew
     segment,  # forms follow from the roles
     propagate,  # spans follow from the windows, extents from the forms
-    choose_recompute,  # prices follow from the spans; may turn layers into stops
-    schedule,  # numbers: strategies, tiles, steps
+    choose_recompute,  # costs follow from the spans; may make layers stops
+    schedule,  # chooses strategies, tiles and steps
 )
 
 __all__ = ["PIPELINE", "Form", "Pass", "Program", "Request"]

@@ -1,12 +1,12 @@
-"""Rewrites layers that are made of others as those others.
+"""Replaces composite layers by their parts.
 
 Before: ``y = Bidirectional(x)``
 After:  ``y/forward.states = States(x)``, ``y/forward = Recurrent(x, y/forward.states)``, ..,
         ``y = Concatenate(y/forward, y/backward)``
 Needs:  a flat graph. Sets: the graph; clears every fact.
 
-Parts share the weights of the layer they come from, under names of their own. A layer that looks
-at a mask is of another kind and stays whole.
+Parts share the weights of the composite layer and rename them. A layer that looks at a mask has
+another kind and is not decomposed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FUNCTIONS = ("tanh", "sigmoid", "relu", "linear", "softsign", "elu", "selu", "ha
 
 
 def decompose(program: Program) -> Program:
-    """The program with composite layers as their parts."""
+    """The program with composite layers replaced by their parts."""
     program = _with_casts(program)
     layers: list[Layer] = []
     for layer in program.graph:
@@ -41,7 +41,7 @@ def decompose(program: Program) -> Program:
 
 
 def _with_casts(program: Program) -> Program:
-    """With the casts that Keras makes of inputs, and that of outputs to float32, as layers."""
+    """The program with the casts of inputs, and of outputs to float32, as layers."""
     graph, outputs = program.graph, []
     casts: dict[str, Layer] = {}
     for name in graph.inputs:
@@ -52,8 +52,8 @@ def _with_casts(program: Program) -> Program:
         if layer.name in casts:
             layers += [replace(layer, dtype="float32"), casts[layer.name]]
         else:
-            feeds = tuple(casts[name].name if name in casts else name for name in layer.inputs)
-            layers.append(layer if feeds == layer.inputs else replace(layer, inputs=feeds))
+            inputs = tuple(casts[name].name if name in casts else name for name in layer.inputs)
+            layers.append(layer if inputs == layer.inputs else replace(layer, inputs=inputs))
     for name in program.request.outputs:
         outputs.append(name)
         if graph[name].dtype != "float32" and name not in graph.inputs:
@@ -71,7 +71,7 @@ def _cast(name: str, layer: Layer, dtype: str) -> Layer:
 
 
 def _plain(layer: Layer) -> bool:
-    """Whether the layer is Keras's own, called on one value, with one result, in float32."""
+    """Whether this is a layer of Keras with one input and one result, in float32."""
     return (
         layer.kind == f"keras.{layer.title}"
         and len(layer.inputs) == 1
@@ -86,19 +86,19 @@ def _separable(layer: Layer, source: Layer) -> list[Layer] | None:
         return None
     config = dict(layer.config) | {"use_bias": False, "activation": "linear"}
     channels = source.shape[-1] * layer.config["depth_multiplier"]
-    one = {"kernel_size": (1,), "strides": (1,), "dilation_rate": (1,), "padding": "valid"}
+    pointwise = {"kernel_size": (1,), "strides": (1,), "dilation_rate": (1,), "padding": "valid"}
     bias = {"bias": "bias"} if "bias" in layer.weights else {}
-    first = _part(
+    depthwise = _part(
         layer, "depthwise", "keras.DepthwiseConv1D", layer.inputs, (layer.length, channels),
         config, {"kernel": "depthwise_kernel"},
     )  # fmt: skip
     return [
-        first,
+        depthwise,
         replace(
             layer,
             kind="keras.Conv1D",
-            inputs=(first.name,),
-            config=dict(config) | one | {"groups": 1},
+            inputs=(depthwise.name,),
+            config=dict(config) | pointwise | {"groups": 1},
             renamed=tuple({"kernel": "pointwise_kernel", **bias}.items()),
             call=None,
         ),
@@ -115,7 +115,7 @@ def _time_distributed(layer: Layer, source: Layer) -> list[Layer] | None:
 
 
 def _inner(layer: Layer) -> Mapping[str, Any]:
-    """The layer in a wrapper, as its configuration tells; nothing unless it is one of Keras's."""
+    """The configuration of the layer in a wrapper; empty unless that layer is one of Keras."""
     inner = layer.config.get("layer") or {}
     package = str(inner.get("module")).partition(".")[0]
     return inner if package in ("keras", "tf_keras") and not inner.get("registered_name") else {}
@@ -123,7 +123,7 @@ def _inner(layer: Layer) -> Mapping[str, Any]:
 
 def _recurrent(layer: Layer, source: Layer) -> list[Layer] | None:
     config = layer.config
-    if not _steps(layer.title, config) or len(source.shape) != 2:
+    if not _is_stepwise(layer.title, config) or len(source.shape) != 2:
         return None
     backwards, sequences = bool(config.get("go_backwards")), bool(config["return_sequences"])
     if backwards and sequences:
@@ -140,7 +140,7 @@ def _bidirectional(layer: Layer, source: Layer) -> list[Layer] | None:
     same = all(config.get(k) == other.get(k) for k in ("units", "activation", "use_bias"))
     if title not in STATES or merge not in MERGES or not same or config.get("go_backwards"):
         return None
-    if not _steps(title, config) or len(source.shape) != 2:
+    if not _is_stepwise(title, config) or len(source.shape) != 2:
         return None
     names = ("kernel", "recurrent_kernel", "bias")
     if any(name in layer.weights and f"{name}_1" not in layer.weights for name in names):
@@ -155,7 +155,7 @@ def _bidirectional(layer: Layer, source: Layer) -> list[Layer] | None:
     return [*forward, *backward, merged]
 
 
-def _steps(title: str, config: Mapping[str, Any]) -> bool:
+def _is_stepwise(title: str, config: Mapping[str, Any]) -> bool:
     """Whether the recurrence is one that ismc computes step by step."""
     functions = (config.get("activation"), config.get("recurrent_activation", "sigmoid"))
     return (
@@ -175,8 +175,8 @@ def _direction(
     backwards: bool,
     renamed: Mapping[str, str],
 ) -> list[Layer]:
-    """The states of one direction at every position, and what the layer makes of them."""
-    facts = {
+    """The states of one direction at every position, and the layer's output from them."""
+    options = {
         "cell": title,
         "units": config["units"],
         "activation": config["activation"],
@@ -191,14 +191,14 @@ def _direction(
     }
     shape = (source.length, STATES[title] * config["units"])
     states = replace(
-        layer, name=f"{name}.states", kind="ismc.States", shape=shape, config=facts,
+        layer, name=f"{name}.states", kind="ismc.States", shape=shape, config=options,
         renamed=tuple(weights.items()), call=None,
     )  # fmt: skip
-    out = (source.length, config["units"]) if facts["sequences"] else (config["units"],)
+    output_shape = (source.length, config["units"]) if options["sequences"] else (config["units"],)
     return [
         states,
         replace(
-            states, name=name, kind="ismc.Recurrent", shape=out,
+            states, name=name, kind="ismc.Recurrent", shape=output_shape,
             inputs=(*layer.inputs, states.name),
         ),
     ]  # fmt: skip

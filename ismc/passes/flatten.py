@@ -2,10 +2,11 @@
 
 Before: ``y = Model(x)`` with a body ``a -> conv -> b``
 After:  ``y/conv = Conv1D(x)``, and users of ``y`` take ``y/conv``
-Needs:  nothing. Sets: the graph; clears every fact.
+Needs:  no fact. Sets: the graph; clears every fact.
 
-A model called inside a model is a node with a graph in it. One level is inlined at a time until
-none is left, so nested, Sequential and functional forms of a network give the same plan.
+A model called inside a model is a node that contains a graph. The pass inlines one level at a time
+until no such node remains, so nested, Sequential and functional forms of a network give the same
+plan.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def flatten(program: Program) -> Program:
     """The program without nested models."""
     graph = program.graph
     while any(layer.body for layer in graph.layers):
-        graph = _one_level(graph)
+        graph = _inline_one_level(graph)
     if graph is program.graph:
         return program
     renamed = dict(zip(program.graph.outputs, graph.outputs, strict=True))
@@ -28,10 +29,10 @@ def flatten(program: Program) -> Program:
     return Program(graph, replace(program.request, outputs=outputs))
 
 
-def _one_level(graph: Graph) -> Graph:
+def _inline_one_level(graph: Graph) -> Graph:
     layers: list[Layer] = []
     renamed: dict[str, str] = {}
-    inside: dict[str, tuple[str, ...]] = {}
+    steps_of: dict[str, tuple[str, ...]] = {}
     for layer in graph:
         inputs = tuple(renamed.get(name, name) for name in layer.inputs)
         if layer.body is None:
@@ -42,15 +43,15 @@ def _one_level(graph: Graph) -> Graph:
             if step.name in inner:
                 continue
             inner[step.name] = f"{layer.name}/{step.name}"
-            feeds = tuple(inner[name] for name in step.inputs)
-            layers.append(replace(step, name=inner[step.name], inputs=feeds))
-        inside[layer.name] = tuple(inner[name] for name in layer.body.run)
+            step_inputs = tuple(inner[name] for name in step.inputs)
+            layers.append(replace(step, name=inner[step.name], inputs=step_inputs))
+        steps_of[layer.name] = tuple(inner[name] for name in layer.body.run)
         results = [inner[name] for name in layer.body.outputs]
         renamed[layer.name] = results[0]
         for i, result in enumerate(results):
             renamed[f"{layer.name}:{i}"] = result
-    kept = tuple(layer for layer in layers if layer.name not in renamed)
+    inlined = tuple(layer for layer in layers if layer.name not in renamed)
     outputs = tuple(renamed.get(name, name) for name in graph.outputs)
-    there = {layer.name for layer in kept}
-    run = [step for name in graph.run for step in inside.get(name, (name,)) if step in there]
-    return Graph(graph.name, kept, graph.inputs, outputs, tuple(run))
+    names = {layer.name for layer in inlined}
+    run = [step for name in graph.run for step in steps_of.get(name, (name,)) if step in names]
+    return Graph(graph.name, inlined, graph.inputs, outputs, tuple(run))

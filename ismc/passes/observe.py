@@ -1,4 +1,4 @@
-"""Passes that are looked at, and whose faults are told from those of users."""
+"""Dumps the program after each pass, and reports failures of a pass as internal errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ismc.plan.explain import table
 
 
 def observed(step: Pass) -> Pass:
-    """A pass that is verified, and shown to whoever looks."""
+    """The pass, wrapped so that its result is dumped and its failures are internal errors."""
 
     def run(program: Program) -> Program:
         try:
@@ -19,7 +19,7 @@ def observed(step: Pass) -> Pass:
         except Exception as error:
             raise InternalError(
                 f"The pass {step.__name__} failed with {type(error).__name__}: {error}.\n{program}",
-                hint="This is a fault of ismc; please report it with the text above.",
+                hint="This is a bug in ismc; please report it with the text above.",
             ) from error
         show(f"{PIPELINE.index(step) + 1}-{step.__name__}.txt", after)
         if after.plan is not None:

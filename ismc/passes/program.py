@@ -1,4 +1,4 @@
-"""What the compiler knows at a point of the pipeline: one field per pass."""
+"""The state of the compilation between passes: one field per fact that a pass finds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ismc.rules import Rule
 
 
 class Form(Enum):
-    """How a value of the mutants is held."""
+    """How the mutants' value of a layer is represented."""
 
     REFERENCE = "reference"
     DIFFERENCE = "difference"
@@ -29,14 +29,14 @@ class Request:
         sequence: the input that is mutated.
         sites: the ranges that are mutated, one at a time.
         outputs: the values that are returned.
-        rules: rules for single layers by name; they come before all others.
+        rules: rules for single layers by name; they take precedence over all other rules.
         stop_at: layers after which everything is recomputed in full.
         memory: bytes that the tiles may take.
-        tile: sites of one tile as far as memory allows, or 0 for the schedule's choice.
-        strategies: forms of single convolutions, ``(layer, form)``; the schedule's choice for
+        tile: sites of one tile as far as memory allows, or 0 to let the schedule choose.
+        strategies: strategies of single convolutions, ``(layer, strategy)``; the schedule chooses
             the others.
-        cut: the first layer to be recomputed in full, ``""`` for none, or ``None`` for the
-            choice of `balance`.
+        cut: the first layer to recompute in full, ``""`` for none, or ``None`` to let
+            `choose_recompute` choose.
         scored: whether a score is computed from reference and mutant.
         precision: the type that operands of products of differences are rounded to.
     """
@@ -56,14 +56,14 @@ class Request:
 
 @dataclass(frozen=True)
 class TileValue:
-    """A value of a layer in the program of a tile; see `ismc.verification.intermediates`.
+    """A layer's value in the program of a tile; see `ismc.verification.intermediates`.
 
     Attributes:
-        target: the name that it has in the source.
-        layer: whose value it is.
-        form: as a difference, a slab, or in full.
-        spans: where it is held, for each site; nothing if in full.
-        beyond: what it holds beyond the ends, as `ismc.passes.beyond.Beyond` counts.
+        target: the name of the value in the source.
+        layer: the layer whose value it is.
+        form: difference, slab or full.
+        spans: the positions that it covers, for each site; ``None`` if in full.
+        beyond: its state beyond the ends, as an `ismc.passes.beyond.Beyond`.
     """
 
     target: str
@@ -99,7 +99,7 @@ class Program:
         return self.forms[name] is not Form.REFERENCE
 
     def looked_up(self, name: str) -> bool:
-        """Whether mutants read the layer's reference alone: nothing is computed for them."""
+        """Whether mutants only read the layer's reference, so that no step computes it for them."""
         rule = self.rules.get(name)
         readers = self.graph.consumers(name)
         return bool(rule and rule.lookup) and all(

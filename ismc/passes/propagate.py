@@ -1,14 +1,14 @@
-"""Finds where each value is dirty, per site, and which positions anyone needs.
+"""Finds the positions of each value that a mutation changes, per site, and those that are needed.
 
 Before: ``pool ...  {slab}``
 After:  ``pool ...  {slab}  {width 7 of 333, need [0, 333)}``
 Needs:  ``rules``, ``forms``. Sets: ``need``, ``spans``, ``extents``.
 
-Forward, a window carries a span to the outputs that read it. Backward, a window carries the
-positions that an output needs to the inputs that they read. The span is cut to the need when it
-is wider. Spans may hang over the ends of the sequence, so that all sites have one width; what
-lies outside is masked where a layer would read it. A slab must cover what its readers read: that
-is its extent.
+Forward, a window maps a span to the outputs that read it. Backward, a window maps the positions
+needed of an output to the inputs that they read. A span wider than the need is replaced by the
+need. Spans may hang over the ends of the sequence, so that all sites have one width; positions
+beyond the ends are masked where a layer would read them. The extent of a slab covers everything
+that its readers read.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ def needed_positions(program: Program) -> dict[str, Span]:
     for name in reversed(program.live):
         layer, rule = graph[name], program.rules.get(name)
         for i, source in enumerate(layer.inputs):
-            whole = Span(0, graph[source].length)
+            every = Span(0, graph[source].length)
             if rule is None or program.forms[name] in (Form.FULL, Form.REFERENCE):
-                need[source] |= (rule.needs if rule else None) or whole
+                need[source] |= (rule.needs if rule else None) or every
             else:
-                need[source] |= rule.window.reads(_translated(need[name], -_shift(rule, i))) & whole
+                need[source] |= rule.window.reads(_translated(need[name], -_shift(rule, i))) & every
     return {name: span if span.width else Span(0, 1) for name, span in need.items()}
 
 
 def _spans(program: Program) -> dict[str, Spans]:
-    """Forward: where each value that is held locally is dirty, within its need."""
+    """Forward: the changed positions of each value that is held locally, within its need."""
     sequence, spans = program.request.sequence, {}
     if sequence in program.live:
         spans[sequence] = Spans.hull(program.request.sites)
@@ -63,18 +63,18 @@ def _spans(program: Program) -> dict[str, Spans]:
 
 
 def reached(layer: Layer, rule: Rule, spans: dict[str, Spans]) -> Spans:
-    """The hull of what the layer's operands carry to it."""
-    carried = []
+    """The hull of the positions that the layer's changed operands reach."""
+    operands = []
     for i, source in enumerate(layer.inputs):
         if source in spans:
-            through = spans[source].through(rule.window)
-            starts = tuple(start + _shift(rule, i) for start in through.starts)
-            carried.append(Spans(starts, through.width))
-    return reduce(or_, carried)
+            outputs = spans[source].through(rule.window)
+            starts = tuple(start + _shift(rule, i) for start in outputs.starts)
+            operands.append(Spans(starts, outputs.width))
+    return reduce(or_, operands)
 
 
 def _extents(program: Program) -> dict[str, Spans]:
-    """Backward: what each slab must cover for the layers that read it."""
+    """Backward: the positions that each slab must cover for the layers that read it."""
     extents: dict[str, Spans] = {}
     for name in reversed(program.live):
         if program.forms[name] is not Form.SLAB:

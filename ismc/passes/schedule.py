@@ -1,11 +1,11 @@
-"""Chooses strategies and tiles, and writes the plan.
+"""Chooses strategies and tiles, and assembles the plan.
 
 Before: spans and forms of every value
 After:  ``Plan``: steps, offsets, tile size, and what each layer costs here and in the naive program
-Needs:  every fact. Sets: ``plan``, ``held``.
+Needs:  every fact. Sets: ``plan``, ``values``.
 
-The tile is as large as the cache allows, for what a tile writes must still be there when it is
-read, unless weights are so large that reading them for few mutants costs more.
+The tile is as large as the cache allows, because what a tile writes must still be cached when it is
+read. It is larger if the weights are so large that reading them for few mutants costs more.
 """
 
 from __future__ import annotations
@@ -28,46 +28,46 @@ from ismc.plan.multiply_adds import in_full, products_of_layer
 from ismc.plan.plan import Line, Plan
 from ismc.rules import Products
 
-STEP, TILE = 1e-5, 5e-4  # seconds of a step of a recurrence and of a tile, however small
-LONG_TO_COMPILE = ("toom", "pairs")
-GAIN = 0.005  # of a mutant's operations, which a form must save that takes long to compile
-SITES = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 48, 64, 96, 128, 256)  # of a tile
-CORES = 4  # whose caches hold a tile that is not computed beside others, about
+SECONDS_PER_STEP, SECONDS_PER_TILE = 1e-5, 5e-4  # of a recurrence and in all, however small
+SLOW_TO_COMPILE = ("toom", "pairs")
+MIN_SAVED_SHARE = 0.005  # of a mutant's operations, for strategies that are slow to compile
+SITES_PER_TILE = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 48, 64, 96, 128, 256)
+CORES = 4  # about; their caches together hold a tile that runs alone
 
 
 def schedule(program: Program) -> Program:
     """The program with its plan."""
     graph, request = program.graph, program.request
     costs = _costs(program)
-    low = StepBuilder(program, {name: strategy for name, (strategy, _) in costs.items()})
+    builder = StepBuilder(program, {name: strategy for name, (strategy, _) in costs.items()})
     for name in program.live:
-        emit(low, graph[name])
+        emit(builder, graph[name])
     results = []
     for name in request.outputs:
-        results.append(low.bind(name, "y", low.full(name), graph[name].shape).name)
-        low.references.add(name)
-    guard = low.guard()
-    reference = reference_steps(program, low.references)
+        results.append(builder.bind(name, "y", builder.full(name), graph[name].shape).name)
+        builder.references.add(name)
+    guard = builder.guard()
+    reference = reference_steps(program, builder.references)
     active = _active(program)
     rows = len(active) * graph[request.sequence].shape[-1] if active else 0
     answers = [*results, guard] if guard else results
-    parts = hoist_dense(low.steps, answers, low.bands, rows, request.memory * 3 // 4)
-    tile, loop_outputs, epilogue = parts or (tuple(low.steps), (), ())
+    loops = hoist_dense(builder.steps, answers, builder.bands, rows, request.memory * 3 // 4)
+    tile, loop_outputs, epilogue = loops or (tuple(builder.steps), (), ())
     tile, epilogue, kernels = (
-        rounding(steps, request.precision) for steps in (tile, epilogue, low.kernels)
+        rounding(steps, request.precision) for steps in (tile, epilogue, builder.kernels)
     )
-    tile, written = materialize(
+    tile, materialized = materialize(
         tile,
         [step.target for step in loop_outputs] or answers,
         {name: _products(program, name) for name in program.live},
-        {step.target for step in low.kernels},
+        {step.target for step in builder.kernels},
     )
-    bands = [replace(band, by_position=parts is not None) for band in low.bands]
+    bands = [replace(band, by_position=loops is not None) for band in builder.bands]
     lines = tuple(_line(program, name, *costs[name]) for name in program.live)
-    spent = [found for _, found in costs.values()]
+    layer_costs = [layer_cost for _, layer_cost in costs.values()]
     inputs = tuple((name, graph[name].shape) for name in graph.inputs)
     return program.knowing(
-        values=tuple(low.values),
+        values=tuple(builder.values),
         plan=Plan(
             model=graph.name,
             sequence=request.sequence,
@@ -75,53 +75,53 @@ def schedule(program: Program) -> Program:
             sites=tuple((site.start, site.stop) for site in request.sites),
             outputs=tuple((name, graph[name].shape) for name in request.outputs),
             lines=lines,
-            reference=(*reference, *kernels, *low.usual),
+            reference=(*reference, *kernels, *builder.typical_sizes),
             tile=tile,
             loop_outputs=loop_outputs,
             epilogue=epilogue,
-            written=written,
+            written=materialized,
             results=tuple(results),
             guard=guard,
             references=tuple(reference_name(program, name).name for name in request.outputs),
-            offsets=dict(low.offsets),
+            offsets=dict(builder.offsets),
             bands=tuple(bands),
             active=active,
             scored=request.scored,
             minimum=lower_bound(program),
-            mutants=_mutants(program, low, spent),
+            mutants=_mutants(program, builder, layer_costs),
             seconds=(
-                sum(found.seconds for found in spent),
-                sum(naive(program, name).seconds for name in program.live),
+                sum(layer_cost.seconds for layer_cost in layer_costs),
+                sum(naive_cost(program, name).seconds for name in program.live),
             ),
         ),
     )
 
 
 def _costs(program: Program) -> dict[str, tuple[str, cost.Cost]]:
-    """Strategy and cost of each layer, where no other layer's cost speaks for another strategy.
+    """The cheapest strategy of each layer in isolation, and its cost, with two exceptions.
 
-    Forms that compile slowly must save something; and where all mutants fit into one tile, a
-    convolution of few channels becomes a part of what reads it.
+    Strategies that are slow to compile are chosen only if they save enough operations. If all
+    mutants fit into one tile, a convolution with few channels is fused into its readers.
     """
-    found = {name: here(program, name) for name in program.live}
-    least = GAIN * sum(spent.operations for _, spent in found.values())
-    alone = _fits_one_tile(program, [spent for _, spent in found.values()])
-    for name, (strategy, spent) in found.items():
+    costs = {name: choose_strategy(program, name) for name in program.live}
+    min_saving = MIN_SAVED_SHARE * sum(layer_cost.operations for _, layer_cost in costs.values())
+    single_tile = _fits_one_tile(program, [layer_cost for _, layer_cost in costs.values()])
+    for name, (strategy, layer_cost) in costs.items():
         if not strategy or name in dict(program.request.strategies):
             continue
         forms = strategies(program, name) if program.rules[name].layout == "conv" else {}
-        if alone and strategy == "gemm" and "outer" in forms:
-            found[name] = "outer", forms["outer"]
-        elif strategy in LONG_TO_COMPILE:
-            others = set(forms) - set(LONG_TO_COMPILE)
-            simple = min(others, key=lambda form: forms[form].seconds, default=strategy)
-            if forms[simple].operations - spent.operations < least:
-                found[name] = simple, forms[simple]
-    return found
+        if single_tile and strategy == "gemm" and "outer" in forms:
+            costs[name] = "outer", forms["outer"]
+        elif strategy in SLOW_TO_COMPILE:
+            alternatives = set(forms) - set(SLOW_TO_COMPILE)
+            simple = min(alternatives, key=lambda form: forms[form].seconds, default=strategy)
+            if forms[simple].operations - layer_cost.operations < min_saving:
+                costs[name] = simple, forms[simple]
+    return costs
 
 
-def here(program: Program, name: str) -> tuple[str, cost.Cost]:
-    """The strategy of a layer and what one mutant costs with it."""
+def choose_strategy(program: Program, name: str) -> tuple[str, cost.Cost]:
+    """The strategy of a layer, and what one mutant costs with it."""
     layer, form = program.graph[name], program.forms[name]
     inputs = tuple(program.graph[i] for i in layer.inputs)
     if form is Form.REFERENCE:
@@ -143,10 +143,10 @@ def here(program: Program, name: str) -> tuple[str, cost.Cost]:
     width = _width(program, name)
     if rule.layout == "conv":
         forms = strategies(program, name)
-        best = dict(program.request.strategies).get(name, "")
-        if best not in forms:
-            best = min(forms, key=lambda key: forms[key].seconds)
-        return best, forms[best]
+        strategy = dict(program.request.strategies).get(name, "")
+        if strategy not in forms:
+            strategy = min(forms, key=lambda key: forms[key].seconds)
+        return strategy, forms[strategy]
     if layer.title == "Dense" and len(layer.shape) == 2:
         return "gemm", cost.dense_cost(width, layer, inputs)
     products = _products(program, name)
@@ -156,22 +156,24 @@ def here(program: Program, name: str) -> tuple[str, cost.Cost]:
 
 
 def _local(program: Program, layer: Layer, products: Products) -> cost.Cost:
-    """Products of what changes: of each position held, or of each position that is answered."""
+    """The cost of products on changed positions, counted per input or per output position."""
     rule, width = program.rules[layer.name], _width(program, layer.name)
-    answers, size = width, prod(layer.shape[1:])
-    beside = rule.layout == "flanks"
-    if beside:
+    outputs, size = width, prod(layer.shape[1:])
+    flanks = rule.layout == "flanks"
+    if flanks:
         products = replace(products, local="convolution")
-    held = program.forms[layer.name] is Form.DIFFERENCE and rule.window.stride == 1 and not beside
-    if held or rule.window.up > 1:
+    by_input = (
+        program.forms[layer.name] is Form.DIFFERENCE and rule.window.stride == 1 and not flanks
+    )
+    if by_input or rule.window.up > 1:
         width = program.spans[layer.inputs[0]].width
     pairs = width * rule.window.size
-    written = pairs if products.local in cost.WRITTEN else answers
-    return cost.local(products, pairs, written * size, beside)
+    count = pairs if products.local in cost.UNFUSED_SPEEDS else outputs
+    return cost.local(products, pairs, count * size, flanks)
 
 
 def strategies(program: Program, name: str) -> dict[str, cost.Cost]:
-    """Every form of a convolution that acts on a difference, and what it costs."""
+    """The strategies of a convolution on a difference, with what each costs."""
     layer = program.graph[name]
     (source,) = layer.inputs
     shape, reads = program.graph[source].shape, program.spans[source].width
@@ -185,12 +187,12 @@ def _width(program: Program, name: str) -> int:
     return (program.extents if slab else program.spans)[name].width
 
 
-def naive(program: Program, name: str) -> cost.Cost:
-    """What the layer costs in the naive program, per mutant."""
+def naive_cost(program: Program, name: str) -> cost.Cost:
+    """What the layer costs per mutant in the naive program."""
     layer = program.graph[name]
     if name == program.request.sequence or not layer.inputs:
         return cost.Cost(0, 0.0)
-    return layer.config.get("naive") or naive_cost(program, name)
+    return layer.config.get("naive") or full_cost(program, name)
 
 
 def _products(program: Program, name: str) -> Products:
@@ -198,13 +200,13 @@ def _products(program: Program, name: str) -> Products:
     return products_of_layer(layer, tuple(program.graph[i] for i in layer.inputs))
 
 
-def naive_cost(program: Program, name: str) -> cost.Cost:
-    """What the layer costs when it is recomputed in full."""
+def full_cost(program: Program, name: str) -> cost.Cost:
+    """What the layer costs per mutant when it is recomputed in full."""
     layer = program.graph[name]
     return in_full(layer, tuple(program.graph[i] for i in layer.inputs))
 
 
-def _line(program: Program, name: str, strategy: str, found: cost.Cost) -> Line:
+def _line(program: Program, name: str, strategy: str, layer_cost: cost.Cost) -> Line:
     layer, form = program.graph[name], program.forms[name]
     rule = program.rules.get(name)
     width = layer.length
@@ -222,8 +224,8 @@ def _line(program: Program, name: str, strategy: str, found: cost.Cost) -> Line:
         length=_read_length(layer, program)
         if strategy in ("rows", "mean", "global_max")
         else layer.length,
-        operations=found.operations,
-        naive=naive(program, name).operations,
+        operations=layer_cost.operations,
+        naive=naive_cost(program, name).operations,
         reason=rule.reason if rule is not None and not program.looked_up(name) else "",
     )
 
@@ -233,7 +235,7 @@ def _read_length(layer: Layer, program: Program) -> int:
 
 
 def _active(program: Program) -> tuple[int, ...]:
-    """The sites that some requested output depends on, from left to right."""
+    """The sites that some requested output depends on, in order of position."""
     request = program.request
     need = program.need.get(request.sequence, Span(0, 0))
     touched = [i for i, site in enumerate(request.sites) if (site & need).width]
@@ -241,34 +243,41 @@ def _active(program: Program) -> tuple[int, ...]:
     return tuple(sorted(touched, key=lambda i: request.sites[i])) if changing else ()
 
 
-def _mutants(program: Program, low: StepBuilder, spent: list[cost.Cost]) -> int:
-    """How many mutants a tile holds: time per mutant at its least, within the memory allowed."""
+def _mutants(program: Program, builder: StepBuilder, costs: list[cost.Cost]) -> int:
+    """The number of mutants in a tile that gives the least time per mutant within the memory."""
     letters = _letters(program)
-    written = [
-        4 * prod(size for size in step.shape if not isinstance(size, str)) for step in low.steps
+    step_bytes = [
+        4 * prod(size for size in step.shape if not isinstance(size, str)) for step in builder.steps
     ]
-    total = sum(found.temporary for found in spent) + sum(written)
-    most = max(1, program.request.memory // max(1, 2 * total))
-    largest = [found.temporary for found in spent if found.temporary]
-    weights = sum(found.weights for found in spent)
+    total = sum(layer_cost.temporary for layer_cost in costs) + sum(step_bytes)
+    max_mutants = max(1, program.request.memory // max(1, 2 * total))
+    temporaries = [layer_cost.temporary for layer_cost in costs if layer_cost.temporary]
+    weights = sum(layer_cost.weights for layer_cost in costs)
     rates = cost.rates()
-    once, late = _recurrences(program)
+    per_tile, per_mutant = _recurrences(program)
     all_mutants = _all_mutants(program)
-    cache = rates.cache * (CORES if _fits_one_tile(program, spent) else 1)
+    cache = rates.cache * (CORES if _fits_one_tile(program, costs) else 1)
 
     def seconds(count: int) -> float:
-        spilled = sum(max(0.0, size - cache / count) for size in largest)
-        read = 2 * weights / rates.bytes / count + spilled * 2 / rates.bytes
-        return read + (once + TILE) / count + late * min(1.0, count / all_mutants)
+        spilled = sum(max(0.0, size - cache / count) for size in temporaries)
+        memory_seconds = 2 * weights / rates.bytes / count + spilled * 2 / rates.bytes
+        return (
+            memory_seconds
+            + (per_tile + SECONDS_PER_TILE) / count
+            + per_mutant * min(1.0, count / all_mutants)
+        )
 
-    sizes = [letters * sites for sites in SITES]
-    best = min((n for n in sizes if n <= most), key=seconds, default=1)
-    return min(most, letters * program.request.tile) or max(1, best)
+    sizes = [letters * sites for sites in SITES_PER_TILE]
+    mutants = min((n for n in sizes if n <= max_mutants), key=seconds, default=1)
+    return min(max_mutants, letters * program.request.tile) or max(1, mutants)
 
 
-def _fits_one_tile(program: Program, spent: list[cost.Cost]) -> bool:
-    """Whether a sequence takes so little that its tiles are not computed beside others."""
-    return sum(found.seconds for found in spent) * _all_mutants(program) < 2 * cost.WORTH
+def _fits_one_tile(program: Program, costs: list[cost.Cost]) -> bool:
+    """Whether a sequence takes too little time to spread its tiles over cores."""
+    return (
+        sum(layer_cost.seconds for layer_cost in costs) * _all_mutants(program)
+        < 2 * cost.MIN_SECONDS_PER_THREAD
+    )
 
 
 def _all_mutants(program: Program) -> int:
@@ -282,16 +291,19 @@ def _letters(program: Program) -> int:
 
 
 def _recurrences(program: Program) -> tuple[float, float]:
-    """Seconds of recurrent layers: of a tile's steps whatever its size, and of half the steps.
+    """Seconds of recurrent layers per tile, and seconds per mutant that small tiles save.
 
-    A tile steps from its first site on, so a tile of all sites saves none of that half.
+    The first number is the time of a tile's steps, whatever its size. A tile starts at its first
+    site, so on average it skips half of the steps; a tile of all sites skips none.
     """
-    once = late = 0.0
+    per_tile = per_mutant = 0.0
     for name in program.live:
         layer = program.graph[name]
         if layer.title == "Recurrent" and program.varies(name):
-            strategy, found = here(program, name)
+            strategy, layer_cost = choose_strategy(program, name)
             restarts = strategy == "from the change"
-            once += STEP * program.graph[layer.inputs[0]].length / (2 if restarts else 1)
-            late += found.seconds if restarts else 0.0
-    return once, late
+            per_tile += (
+                SECONDS_PER_STEP * program.graph[layer.inputs[0]].length / (2 if restarts else 1)
+            )
+            per_mutant += layer_cost.seconds if restarts else 0.0
+    return per_tile, per_mutant

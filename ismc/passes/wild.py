@@ -1,15 +1,15 @@
-"""Which values may be huge or infinite beside the others, so that differences lose digits.
+"""Finds values that may be huge or infinite, so that their differences lose digits.
 
 Before: ``y = exp(conv)  {slab}``, ``z = Add(y, conv)``
 After:  ``{"y", "z"}``, and whatever is computed from them
-Needs:  ``rules``. Sets: nothing; `segment` and `Lowering` ask.
+Needs:  ``rules``. Sets: no fact; `segment` and `StepBuilder` call it.
 
-In float32 a mutant is ``r + (f(r + d) - f(r))``: where the reference is very large beside it, what
-is left is rounding of the reference, and infinity minus infinity is no number. Convolutions, sums,
-pools and the usual activations turn ordinary numbers into ordinary ones; models of nothing else pay
-nothing. Behind an exponential, a logarithm, a quotient, a constant such as -1e9, or a function that
-is not known, merges hold values in place of differences, sums over all positions add up what is
-there, and each mutant tells whether it lost too much; see `ismc.runtime.guards`.
+In float32 a mutant's value is ``r + (f(r + d) - f(r))``. If the reference is much larger than this
+value, the result is only rounding error, and infinity minus infinity is NaN. Convolutions, sums,
+pools and the usual activations map ordinary numbers to ordinary numbers; models that contain only
+these pay nothing. After an exponential, a logarithm, a quotient, a constant such as -1e9 or an
+unknown function, merges hold values instead of differences, means over all positions sum values,
+and each mutant reports whether it lost too many digits; see `ismc.runtime.guards`.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from ismc.rules import Role, Rule
 def wild_values(program: Program) -> frozenset[str]:
     """The values that a mutation changes and that come from a wild function."""
     varying = program.graph.descendants(program.request.sequence)
-    found: set[str] = set()
+    names: set[str] = set()
     for name in program.live:
         rule = program.rules.get(name)
         if rule is None or name not in varying:
             continue
-        if rule.wild or found.intersection(program.graph[name].inputs):
-            found.add(name)
-    return frozenset(found)
+        if rule.wild or names.intersection(program.graph[name].inputs):
+            names.add(name)
+    return frozenset(names)
 
 
 def compared_by_ratio(program: Program, name: str) -> bool:
-    """Whether a reader's answer depends on how small a value is, not only on how far off it is.
+    """Whether a reader's result depends on the ratio of small values, not only on their difference.
 
-    Functions of single positions and pools hand on what reads them; products do not.
+    Pointwise functions, pools and merges pass such a dependence on; products do not.
     """
     for reader in program.graph.consumers(name):
         rule = program.rules.get(reader.name)
         if rule is None or reader.name not in program.wild:
             continue
-        if rule.relative or (_hands_on(rule) and compared_by_ratio(program, reader.name)):
+        if rule.relative or (_preserves_ratios(rule) and compared_by_ratio(program, reader.name)):
             return True
     return False
 
 
-def _hands_on(rule: Rule) -> bool:
-    """Whether small values stay small: functions, pools and merges, but no sums of products."""
+def _preserves_ratios(rule: Rule) -> bool:
+    """Whether small values stay small: functions, pools and merges, but not sums of products."""
     return rule.role is not Role.LOCAL and not rule.reference.fn.startswith("dense")

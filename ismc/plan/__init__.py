@@ -1,1 +1,1 @@
-"""The plan of a program: every number of it, what it costs, and how it prints."""
+"""The plan of a program: its steps, sizes and costs, and how they are printed."""

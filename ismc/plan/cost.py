@@ -1,7 +1,7 @@
-"""Operations and bytes of each strategy. One operation is one floating-point add or multiply.
+"""Operations, bytes and seconds of each strategy; an operation is a floating-point add or multiply.
 
 Seconds follow from the rates of a machine. The default rates are those of a small CPU, so that a
-plan does not depend on where it is made; `using_rates` puts measured ones in their place.
+plan does not depend on the machine that makes it; `using_rates` replaces them by measured rates.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from math import ceil, prod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ismc.ir.graph import Layer, Shape  # artifacts are run without networkx
+    from ismc.ir.graph import Layer, Shape  # artifacts run without networkx
     from ismc.rules import Products
 
-WORTH = 5e-3  # predicted seconds of sites that are worth a core of their own
-BLOCK, FEW = 8, 4  # positions of a block, and filters that are few; see `ismc.runtime.blocks`
-POINTS = 8  # at most, of a product of polynomials; see `ismc.runtime.toom`
-LONG = 16  # least positions of a pair of blocks; see `ismc.runtime.pairs`
-WRITTEN = ("gemm", "overlap")  # ways of products that are written one by one; see `speed`
-MANY = 32  # channels that pairs need at least, and groups of positions exceed
+MIN_SECONDS_PER_THREAD = 5e-3  # predicted time of the sites of a thread
+BLOCK, MAX_FILTERS_FOR_BLOCKS = 8, 4  # positions, filters; see `ismc.runtime.blocks`
+MAX_POINTS = 8  # of a product of polynomials; see `ismc.runtime.toom`
+MIN_PAIR_LENGTH = 16  # positions of each block of a pair; see `ismc.runtime.pairs`
+UNFUSED_SPEEDS = ("gemm", "overlap")  # ways that write each product to memory; see `speed`
+MIN_PAIR_CHANNELS = 32  # for pairs; Toom-Cook groups need more channels than this
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Rates:
         gemm: operations per second of matrix products.
         convolution: operations per second of the library's convolution of short differences.
         full: operations per second of the library's convolution of whole sequences.
-        elements: elements per second of functions of single elements.
+        elements: elements per second of element-wise functions.
         bytes: bytes per second read or written beyond the cache.
-        cache: bytes that the cache holds for each core.
+        cache: bytes of cache per core.
     """
 
     gemm: float = 4e11
@@ -51,14 +51,14 @@ _RATES: ContextVar[Rates] = ContextVar("rates", default=Rates())  # noqa: B039  
 
 
 def rates() -> Rates:
-    """The rates that seconds follow from."""
+    """The rates that seconds are computed from."""
     return _RATES.get()
 
 
 @contextmanager
-def using_rates(found: Rates) -> Iterator[None]:
-    """Inside, costs are those of a machine with these rates."""
-    token = _RATES.set(found)
+def using_rates(machine: Rates) -> Iterator[None]:
+    """Within this context, costs are computed from these rates."""
+    token = _RATES.set(machine)
     try:
         yield
     finally:
@@ -73,7 +73,7 @@ class Cost:
         operations: floating-point operations.
         seconds: predicted time.
         temporary: bytes of the largest array that is written.
-        weights: bytes of weights that every tile reads again.
+        weights: bytes of weights that every tile reads.
     """
 
     operations: int
@@ -91,12 +91,12 @@ class Cost:
 
     @property
     def half(self) -> Cost:
-        """Half of it: what is left on average after a site."""
+        """Half of the cost: on average, half of the positions follow a site."""
         return Cost(self.operations // 2, self.seconds / 2, self.temporary, self.weights)
 
 
 def elements(count: int, per_element: int = 1) -> Cost:
-    """A function of single elements, fused with its neighbours."""
+    """An element-wise function, fused with its neighbours."""
     return Cost(count * per_element, count / rates().elements, 4 * count)
 
 
@@ -108,40 +108,45 @@ def kernel(layer: Layer, shape: Shape) -> tuple[int, int, int, int]:
 
 
 def speed(name: str) -> float:
-    """Operations per second of products that run in one of these ways.
+    """Operations per second of products that run in this way; see `ismc.rules.Products`.
 
-    Those by channel are no matrix products. Measured beside `conv1d` and `dense`, on a CPU.
+    Products by channel are not matrix products. Their factors are measured relative to `conv1d`
+    and `dense` on a CPU.
     """
-    found = rates()
+    machine = rates()
     return {
-        "gemm": found.gemm,
-        "convolution": found.convolution,
-        "whole": found.full,
-        "overlap": found.gemm / 2,  # products that are added where they land
-        "by channel": found.elements * 4,  # multiply-adds that are fused
-        "library by channel": found.elements / 4,  # the library's grouped convolution
-        "recurrent": found.gemm / 4,
-        "attention": found.gemm / 2,
+        "gemm": machine.gemm,
+        "convolution": machine.convolution,
+        "whole": machine.full,
+        "overlap": machine.gemm / 2,  # followed by an overlap-add
+        "by channel": machine.elements * 4,  # fused multiply-adds
+        "library by channel": machine.elements / 4,  # the library's grouped convolution
+        "recurrent": machine.gemm / 4,
+        "attention": machine.gemm / 2,
     }[name]
 
 
-def cost_in_full(found: Products, shape: Shape, inputs: Sequence[Shape]) -> Cost:
-    """A layer of these products, from values of these shapes to one, without the batch axis."""
+def cost_in_full(products: Products, shape: Shape, inputs: Sequence[Shape]) -> Cost:
+    """A layer with these products on whole values; shapes are without the batch axis."""
     count = prod(shape)
-    if not found.full:
+    if not products.full:
         return elements(max([count, *map(prod, inputs)]))
-    operations = 2 * found.full
-    seconds = operations / speed(found.speed)
-    return Cost(operations, seconds, 4 * (count + found.between), 4 * found.weights)
+    operations = 2 * products.full
+    seconds = operations / speed(products.speed)
+    return Cost(operations, seconds, 4 * (count + products.between), 4 * products.weights)
 
 
-def local(found: Products, pairs: int, written: int, beside: bool) -> Cost:
-    """So many pairs of a changed position and an answer that reads it, and numbers written.
+def local(products: Products, pairs: int, written: int, flanks: bool) -> Cost:
+    """The products on changed positions.
 
-    ``beside`` says that padding beside the positions is computed as well.
+    Args:
+        products: the products of the layer.
+        pairs: pairs of a changed position and an output that reads it.
+        written: numbers that are written.
+        flanks: whether the padding around the positions is computed as well.
     """
-    operations = 2 * pairs * (found.tap if beside else found.pair)
-    return Cost(operations, operations / speed(found.local), 4 * written, 4 * found.weights)
+    operations = 2 * pairs * (products.tap if flanks else products.pair)
+    return Cost(operations, operations / speed(products.local), 4 * written, 4 * products.weights)
 
 
 def dense_cost(width: int, layer: Layer, inputs: tuple[Layer, ...]) -> Cost:
@@ -156,15 +161,15 @@ def dense_cost(width: int, layer: Layer, inputs: tuple[Layer, ...]) -> Cost:
 
 @dataclass(frozen=True)
 class Toom:
-    """Groups of positions that meet groups of taps; see `ismc.runtime.toom`.
+    """Groups of positions and groups of taps that are multiplied; see `ismc.runtime.toom`.
 
     Attributes:
-        positions: of a group; the last group is filled up with zeros.
-        groups: of positions.
-        taps: of a large group; a small one has one less.
-        large: groups of taps that are large.
-        small: groups of taps that are small.
-        ungrouped: whether the last position is in no group, and meets the taps one by one.
+        positions: positions of a group; the last group is padded with zeros.
+        groups: groups of positions.
+        taps: taps of a large group; a small group has one tap less.
+        large: large groups of taps.
+        small: small groups of taps.
+        ungrouped: whether the last position is in no group and is multiplied with each tap.
     """
 
     positions: int
@@ -176,42 +181,47 @@ class Toom:
 
     @property
     def sizes(self) -> list[int]:
-        """Taps of each group of taps, large ones first."""
+        """Taps of each group of taps, large groups first."""
         return [self.taps] * self.large + [self.taps - 1] * self.small
 
     @property
     def products(self) -> int:
-        """Products of channels with filters; ``width * size`` would be all of them."""
+        """Products of channels with filters; direct products would be ``width * size``."""
         points = sum(self.positions + size - 1 for size in self.sizes)
         return self.groups * points + self.ungrouped * sum(self.sizes)
 
 
 @cache
 def toom(width: int, size: int) -> Toom:
-    """The groups that take the fewest products, of those whose values few points give.
+    """The groups that take the fewest products with at most `MAX_POINTS` points.
 
     >>> toom(13, 7)
     Toom(positions=5, groups=3, taps=4, large=1, small=1, ungrouped=False)
     >>> toom(13, 7).products
     45
     """
-    found = []
-    for number in range(1, size):
-        taps = ceil(size / number)
-        for positions in range(2, POINTS + 2 - taps):
+    candidates = []
+    for count in range(1, size):
+        taps = ceil(size / count)
+        for positions in range(2, MAX_POINTS + 2 - taps):
             for ungrouped in {False, width % positions == 1 and width > positions}:
                 groups = ceil((width - ungrouped) / positions)
-                large = size - number * (taps - 1)
-                found.append(Toom(positions, groups, taps, large, number - large, ungrouped))
-    return min(found, key=lambda one: (one.products, one.positions + one.taps))
+                large = size - count * (taps - 1)
+                candidates.append(Toom(positions, groups, taps, large, count - large, ungrouped))
+    return min(candidates, key=lambda groups: (groups.products, groups.positions + groups.taps))
 
 
 def convolution(
     layer: Layer, shape: Shape, width: int, out: int, exact: bool = True
 ) -> dict[str, Cost]:
-    """Every form of a convolution from ``width`` changed positions to ``out``, by name.
+    """The cost of each strategy for a convolution, by name.
 
-    Not ``exact`` are products of rounded operands, whose sums must not cancel.
+    Args:
+        layer: the convolution.
+        shape: the shape of its input, without the batch axis.
+        width: changed positions of the input.
+        out: changed positions of the output.
+        exact: whether operands keep float32; sums of rounded operands must not cancel.
     """
     size, channels, filters, groups = kernel(layer, shape)
     (stride,) = layer.config.get("strides", (1,))
@@ -227,15 +237,27 @@ def convolution(
     products = 4 * width * size * filters
     gemm = _product(2 * width * size * channels * filters, rates().gemm, products, weights)
     forms["gemm"] = replace(gemm, temporary=products + 2 * written)
-    if groups == 1 and dilation == 1 and filters <= FEW < size and width >= BLOCK:
-        adding = products // 4 / rates().elements  # rows of few filters, one for each tap
+    if (
+        groups == 1
+        and dilation == 1
+        and filters <= MAX_FILTERS_FOR_BLOCKS < size
+        and width >= BLOCK
+    ):
+        adding = products // 4 / rates().elements  # short rows, one for each tap
         forms["gemm"] = replace(forms["gemm"], seconds=gemm.seconds + adding)
         forms["blocks"] = _blocks(width, size, channels, filters, weights, written)
-    wide = groups == 1 and exact and min(channels, filters) > MANY  # else sums take too long
+    # with fewer channels the sums of the scheme take longer than the products that it saves
+    wide = groups == 1 and exact and min(channels, filters) > MIN_PAIR_CHANNELS
     if wide and dilation == 1 and width >= 4 and size >= 3:
         forms["toom"] = _toom(width, size, channels, filters, weights, written)
     block = min(dilation, width - dilation)
-    if groups == 1 and size == 3 and block >= LONG and min(channels, filters) >= MANY and exact:
+    if (
+        groups == 1
+        and size == 3
+        and block >= MIN_PAIR_LENGTH
+        and min(channels, filters) >= MIN_PAIR_CHANNELS
+        and exact
+    ):
         forms["pairs"] = _pairs(width, dilation, channels, filters, weights, written)
     if groups == 1 and width <= 8:
         banded = 2 * width * channels * reach * filters
@@ -247,35 +269,35 @@ def convolution(
 
 
 def _toom(width: int, size: int, channels: int, filters: int, weights: int, written: int) -> Cost:
-    """As many products as the scheme says; see `ismc.runtime.toom`."""
-    found = toom(width, size)
-    operations = 2 * channels * filters * found.products
-    values = found.groups * (found.positions + found.taps - 1)
-    between = 2 * found.products * filters + values * channels  # products, coefficients, sums
-    seconds = operations / rates().gemm + between / rates().elements
-    return Cost(operations, seconds, 4 * between + 2 * written, 2 * weights)
+    """As many products as the groups need; see `ismc.runtime.toom`."""
+    groups = toom(width, size)
+    operations = 2 * channels * filters * groups.products
+    values = groups.groups * (groups.positions + groups.taps - 1)
+    temporaries = 2 * groups.products * filters + values * channels  # products, coefficients, sums
+    seconds = operations / rates().gemm + temporaries / rates().elements
+    return Cost(operations, seconds, 4 * temporaries + 2 * written, 2 * weights)
 
 
 def _pairs(
     width: int, dilation: int, channels: int, filters: int, weights: int, written: int
 ) -> Cost:
-    """Four products for each two positions and three taps; see `ismc.runtime.pairs`."""
-    rest = width % (2 * dilation) if width >= 2 * dilation else 2 * dilation - width
-    met = 2 * (width - rest)
-    products = met + 3 * rest
+    """Four products for two positions and three taps; see `ismc.runtime.pairs`."""
+    unpaired = width % (2 * dilation) if width >= 2 * dilation else 2 * dilation - width
+    paired = 2 * (width - unpaired)
+    products = paired + 3 * unpaired
     operations = 2 * channels * filters * products
-    found = _product(operations, rates().gemm, 4 * products * filters, 2 * weights)
-    return replace(found, temporary=4 * (products * filters + met * channels) + 2 * written)
+    cost = _product(operations, rates().gemm, 4 * products * filters, 2 * weights)
+    return replace(cost, temporary=4 * (products * filters + paired * channels) + 2 * written)
 
 
 def _blocks(width: int, size: int, channels: int, filters: int, weights: int, written: int) -> Cost:
-    """Each block of positions with all that it reaches; see `ismc.runtime.blocks`."""
+    """Each block of positions with all positions that it reaches; see `ismc.runtime.blocks`."""
     rows, reached = ceil(width / BLOCK), ceil((BLOCK + size - 1) / BLOCK)
     products = rows * reached * BLOCK * filters
     operations = 2 * BLOCK * channels * products
-    found = _product(operations, rates().gemm, 4 * products, weights * BLOCK)
+    cost = _product(operations, rates().gemm, 4 * products, weights * BLOCK)
     adding = products / rates().elements
-    return replace(found, seconds=found.seconds + adding, temporary=4 * products + 2 * written)
+    return replace(cost, seconds=cost.seconds + adding, temporary=4 * products + 2 * written)
 
 
 def _product(operations: int, rate: float, written: int, weights: int) -> Cost:

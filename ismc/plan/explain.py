@@ -1,4 +1,4 @@
-"""The plan as a table: one line per layer."""
+"""Formats a plan as a table: one line per layer, and a summary."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from ismc.plan.plan import Line, Measured, Plan
 
 HEADER = ("layer", "kind", "role", "form", "strategy", "width", "operations", "naive", "note")
 
-LARGE = 1.5  # a gain worth speaking of
+MIN_LARGE_GAIN = 1.5
 
 
 def table(plan: Plan) -> str:
-    """Role, form, strategy, width of length, operations per mutant against naive."""
+    """The plan as a table, with its totals and the predicted gain below."""
     rows = [HEADER, *(_row(line) for line in plan.lines if line.form != "reference")]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
     lines = []
@@ -37,10 +37,10 @@ def table(plan: Plan) -> str:
 
 
 def fewer(plan: Plan) -> str:
-    """How many times fewer the operations of a mutant are than in the naive program, or more."""
+    """How many times fewer, or more, operations a mutant takes than in the naive program."""
     ours, naive = plan.operations
     if not ours:
-        return "none are left" if naive else "none in either"
+        return "none remain" if naive else "none in either"
     return f"{naive / ours:.1f} times fewer" if ours <= naive else f"{ours / naive:.1f} times more"
 
 
@@ -51,15 +51,16 @@ def totals(plan: Plan) -> tuple[float, float]:
 
 
 def gain(plan: Plan) -> float:
-    """How many times faster a sequence is predicted to be scored than by the naive program."""
+    """The predicted speedup over the naive program for one sequence."""
     ours, naive = totals(plan)
     return naive / ours if ours else float("inf")
 
 
 def verdict(plan: Plan) -> str:
-    """One sentence on the gain to expect, with the reason when it is small.
+    """One sentence on the predicted speedup, with the reason if it is small.
 
-    It is a gain of time. Where many fewer operations take about as long, the sentence says so.
+    The speedup is one of time. If the plan takes many fewer operations but about as long, the
+    sentence says so.
     """
     if not plan.active:
         return "no site reaches an output: nothing is computed for mutants"
@@ -69,52 +70,52 @@ def verdict(plan: Plan) -> str:
         if line.form == "full" and line.reason and line.strategy == "whole"
     ]
     first = next((s for s in stops if not s.reason.startswith("after")), None)
-    if gain(plan) >= LARGE:
+    if gain(plan) >= MIN_LARGE_GAIN:
         return f"predicted gain: {gain(plan):.1f} times"
     reason = f": {first.name} ({first.title}): {first.reason}" if first else ""
     ours, naive = plan.operations
-    if naive < LARGE * ours:
+    if naive < MIN_LARGE_GAIN * ours:
         return f"no large gain is expected{reason}"
-    return f"predicted gain: {gain(plan):.1f} times, for the operations left take longer{reason}"
+    return f"predicted gain: {gain(plan):.1f} times; the remaining operations take longer{reason}"
 
 
 def predicted_time(plan: Plan) -> str:
-    """What one saturation of one sequence takes, by the cost model."""
-    here, there = totals(plan)
+    """The time that the cost model predicts for saturating one sequence."""
+    ours, naive = totals(plan)
     letters = plan.letters
-    return f"predicted: {duration(letters * here)} a sequence, naive {duration(letters * there)}"
+    return f"predicted: {duration(letters * ours)} a sequence, naive {duration(letters * naive)}"
 
 
-def timing(found: Measured) -> str:
-    """What was measured: seconds, which program is run, and the error of rounded products."""
+def timing(measured: Measured) -> str:
+    """The measured seconds, which program runs, and the error of rounded products."""
     text = ""
-    if found.seconds:
+    if measured.seconds:
         text = (
-            f"\nmeasured: {duration(found.seconds)} a sequence, naive {duration(found.naive)} "
-            f"({found.form}, batch {found.batch})"
-        ) + (", which is run" if found.naive_is_faster else "")
-    if found.error is not None:
-        text += f"\nmeasured: answers are off by at most {found.error:.1e} of the largest change"
+            f"\nmeasured: {duration(measured.seconds)} a sequence, "
+            f"naive {duration(measured.naive)} ({measured.form}, batch {measured.batch})"
+        ) + (", which is run" if measured.naive_is_faster else "")
+    if measured.error is not None:
+        text += f"\nmeasured: errors are at most {measured.error:.1e} of the largest change"
     return text
 
 
 def duration(seconds: float) -> str:
-    """Seconds with the unit that keeps them short."""
+    """Seconds, with a unit that keeps the number short."""
     return f"{seconds:.3g} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"
 
 
 def lower_bound_lines(plan: Plan) -> tuple[str, ...]:
-    """How much of the plan's work any difference scan has to do, if sites change anything."""
+    """How much of the plan's work any scan by differences must do; empty without active sites."""
     if not plan.active:
         return ()
-    least, ours = plan.minimum // (plan.letters * len(plan.active)), plan.operations[0]
-    if least > ours:
-        return (f"direct products alone would take {count(least)} operations per mutant",)
-    return (f"at least {count(least)} of {count(ours)} operations per mutant are needed",)
+    minimum, ours = plan.minimum // (plan.letters * len(plan.active)), plan.operations[0]
+    if minimum > ours:
+        return (f"direct products alone would take {count(minimum)} operations per mutant",)
+    return (f"at least {count(minimum)} of {count(ours)} operations per mutant are needed",)
 
 
 def count(number: int) -> str:
-    """A number with the unit prefix that keeps it short."""
+    """A number, with a unit prefix that keeps it short."""
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if number >= size:
             return f"{number / size:.3g} {unit}"

@@ -1,4 +1,4 @@
-"""A layer's products: how many multiply-adds, by pairs of positions, and what they cost in full."""
+"""The multiply-adds of a layer: in full, and by pairs of an input and an output position."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ Array = np.ndarray
 
 
 def products_of_layer(layer: Layer, inputs: tuple[Layer, ...]) -> Products:
-    """What the rules' families count of a call."""
+    """The products of a call of the layer, as `ismc.rules` counts them."""
     return products_of(Node(layer, inputs, (True,) * len(inputs)))
 
 
 def in_full(layer: Layer, inputs: tuple[Layer, ...]) -> cost.Cost:
-    """The layer on whole sequences, as the naive program computes it."""
-    if layer.title == "States":  # counted by the layer that takes them
+    """The cost of the layer on whole sequences, as the naive program computes it."""
+    if layer.title == "States":  # the Recurrent layer counts them
         return cost.Cost(0, 0.0)
-    found = products_of_layer(layer, inputs)
-    return cost.cost_in_full(found, layer.shape, [value.shape for value in inputs])
+    products = products_of_layer(layer, inputs)
+    return cost.cost_in_full(products, layer.shape, [value.shape for value in inputs])
 
 
-def pairs(window: Window, changed: tuple[Array, Array], wanted: tuple[Array, Array]) -> Array:
-    """How many pairs of an input and an output that reads it there are: ``[sites]``.
+def pairs(window: Window, changed: tuple[Array, Array], outputs: tuple[Array, Array]) -> Array:
+    """The number of pairs of an input and an output that reads it, ``[sites]``.
 
     Args:
-        window: what an output reads; either it strides or it stretches its input.
-        changed: first and last-but-one positions of the inputs, ``[sites]`` each.
-        wanted: those of the outputs.
+        window: what an output reads; it has a stride or an ``up`` above 1, not both.
+        changed: the changed inputs: first positions and one past the last, ``[sites]`` each.
+        outputs: the outputs, in the same form.
 
     >>> one = lambda a, b: (np.array([a]), np.array([b]))
     >>> int(pairs(Window(size=3, pad=1), one(0, 2), one(0, 3))[0])
     5
     """
-    (start, stop), (low, high) = changed, wanted
+    (start, stop), (low, high) = changed, outputs
     total = np.zeros(len(start), np.int64)
     for tap in range(window.size):
         shift = tap * window.dilation - window.pad

@@ -1,4 +1,4 @@
-"""The plan: every number of the program to be, serialisable and printable."""
+"""The plan of a generated program, serializable and printable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Term = Any  # Apply | Name | Offset | Weights | Size | a literal
 
 @dataclass(frozen=True)
 class Name:
-    """A value of the program, or an argument of it."""
+    """A value or an argument of the program."""
 
     name: str
 
@@ -38,7 +38,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Weights:
-    """The weights of one layer; ``renamed`` are the ones a part of it takes, by its own names."""
+    """The weights of one layer; ``renamed`` pairs the names in a part with those in the layer."""
 
     owner: str
     renamed: tuple[tuple[str, str], ...] = ()
@@ -46,7 +46,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Size:
-    """A size that follows from the tiles: ``"n"``, ``"letters"``, or the band of a Dense."""
+    """A size that follows from the tiles: ``"n"``, ``"letters"``, or that of a Dense."""
 
     key: str
 
@@ -61,13 +61,13 @@ class Apply:
 
 
 def names_in(term: Term) -> set[str]:
-    """The values that a term takes."""
-    return {found.name for found in _parts(term) if isinstance(found, Name)}
+    """The values that a term reads."""
+    return {part.name for part in _parts(term) if isinstance(part, Name)}
 
 
 def offsets_in(term: Term) -> set[str]:
-    """The keys of the offsets that a term takes."""
-    return {found.key for found in _parts(term) if isinstance(found, Offset)}
+    """The keys of the offsets that a term reads."""
+    return {part.key for part in _parts(term) if isinstance(part, Offset)}
 
 
 def _parts(term: Term) -> Iterator[Term]:
@@ -93,9 +93,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Band:
-    """The kernel rows that a Dense after Flatten reads: where each site's positions start.
+    """The kernel rows that a Dense after Flatten reads, and the first row of each site.
 
-    ``by_position`` says that it runs behind the loop, position by position.
+    ``by_position`` says that the layer runs after the loop, position by position.
     """
 
     key: str
@@ -108,7 +108,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Line:
-    """What the plan does with one layer; operations are those of one mutant."""
+    """What the plan does with one layer; operations are per mutant."""
 
     name: str
     title: str
@@ -124,13 +124,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a call takes.
+    """The inputs of a program.
 
     Attributes:
         sequence: the input that is mutated.
         inputs: names and shapes of all inputs, without the batch axis.
         width: the width of the widest site.
-        folded: shapes that inputs may have too, where the model has one axis of length one more.
+        folded: shapes that inputs may also have, if the model has an additional axis of length 1.
     """
 
     sequence: str
@@ -147,14 +147,14 @@ class Signature:
 
 @dataclass(frozen=True)
 class Measured:
-    """What saturating one sequence takes on a machine, and how far it is off.
+    """The measured time to saturate one sequence on a machine, and the measured error.
 
     Attributes:
-        seconds: of the compiled program; 0 if it was not measured.
-        naive: seconds of the naive program, in its best form.
-        form: that form.
-        batch: mutants of a call of it.
-        error: the largest error over the largest change, where products are rounded.
+        seconds: seconds of the compiled program; 0 if it was not measured.
+        naive: seconds of the naive program in its fastest form.
+        form: the fastest form of the naive program.
+        batch: mutants per call in that form.
+        error: the largest error divided by the largest change, if products are rounded.
     """
 
     seconds: float
@@ -165,7 +165,7 @@ class Measured:
 
     @property
     def naive_is_faster(self) -> bool:
-        """Whether the naive program is the one to run."""
+        """Whether the naive program is faster, and so runs."""
         return self.naive < self.seconds
 
 
@@ -174,31 +174,33 @@ UNMEASURED = Measured(0.0, 0.0, "eager", 64)
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that codegen needs, and everything that `explain` prints.
+    """Everything that code generation needs and `explain` prints.
 
     Attributes:
         model: the model's name.
-        inputs: names and shapes ``[...]`` without the batch axis; the sequence is ``sequence``.
+        sequence: the name of the input that is mutated.
+        inputs: names and shapes ``[...]`` of all inputs, without the batch axis.
         sites: ranges that are mutated.
         outputs: names and shapes of the requested outputs.
-        lines: one per layer.
+        lines: one line per layer.
         reference: assignments before the loop, shapes ``[B, ...]``.
         tile: assignments of one tile, shapes ``[N, ...]``.
-        written: those of them that make a value which is written before it is read, the value last;
-            see `ismc.passes.lowering.materialize`.
-        loop_outputs: the values of a tile that ``epilogue`` takes, if there is one.
-        epilogue: assignments after the loop, for all mutants at once.
         results: the values that are returned, one per output.
-        guard: the value that tells which mutants lost digits and have to be computed by the model
-            itself, if there are wild values; it is returned behind the results.
-        offsets: per-site offsets by key.
-        bands: kernel rows by key.
-        active: the sites that change an output at all, in tile order.
+        references: the reference values of the outputs, one per output.
+        offsets: offsets per site, by key.
+        bands: the kernel rows of each Dense after Flatten.
+        active: the sites that change an output, in tile order.
         mutants: about how many mutants a tile holds.
         seconds: predicted time of one mutant here and in the naive program.
         scored: whether a score is computed from reference and mutant.
-        minimum: operations that an exact difference scan of one sequence must do, in products
-            alone, over all sites and all letters beside the one there; see
+        loop_outputs: the values of a tile that ``epilogue`` reads, if there is one.
+        epilogue: assignments after the loop, for all mutants at once.
+        written: groups of steps of ``tile`` that each compute one materialized value, the value
+            last; see `ismc.passes.lowering.materialize`.
+        guard: the value that marks mutants that lost digits, so that the model computes them; it
+            is returned after the results. ``""`` without wild values.
+        minimum: operations that an exact scan by differences of one sequence must do in products,
+            over all sites and all letters but the reference; see
             `ismc.passes.lowering.lower_bound`.
     """
 
@@ -226,7 +228,7 @@ class Plan:
 
     @cached_property
     def signature(self) -> Signature:
-        """What a call of the program takes."""
+        """The inputs of the program."""
         width = max((stop - start for start, stop in self.sites), default=0)
         return Signature(self.sequence, self.inputs, width)
 
@@ -242,7 +244,7 @@ class Plan:
 
     @property
     def letters(self) -> int:
-        """Substitutions per site where one-hot sequences are saturated."""
+        """Substitutions per site when one-hot sequences are saturated."""
         _, channels = self.sequence_shape
         return channels - 1 if self.width == 1 and channels > 1 else channels
 
@@ -262,7 +264,7 @@ class Plan:
 
     @cached_property
     def digest(self) -> str:
-        """Six hexadecimal digits that name the plan."""
+        """Six hexadecimal digits that identify the plan."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:6]
 
     def __hash__(self) -> int:

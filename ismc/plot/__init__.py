@@ -1,4 +1,4 @@
-"""Figures of scores: NumPy arrays in, matplotlib out; without pyplot, so no display is needed.
+"""Figures of scores: NumPy arrays in, matplotlib figures out; pyplot and a display are not needed.
 
 ``S`` sites of one position each, ``L`` positions of the sequence, ``T`` tasks, the letters ACGT.
 """

@@ -1,4 +1,4 @@
-"""What all panels share: axes without pyplot, coordinates, colours."""
+"""Axes without pyplot, coordinates and colours, shared by all panels."""
 
 from __future__ import annotations
 
@@ -18,19 +18,24 @@ TASKS = (
 """Colours of tasks."""
 
 BASES = {"A": "#2e9e4f", "C": "#1f5fbf", "G": "#f2a516", "T": "#d7263d"}
-"""Colours of letters, those of sequence logos."""
+"""Colours of letters, as in sequence logos."""
 
 Array = np.ndarray
 GAP = "0.88"
 HEAD = {"fontsize": 10, "loc": "left", "parse_math": False}
-"""Of titles: names of records may hold any sign."""
+"""Settings of titles; names of records may contain any character, so math is not parsed."""
 
 LABEL = 9
 TICK = 8
 
 
 def axes_of(ax: Axes | None, width: int, height: float) -> Axes:
-    """The axes that were passed, or those of a new figure for so many positions.
+    """The given axes, or those of a new figure.
+
+    Args:
+        ax: the axes, or ``None``.
+        width: positions to show.
+        height: inches of a new figure.
 
     Raises:
         IsmcError: when matplotlib is missing.
@@ -43,50 +48,50 @@ def axes_of(ax: Axes | None, width: int, height: float) -> Axes:
 
 
 def breadth(width: int) -> float:
-    """Inches of a figure of so many positions: letters of a short window can be read."""
+    """The width in inches of a figure of ``width`` positions; short windows stay readable."""
     return min(max(2.0 + 0.07 * width, 6.0), 16.0)
 
 
 def place(ax: Axes, first: int, width: int, name: str = "") -> None:
-    """Positions along x: whole numbers, written out, with half a position beside the last."""
+    """Labels the x axis with positions and limits it to them, half a position wider at each end."""
     from matplotlib.ticker import StrMethodFormatter
 
     ax.set_xlim(first - 0.5, first + width - 0.5)
-    ax.xaxis.set_major_locator(_locator(9, whole=True))
+    ax.xaxis.set_major_locator(_locator(9, integer=True))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     ax.set_xlabel(along(name), fontsize=LABEL, parse_math=False)
     ax.tick_params(labelsize=TICK)
 
 
 def along(name: str) -> str:
-    """The label of positions of a chromosome, or of a sequence without a name."""
+    """The axis label for positions of a chromosome, or of a sequence if ``name`` is empty."""
     return f"{name} position (0-based)".strip()
 
 
-def ticks(low: float, high: float, count: int = 9, *, whole: bool = False) -> Array:
-    """Round numbers from low to high, at most so many steps."""
-    found = np.asarray(_locator(count, whole=whole).tick_values(low, high))
-    return found[(found >= low) & (found <= high)]
+def ticks(low: float, high: float, count: int = 9, *, integer: bool = False) -> Array:
+    """Round numbers from ``low`` to ``high`` in at most ``count`` steps."""
+    values = np.asarray(_locator(count, integer=integer).tick_values(low, high))
+    return values[(values >= low) & (values <= high)]
 
 
-def _locator(count: int, *, whole: bool) -> MaxNLocator:
+def _locator(count: int, *, integer: bool) -> MaxNLocator:
     from matplotlib.ticker import MaxNLocator
 
-    return MaxNLocator(count, steps=[1, 2, 2.5, 5, 10], integer=whole, min_n_ticks=1)
+    return MaxNLocator(count, steps=[1, 2, 2.5, 5, 10], integer=integer, min_n_ticks=1)
 
 
 def bare(ax: Axes) -> None:
-    """Without the lines above and on the right."""
+    """Removes the top and right spines."""
     ax.spines[["top", "right"]].set_visible(False)
 
 
 def heading(ax: Axes, title: str) -> None:
-    """The title, if there is one."""
+    """Sets the title, if it is not empty."""
     if title:
         settings: Any = HEAD
         ax.set_title(title, **settings)
 
 
 def task_colour(task: int) -> str:
-    """The colour of a task by its number."""
+    """The colour of a task, by its index."""
     return TASKS[task % len(TASKS)]

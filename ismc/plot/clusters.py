@@ -1,4 +1,4 @@
-"""Tasks by positions, tasks clustered, drawn by seaborn."""
+"""A cluster map of tasks by positions, drawn by seaborn."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from seaborn.matrix import ClusterGrid
 
 Array = np.ndarray
-NAMED = 200
-"""So many tasks have their names beside them."""
+MAX_NAMED_TASKS = 200
+"""Tasks are labelled with their names up to this number."""
 
 TREE, ABOVE, BELOW, BAR = 1.2, 0.6, 0.5, 2.2
-"""Inches: the tree's width, what is above and below the cells, the colour bar."""
+"""Inches: the width of the tree, the space above and below the cells, the colour bar."""
 
 
 def clustermap(
@@ -37,28 +37,27 @@ def clustermap(
     title: str = "",
     chrom: str = "",
 ) -> ClusterGrid:
-    """The importance of each position for each task; tasks that agree are neighbours.
+    """A cluster map of importance: rows are tasks, clustered by similarity; columns are positions.
 
-    Tasks are joined by average linkage of their profiles, each less its mean and of length one:
-    distances are ``sqrt(2 - 2 r)``, with Pearson's ``r``. A profile that is the same everywhere,
-    all zeros for instance, has length zero, and so the distance 1 from others. Positions stay in
-    their order. Up to 200 tasks are named.
+    Tasks are joined by average linkage of their profiles, each centred and scaled to unit norm, so
+    that distances are ``sqrt(2 - 2 r)`` with Pearson's ``r``. A constant profile is set to zero and
+    has distance 1 to the others. Positions keep their order. Up to 200 tasks are labelled.
 
     Args:
         scores: ``[S, 4, T]``.
-        tasks: a name for each task; their numbers by default.
-        one_hot: ``[L, 4]`` the sequence, zeros for N; without it, every letter is taken for known.
-        sites: ``[S]`` positions or ``[S, 2]`` ranges of one position; all by default.
-        start: the coordinate of position 0, that of a genome for instance.
-        label: of the colour bar, the score and its unit.
-        title: printed above.
-        chrom: named beside the positions.
+        tasks: a name for each task; by default their indices.
+        one_hot: ``[L, 4]`` the sequence, zeros for N; without it, no position counts as N.
+        sites: ``[S]`` positions or ``[S, 2]`` ranges of one position; by default all positions.
+        start: the coordinate of position 0, for instance in a genome.
+        label: the label of the colour bar: the score and its unit.
+        title: the title of the figure.
+        chrom: the chromosome, shown in the axis label.
 
     Returns:
-        seaborn's grid, with its ``figure``, which pyplot does not know.
+        seaborn's ``ClusterGrid``; its ``figure`` is not registered with pyplot.
 
     Raises:
-        InputError: when the shapes do not fit together.
+        InputError: when the shapes do not match.
         IsmcError: when seaborn or scipy is missing.
     """
     shown = window(scores, one_hot, sites, start, tasks=True)
@@ -66,7 +65,8 @@ def clustermap(
     names = [str(i) for i in range(len(values))] if tasks is None else list(tasks)
     if len(names) != len(values):
         raise InputError(
-            f"There are {len(names)} names for {len(values)} tasks.", hint="Name every task."
+            f"There are {len(names)} names for {len(values)} tasks, expected one each.",
+            hint="Name every task.",
         )
     with extras():
         import pandas
@@ -75,7 +75,7 @@ def clustermap(
         from matplotlib import colormaps, pyplot
     tree = _tree(values[:, ~np.isnan(values).all(0)])
     size = breadth(len(shown)) + TREE, BELOW + ABOVE + _cells(len(values))
-    with _deep(len(values)):
+    with _recursion_limit(len(values)):
         grid = seaborn.clustermap(
             pandas.DataFrame(values, index=names, columns=shown.positions),
             row_linkage=tree,
@@ -85,44 +85,46 @@ def clustermap(
             vmin=0,
             vmax=max(float(np.nan_to_num(values).max()), 1e-12),
             xticklabels=False,
-            yticklabels=len(names) <= NAMED,
+            yticklabels=len(names) <= MAX_NAMED_TASKS,
             figsize=size,
             dendrogram_ratio=(TREE / size[0], ABOVE / size[1]),
             cbar_pos=None,
-            tree_kws={"linewidths": 0.5 if len(values) <= NAMED else 0.15},
-            rasterized=True,  # as many shapes as cells would be slow to show
+            tree_kws={"linewidths": 0.5 if len(values) <= MAX_NAMED_TASKS else 0.15},
+            rasterized=True,  # one vector shape per cell would be slow to display
         )
-    pyplot.close(grid.figure)  # it lives on without pyplot
+    pyplot.close(grid.figure)  # deregisters the figure, which stays usable
     axes = grid.ax_heatmap
     axes.set_facecolor(GAP)
-    axes.set_ylabel("" if len(names) <= NAMED else f"{len(names):,} tasks", fontsize=LABEL)
+    axes.set_ylabel(
+        "" if len(names) <= MAX_NAMED_TASKS else f"{len(names):,} tasks", fontsize=LABEL
+    )
     _positions(axes, shown, chrom)
     grid.figure.tight_layout(h_pad=0.02, w_pad=0.02)
-    _above(grid, size, label, title)
+    _draw_header(grid, size, label, title)
     return grid
 
 
 def _cells(count: int) -> float:
-    """Inches of so many rows: names can be read where there are any."""
-    return max(0.13 * count, 1.5) if count <= NAMED else 12.0
+    """The height in inches of ``count`` rows; named rows are tall enough to read."""
+    return max(0.13 * count, 1.5) if count <= MAX_NAMED_TASKS else 12.0
 
 
 def _tree(profiles: Array) -> Array | None:
-    """The linkage of profiles ``[T, S]``, or ``None`` where there is nothing to cluster."""
+    """The linkage of profiles ``[T, S]``, or ``None`` if there is nothing to cluster."""
     from scipy.cluster.hierarchy import linkage
 
     if len(profiles) < 2:
         return None
     centred = profiles - profiles.mean(1, keepdims=True)
-    centred[np.ptp(profiles, 1) == 0] = 0  # what rounding leaves of a profile that is flat
-    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-    found = linkage(centred / np.where(lengths > 0, lengths, 1), "average")
-    return found if found[:, 2].max() > 0 else None
+    centred[np.ptp(profiles, 1) == 0] = 0  # removes rounding errors of constant profiles
+    norms = np.linalg.norm(centred, axis=1, keepdims=True)
+    tree = linkage(centred / np.where(norms > 0, norms, 1), "average")
+    return tree if tree[:, 2].max() > 0 else None
 
 
 @contextmanager
-def _deep(count: int) -> Iterator[None]:
-    """Room for scipy's recursion along a tree of so many leaves; it may be as deep."""
+def _recursion_limit(count: int) -> Iterator[None]:
+    """Raises the recursion limit: scipy recurses to the depth of a tree of ``count`` leaves."""
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(max(before, before + 2 * count))
     try:
@@ -132,8 +134,8 @@ def _deep(count: int) -> Iterator[None]:
 
 
 def _positions(axes: Axes, shown: Window, chrom: str) -> None:
-    """Coordinates below the cells; seaborn counts these from 0."""
-    at = ticks(shown.first, shown.first + len(shown) - 1, whole=True)
+    """Labels the columns with coordinates; seaborn numbers them from 0."""
+    at = ticks(shown.first, shown.first + len(shown) - 1, integer=True)
     axes.set_xticks(at - shown.first + 0.5, [f"{tick:,.0f}" for tick in at])
     axes.set_xlabel(along(chrom), fontsize=LABEL, parse_math=False)
     axes.tick_params(labelsize=TICK)
@@ -141,8 +143,8 @@ def _positions(axes: Axes, shown: Window, chrom: str) -> None:
         text.set(parse_math=False, rotation="horizontal")
 
 
-def _above(grid: ClusterGrid, size: tuple[float, float], label: str, title: str) -> None:
-    """The title and the colour bar, in the room above the cells."""
+def _draw_header(grid: ClusterGrid, size: tuple[float, float], label: str, title: str) -> None:
+    """Draws the title and the colour bar in the space above the cells."""
     (width, height), box = size, grid.ax_heatmap.get_position()
     heading(grid.ax_heatmap, title)
     bar = grid.figure.add_axes(

@@ -1,4 +1,4 @@
-"""Several panels of one sequence, one above the other."""
+"""Figures that stack several panels of one sequence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PANELS: Mapping[str, tuple[Callable[..., Axes], float]] = {
     "track": (track, 1.5),
     "logo": (logo, 1.4),
 }
-"""Panels of `figure`, with their heights in inches."""
+"""The panels of `figure`, with their heights in inches."""
 
 FLANK = 12
 
@@ -44,35 +44,36 @@ def figure(
     title: str = "",
     chrom: str = "",
 ) -> Figure:
-    """Heat-map, importance and logo of one sequence, with the same positions.
+    """Heat-map, importance and logo of one sequence, on a common axis of positions.
 
     Args:
         scores: ``[S, 4]``.
         one_hot: ``[L, 4]`` the sequence, channels A, C, G, T, zeros for N.
-        kinds: which panels, from the top.
-        sites: ``[S]`` positions or ``[S, 2]`` ranges of one position; all by default.
-        start: the coordinate of position 0, that of a genome for instance.
-        signed: of the heat-map, see `heatmap`.
-        contributions: of the logo, its ``signed``.
+        kinds: the panels, from the top.
+        sites: ``[S]`` positions or ``[S, 2]`` ranges of one position; by default all positions.
+        start: the coordinate of position 0, for instance in a genome.
+        signed: see `heatmap`.
+        contributions: draw contributions in the logo, see ``signed`` of `logo`.
         label: the score and its unit.
-        title: printed above.
-        chrom: named beside the positions.
+        title: the title of the figure.
+        chrom: the chromosome, shown in the axis label.
 
     Raises:
-        InputError: when the shapes do not fit together, or there is no such panel.
+        InputError: when the shapes do not match, or a panel does not exist.
         IsmcError: when matplotlib or logomaker is missing.
     """
     if not kinds or not set(kinds) <= set(PANELS):
         raise InputError(
-            f"kinds is {list(kinds)}, expected some of {', '.join(PANELS)}.", hint="Name panels."
+            f"kinds is {list(kinds)}, expected one or more of {', '.join(PANELS)}.",
+            hint="Name the panels, from the top.",
         )
     shown = window(scores, one_hot, sites, start)
     with extras():
         from matplotlib.figure import Figure
     heights = [PANELS[kind][1] for kind in kinds]
     size = breadth(len(shown)), sum(heights) + 0.6
-    made = Figure(figsize=size, layout="constrained")
-    axes = made.subplots(len(kinds), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    panels = Figure(figsize=size, layout="constrained")
+    axes = panels.subplots(len(kinds), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     settings: dict[str, dict[str, Any]] = {
         "heatmap": {"signed": signed, "label": label},
         "logo": {"signed": contributions},
@@ -82,8 +83,8 @@ def figure(
     for ax in axes[:-1]:
         ax.set_xlabel("")
     if title:
-        made.suptitle(title, fontsize=11, parse_math=False)
-    return made
+        panels.suptitle(title, fontsize=11, parse_math=False)
+    return panels
 
 
 def plot_saturation(
@@ -94,21 +95,21 @@ def plot_saturation(
     zooms: Sequence[tuple[int, int, int]] = (),
     title: str = "",
 ) -> Figure:
-    """A heat-map for each task, an importance track of all, and logos of chosen places.
+    """A heat-map for each task, an importance track of all tasks, and logos of chosen ranges.
 
     Args:
         scores: ``[L, 4, tasks]`` mutant minus reference.
         one_hot: ``[L, 4]`` the sequence, channels A, C, G, T.
         tasks: a name for each task.
         zooms: ``(start, stop, task index)`` of each logo; twelve positions are added on each side.
-        title: printed above.
+        title: the title of the figure.
 
     Raises:
-        InputError: when the shapes do not fit together.
+        InputError: when the shapes do not match.
         IsmcError: when matplotlib or logomaker is missing.
     """
-    wanted = (len(one_hot), len(LETTERS), len(tasks))
-    if np.shape(one_hot) != wanted[:2] or np.shape(scores) != wanted:
+    expected = (len(one_hot), len(LETTERS), len(tasks))
+    if np.shape(one_hot) != expected[:2] or np.shape(scores) != expected:
         raise InputError(
             f"The scores have the shape {list(np.shape(scores))} and the sequence "
             f"{list(np.shape(one_hot))}, expected [L, 4, {len(tasks)}] and [L, 4].",
@@ -118,15 +119,15 @@ def plot_saturation(
         import logomaker  # noqa: F401
         from matplotlib.figure import Figure
     count, height = len(tasks), 1.9 * len(tasks) + 1.7
-    made = Figure(figsize=(14, height + (2.4 if zooms else 0)), layout="constrained")
-    upper: Any = made
+    canvas = Figure(figsize=(14, height + (2.4 if zooms else 0)), layout="constrained")
+    upper: Any = canvas
     lower: Any = None
     if zooms:
-        parts: Any = made.subfigures(2, 1, height_ratios=[height, 2.4])
-        upper, lower = parts
+        halves: Any = canvas.subfigures(2, 1, height_ratios=[height, 2.4])
+        upper, lower = halves
     axes = upper.subplots(count + 1, 1, sharex=True, height_ratios=[1.0] * count + [1.1])
     if title:
-        made.suptitle(title, fontsize=13, parse_math=False)
+        canvas.suptitle(title, fontsize=13, parse_math=False)
     for i, task in enumerate(tasks):
         text = f"{task}: change of the prediction"
         heatmap(scores[:, :, i], one_hot, ax=axes[i], signed=True, title=text)
@@ -137,13 +138,13 @@ def plot_saturation(
         panels = lower.subplots(1, len(zooms), squeeze=False)[0]
         for panel, zoom in zip(panels, zooms, strict=True):
             _zoom(panel, scores, one_hot, tasks, zoom)
-    return made
+    return canvas
 
 
 def _name_zooms(
     axes: Axes, tracks: Array, one_hot: Array, zooms: Sequence[tuple[int, int, int]]
 ) -> None:
-    """The letters of each zoom above the peak that it shows."""
+    """Writes the letters of each zoom above its peak."""
     top = max(float(tracks.max()), 1e-12)
     last, level = -np.inf, 0
     for start, stop, task in sorted(zooms):
@@ -165,7 +166,7 @@ def _name_zooms(
 def _zoom(
     axes: Axes, scores: Array, one_hot: Array, tasks: Sequence[str], zoom: tuple[int, int, int]
 ) -> None:
-    """The logo around one place."""
+    """Draws the logo of one zoom and its flanks."""
     start, stop, task = zoom
     first, last = max(0, start - FLANK), min(len(scores), stop + FLANK)
     logo(scores[first:last, :, task], one_hot, np.arange(first, last), ax=axes)

@@ -1,4 +1,4 @@
-"""Figures as files: the same figure is the same bytes, and text stays text."""
+"""Figures as files: equal figures give equal bytes, and text stays text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DPI = 150
 DATES: Mapping[str, Mapping[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 SETTINGS: Any = {
-    "pdf.fonttype": 42,  # TrueType, that editors know as text
+    "pdf.fonttype": 42,  # TrueType, which editors recognise as text
     "svg.fonttype": "none",
     "svg.hashsalt": "ismc",
 }
@@ -28,7 +28,7 @@ EPOCH = "SOURCE_DATE_EPOCH"
 
 
 def suffixes() -> tuple[str, ...]:
-    """What the name of a figure may end in: all formats of matplotlib.
+    """The suffixes of all formats that matplotlib supports.
 
     Raises:
         IsmcError: when matplotlib is missing.
@@ -39,31 +39,31 @@ def suffixes() -> tuple[str, ...]:
 
 
 def save(figure: Figure, path: Path, *, dpi: int = DPI) -> None:
-    """Writes a figure, whole or not at all; check the path first with `ismc.io.targets`.
+    """Writes a figure atomically; check the path first with `ismc.io.targets`.
 
     Args:
-        figure: of any panels.
-        path: ends in the format.
-        dpi: dots of an inch, of images.
+        figure: a figure of any panels.
+        path: the file; its suffix is the format.
+        dpi: dots per inch, for pixel formats.
 
     Raises:
-        InputError: when matplotlib cannot write this format here.
+        InputError: when matplotlib cannot write this format on this machine.
         ArtifactError: when the file cannot be written.
     """
-    data = drawn(figure, path.suffix[1:], dpi)
+    data = render(figure, path.suffix[1:], dpi)
     with atomic_write(path) as part:
         part.write_bytes(data)
 
 
-def drawn(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
-    """A figure in a format of matplotlib, without the date.
+def render(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
+    """A figure as bytes in a format of matplotlib, without the date.
 
     Raises:
-        InputError: when matplotlib cannot draw this format here.
+        InputError: when matplotlib cannot draw this format on this machine.
     """
     from matplotlib import rc_context
 
-    zipped = kind == "svgz"  # matplotlib's has a date
+    zipped = kind == "svgz"  # matplotlib's own svgz contains a date
     kind = "svg" if zipped else kind
     file = BytesIO()
     try:
@@ -79,7 +79,7 @@ def drawn(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
 
 @contextmanager
 def _epoch() -> Iterator[None]:
-    """The only date PostScript takes in the place of now, unless the user set one."""
+    """Sets ``SOURCE_DATE_EPOCH``, the only way to fix PostScript's date, unless the user has."""
     before = os.environ.get(EPOCH)
     os.environ.setdefault(EPOCH, "0")
     try:

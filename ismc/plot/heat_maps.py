@@ -1,4 +1,4 @@
-"""Letters by positions."""
+"""Heat-maps of letters by positions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Array = np.ndarray
-TINY = 1e-12
+MIN_LIMIT = 1e-12  # of the colour scale, when all scores are zero
 
 
 def heatmap(
@@ -29,24 +29,24 @@ def heatmap(
     title: str = "",
     chrom: str = "",
 ) -> Axes:
-    """A heat-map of the scores, with a dot at the letters that are there, and a colour bar.
+    """A heat-map of the scores with a dot at each reference letter, and a colour bar.
 
-    Colours are symmetric around zero, or from zero to the largest score where scores have no sign.
-    Positions without a site are grey.
+    The colour scale is symmetric around zero for signed scores, and starts at zero for unsigned
+    ones. Positions without a site are grey.
 
     Args:
         scores: ``[S, 4]``.
         one_hot: ``[L, 4]`` the sequence, channels A, C, G, T, zeros for N.
-        sites: ``[S]`` positions or ``[S, 2]`` ranges of one position; all by default.
-        start: the coordinate of position 0, that of a genome for instance.
-        ax: what is drawn on; a new figure by default.
-        signed: whether scores have a sign; by default, whether one is below zero.
-        label: of the colour bar, the score and its unit.
-        title: printed above.
-        chrom: named beside the positions.
+        sites: ``[S]`` positions or ``[S, 2]`` ranges of one position; by default all positions.
+        start: the coordinate of position 0, for instance in a genome.
+        ax: the axes to draw on; by default those of a new figure.
+        signed: whether scores are signed; by default, whether any is below zero.
+        label: the label of the colour bar: the score and its unit.
+        title: the title of the axes.
+        chrom: the chromosome, shown in the axis label.
 
     Raises:
-        InputError: when the shapes do not fit together.
+        InputError: when the shapes do not match.
         IsmcError: when matplotlib is missing.
     """
     shown = window(scores, one_hot, sites, start)
@@ -54,18 +54,18 @@ def heatmap(
     from matplotlib import colormaps
 
     values = np.ma.masked_invalid(shown.scores.T)
-    below = bool((values.filled(0) < 0).any()) if signed is None else signed
-    limit = max(float(np.abs(values.filled(0)).max()), TINY)
+    diverging = bool((values.filled(0) < 0).any()) if signed is None else signed
+    limit = max(float(np.abs(values.filled(0)).max()), MIN_LIMIT)
     image = ax.imshow(
         values,
         aspect="auto",
-        cmap=colormaps["RdBu_r" if below else "Purples"].with_extremes(bad=GAP),
-        vmin=-limit if below else 0,
+        cmap=colormaps["RdBu_r" if diverging else "Purples"].with_extremes(bad=GAP),
+        vmin=-limit if diverging else 0,
         vmax=limit,
         interpolation="none",
         extent=(shown.first - 0.5, shown.first + len(shown) - 0.5, len(LETTERS) - 0.5, -0.5),
     )
-    _reference(ax, shown)
+    _mark_reference(ax, shown)
     ax.set_yticks(range(len(LETTERS)), LETTERS)
     place(ax, shown.first, len(shown), chrom)
     heading(ax, title)
@@ -75,8 +75,8 @@ def heatmap(
     return ax
 
 
-def _reference(ax: Axes, shown: Window) -> None:
-    """A small dot in the cell of each letter that is there, at most half a cell wide."""
+def _mark_reference(ax: Axes, shown: Window) -> None:
+    """Draws a dot in the cell of each reference letter, at most half a cell wide."""
     at, letters = np.nonzero(shown.letters)
     points = ax.get_window_extent().width * 72 / ax.figure.dpi / len(shown)
     ax.plot(

@@ -1,7 +1,7 @@
-"""One number for each position, from the scores of its letters.
+"""Importance and contribution: one number per position, from the scores of its letters.
 
-Both are made of the differences ``d_c = score_c - score_reference``: scores of differences are 0 at
-the letter that is there, and those that were centred become differences again.
+Both use the differences ``d_c = score_c - score_reference``. For difference scores these are the
+scores themselves, which are 0 at the reference letter; centred scores become differences.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ Array = np.ndarray
 
 
 def importance(scores: Array, one_hot: Array | None = None) -> Array:
-    """``sqrt(sum_c d_c^2 / 3)``: how far mutations of a position move the output, ``[S, *T]``.
+    """``sqrt(sum_c d_c^2 / 3)``: how much mutating a position changes the output, ``[S, *T]``.
 
-    The quadratic mean over the three alternatives; over four letters where the sequence has N.
+    The root mean square over the three alternative letters, or over all four where the sequence
+    has N.
 
     Args:
         scores: ``[S, 4, *T]``.
-        one_hot: ``[S, 4]`` the letters that are there, zeros for N; without it, scores are taken
-            for differences from a letter of ACGT.
+        one_hot: ``[S, 4]`` the reference letters, zeros for N; without it, scores are treated as
+            differences from a known letter.
 
     >>> importance(np.array([[0.0, 1.0, 2.0, 2.0]])).round(3).tolist()
     [1.732]
@@ -32,35 +33,35 @@ def importance(scores: Array, one_hot: Array | None = None) -> Array:
     [1.0]
 
     Raises:
-        InputError: when the shapes do not fit together.
+        InputError: when the shapes do not match.
     """
     differences, known = _differences(scores, one_hot)
     count = np.where(known, ALTERNATIVES, len(LETTERS))
-    return np.sqrt((differences**2).sum(1) / _beside(count, differences[:, 0]))
+    return np.sqrt((differences**2).sum(1) / _expand_dims(count, differences[:, 0]))
 
 
 def contribution(scores: Array, one_hot: Array) -> Array:
-    """``-sum_c d_c / 3``: what the letter that is there adds to the output, ``[S, *T]``.
+    """``-sum_c d_c / 3``: what the reference letter adds to the output, ``[S, *T]``.
 
-    Minus the mean over the three alternatives; 0 where the sequence has N.
+    Minus the mean difference of the three alternative letters; 0 where the sequence has N.
 
     Args:
         scores: ``[S, 4, *T]``.
-        one_hot: ``[S, 4]`` the letters that are there, zeros for N.
+        one_hot: ``[S, 4]`` the reference letters, zeros for N.
 
     >>> contribution(np.array([[0.0, -1.0, -2.0, -3.0]]), np.eye(4)[:1]).tolist()
     [2.0]
 
     Raises:
-        InputError: when the shapes do not fit together.
+        InputError: when the shapes do not match.
     """
     differences, known = _differences(scores, one_hot)
     means = differences.sum(1) / -ALTERNATIVES
-    return np.where(_beside(known, means), means, 0.0)
+    return np.where(_expand_dims(known, means), means, 0.0)
 
 
 def _differences(scores: Array, one_hot: Array | None) -> tuple[Array, Array]:
-    """``d [S, 4, *T]``, and at which sites ``[S]`` a letter is known."""
+    """The differences ``d [S, 4, *T]``, and whether the letter of each site is known, ``[S]``."""
     scores = np.asarray(scores, np.float64)
     if scores.ndim < 2 or scores.shape[1] != len(LETTERS):
         raise InputError(
@@ -73,16 +74,16 @@ def _differences(scores: Array, one_hot: Array | None) -> tuple[Array, Array]:
     if one_hot.shape != scores.shape[:2]:
         raise InputError(
             f"The letters have the shape {list(one_hot.shape)}, expected "
-            f"{list(scores.shape[:2])}, a row for each site of the scores.",
-            hint="Take the rows of the sequence at the sites.",
+            f"{list(scores.shape[:2])}, one row per site of the scores.",
+            hint="Pass the rows of the sequence at the sites.",
         )
     known = (one_hot == 1).sum(1) == one_hot.sum(1)
     known &= one_hot.sum(1) == 1
-    letter = _beside(one_hot * known[:, None], scores)
-    own = np.where(letter > 0, scores, 0.0).sum(1, keepdims=True)  # NaN elsewhere is no part of it
-    return scores - own, known
+    letter = _expand_dims(one_hot * known[:, None], scores)
+    reference = np.where(letter > 0, scores, 0.0).sum(1, keepdims=True)  # ignores NaN elsewhere
+    return scores - reference, known
 
 
-def _beside(values: Array, wider: Array) -> Array:
-    """The values with axes of length one, for those that only the other has."""
+def _expand_dims(values: Array, wider: Array) -> Array:
+    """The values with trailing axes of length one, up to the rank of ``wider``."""
     return values.reshape(*values.shape, *[1] * (wider.ndim - values.ndim))

@@ -30,26 +30,26 @@ def logo(
     title: str = "",
     chrom: str = "",
 ) -> Axes:
-    """The sequence, each letter as high as its position is important.
+    """A logo of the sequence, with each letter as high as its position is important.
 
-    Heights are importance times the one-hot, as most figures of in-silico mutagenesis show. With
-    ``signed=True`` they are contributions, minus the mean difference of the three alternatives:
-    letters that hold the output up stand above the line, those that hold it down hang below.
-    Positions of N and those without a site are empty.
+    Heights are importance, as in most figures of in-silico mutagenesis. With ``signed=True`` they
+    are contributions, minus the mean difference of the three alternative letters: letters that
+    increase the output are above the line, letters that decrease it below. N and positions without
+    a site are empty.
 
     Args:
         scores: ``[S, 4]``.
         one_hot: ``[L, 4]`` the sequence, channels A, C, G, T, zeros for N.
-        sites: ``[S]`` positions or ``[S, 2]`` ranges of one position; all by default.
-        start: the coordinate of position 0, that of a genome for instance.
-        ax: what is drawn on; a new figure by default.
-        signed: whether heights are contributions in the place of importance.
-        label: of the axis; says which of both by default.
-        title: printed above.
-        chrom: named beside the positions.
+        sites: ``[S]`` positions or ``[S, 2]`` ranges of one position; by default all positions.
+        start: the coordinate of position 0, for instance in a genome.
+        ax: the axes to draw on; by default those of a new figure.
+        signed: draw contributions instead of importance.
+        label: the label of the axis; by default ``importance`` or ``contribution``.
+        title: the title of the axes.
+        chrom: the chromosome, shown in the axis label.
 
     Raises:
-        InputError: when the shapes do not fit together.
+        InputError: when the shapes do not match.
         IsmcError: when matplotlib or logomaker is missing.
     """
     shown = window(scores, one_hot, sites, start)
@@ -57,8 +57,8 @@ def logo(
         import logomaker
         import pandas
     ax = axes_of(ax, len(shown), 2.2)
-    along = np.nan_to_num(shown.contribution if signed else shown.importance)
-    heights = along[:, None] * shown.letters
+    values = np.nan_to_num(shown.contribution if signed else shown.importance)
+    heights = values[:, None] * shown.letters
     if heights.any():
         frame = pandas.DataFrame(heights, index=shown.positions, columns=list(LETTERS))
         logomaker.Logo(frame, ax=ax, color_scheme=BASES)
@@ -66,7 +66,7 @@ def logo(
         margin = MARGIN * (high - low)
         ax.set_ylim(low - margin * (low < 0), high + margin)
     else:
-        ax.axhline(0, color="black", linewidth=0.5)  # logomaker cannot scale what has no height
+        ax.axhline(0, color="black", linewidth=0.5)  # logomaker cannot scale heights of zero
         ax.set_ylim(0, 1)
     ax.set_ylabel(label or ("contribution" if signed else "importance"), fontsize=LABEL)
     place(ax, shown.first, len(shown), chrom)

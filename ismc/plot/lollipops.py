@@ -1,4 +1,4 @@
-"""Variants along a window."""
+"""Lollipop plots of variants along a window."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Array = np.ndarray
-SPARE = 0.12  # of the height, above and below
-LEAST = 0.4  # of the height is above zero, so that a track is seen beside negative scores
+MARGIN = 0.12  # above and below, as a fraction of the height
+MIN_FRACTION_ABOVE_ZERO = 0.4  # keeps the track visible when scores are negative
 
 
 def lollipops(
@@ -29,25 +29,25 @@ def lollipops(
     title: str = "",
     chrom: str = "",
 ) -> Axes:
-    """A stem as high as the score at each variant, its head coloured by the alternative letter.
+    """A stem as high as the score of each variant, its head coloured by the alternative letter.
 
-    The track of the window is shaded behind the stems, on an axis of its own at the right, whose
-    zero is at the same height.
+    The track is shaded behind the stems. It has its own axis at the right, whose zero is aligned
+    with the zero of the scores.
 
     Args:
-        variants: rows of position, alternative letter and score; positions in the coordinates of
-            the window.
-        track: ``[W]`` importance for instance, not below zero, NaN where there is none.
-        start: the coordinate of the window's first position; without a track, the window reaches
-            a little beyond the variants.
-        ax: what is drawn on; a new figure by default.
-        label: of the axis, the score and its unit.
-        title: printed above.
-        chrom: named beside the positions.
+        variants: rows of position, alternative letter and score; positions are in the coordinates
+            of the window.
+        track: ``[W]`` values of zero or more such as importance, NaN where missing.
+        start: the coordinate of the window's first position; without a track, the window is the
+            range of the variants with a margin.
+        ax: the axes to draw on; by default those of a new figure.
+        label: the label of the axis: the score and its unit.
+        title: the title of the axes.
+        chrom: the chromosome, shown in the axis label.
 
     Raises:
-        InputError: when a variant is outside the window, no letter of ACGT, or its score is no
-            number.
+        InputError: when a variant is outside the window, its letter is not one of ACGT, or its
+            score is not finite.
         IsmcError: when matplotlib is missing.
     """
     positions = np.array([row[0] for row in variants], np.int64)
@@ -56,9 +56,9 @@ def lollipops(
     if track is None:
         start, width = _around(positions, start)
     else:
-        track = _checked(np.asarray(track, np.float64))
+        track = _check_track(np.asarray(track, np.float64))
         width = len(track)
-    _check(positions, letters, scores, start, width)
+    _check_variants(positions, letters, scores, start, width)
     ax = axes_of(ax, width, 3.0)
     low, high = _limits(scores)
     if track is not None:
@@ -66,10 +66,10 @@ def lollipops(
     ax.axhline(0, color="0.3", linewidth=0.8, zorder=2)
     ax.vlines(positions, 0, scores, colors="0.45", linewidth=1.0, zorder=3)
     for letter, colour in BASES.items():
-        some = letters == letter
-        if some.any():
+        mask = letters == letter
+        if mask.any():
             ax.plot(
-                positions[some], scores[some], "o", label=letter, zorder=4, color=colour,
+                positions[mask], scores[mask], "o", label=letter, zorder=4, color=colour,
                 markersize=6.5, markeredgecolor="white", clip_on=False,
             )  # fmt: skip
     ax.set_ylim(low, high)
@@ -86,18 +86,30 @@ def lollipops(
     return ax
 
 
-def _checked(track: Array) -> Array:
-    least = float(np.nan_to_num(track).min(initial=0))
-    if track.ndim != 1 or not len(track) or least < 0:
+def _check_track(track: Array) -> Array:
+    """The track.
+
+    Raises:
+        InputError: when its shape is not ``[W]`` or a value is negative.
+    """
+    lowest = float(np.nan_to_num(track).min(initial=0))
+    if track.ndim != 1 or not len(track) or lowest < 0:
         raise InputError(
-            f"The track has the shape {list(track.shape)} and the least value {least:g}, "
+            f"The track has the shape {list(track.shape)} and the lowest value {lowest:g}, "
             "expected [W] and 0 or more.",
             hint="Pass the importance of one task.",
         )
     return track
 
 
-def _check(positions: Array, letters: Array, scores: Array, start: int, width: int) -> None:
+def _check_variants(
+    positions: Array, letters: Array, scores: Array, start: int, width: int
+) -> None:
+    """Checks positions, letters and scores.
+
+    Raises:
+        InputError: for the first variant that cannot be drawn.
+    """
     outside = (positions < start) | (positions >= start + width)
     for wrong, text in (
         (outside, f"positions from {start} to {start + width - 1}"),
@@ -109,38 +121,38 @@ def _check(positions: Array, letters: Array, scores: Array, start: int, width: i
             raise InputError(
                 f"The variant {i} is {letters[i]} at {positions[i]} with score {scores[i]}, "
                 f"expected {text}.",
-                hint=f"{wrong.sum()} of {len(wrong)} variants are wrong so; leave them out.",
+                hint=f"Remove the variants with this problem, {wrong.sum()} of {len(wrong)}.",
             )
 
 
 def _around(positions: Array, start: int) -> tuple[int, int]:
-    """The first position of a window around variants, and its width."""
+    """The first position and the width of a window around the variants."""
     if not len(positions):
         return start, 1
-    room = 1 + int(np.ptp(positions)) // 30
-    return int(positions.min()) - room, int(np.ptp(positions)) + 1 + 2 * room
+    margin = 1 + int(np.ptp(positions)) // 30
+    return int(positions.min()) - margin, int(np.ptp(positions)) + 1 + 2 * margin
 
 
 def _limits(scores: Array) -> tuple[float, float]:
-    """Of the axis: zero and all scores are between them."""
+    """The limits of the axis, which include zero and all scores."""
     low, high = min(float(scores.min(initial=0)), 0), max(float(scores.max(initial=0)), 0)
     size = (high - low) or 1.0
-    high = max(high, LEAST * size)
-    return low - SPARE * size * (low < 0), high + SPARE * size
+    high = max(high, MIN_FRACTION_ABOVE_ZERO * size)
+    return low - MARGIN * size * (low < 0), high + MARGIN * size
 
 
 def _shade(ax: Axes, track: Array, start: int, limits: tuple[float, float]) -> None:
-    """The track behind the stems: its top is where the highest score is."""
+    """Draws the track behind the stems; its maximum is as high as the largest score."""
     low, high = limits
-    top = max(float(np.nan_to_num(track).max()), 1e-12) * (1 + SPARE)
-    beside = ax.twinx()
-    beside.set_zorder(ax.get_zorder() - 1)
+    top = max(float(np.nan_to_num(track).max()), 1e-12) * (1 + MARGIN)
+    twin = ax.twinx()
+    twin.set_zorder(ax.get_zorder() - 1)
     ax.patch.set_visible(False)
     edges = start - 0.5 + np.arange(len(track) + 1)
-    beside.stairs(np.nan_to_num(track), edges, fill=True, color="0.2", alpha=SHADE, linewidth=0)
-    beside.set_ylim(low / high * top, top)
-    beside.set_yticks(ticks(0, top, 3))
-    beside.set_ylabel("importance", fontsize=LABEL, color="0.4")
-    beside.tick_params(labelsize=TICK, colors="0.4")
-    beside.spines[["top", "left"]].set_visible(False)
-    beside.spines["right"].set_color("0.7")
+    twin.stairs(np.nan_to_num(track), edges, fill=True, color="0.2", alpha=SHADE, linewidth=0)
+    twin.set_ylim(low / high * top, top)
+    twin.set_yticks(ticks(0, top, 3))
+    twin.set_ylabel("importance", fontsize=LABEL, color="0.4")
+    twin.tick_params(labelsize=TICK, colors="0.4")
+    twin.spines[["top", "left"]].set_visible(False)
+    twin.spines["right"].set_color("0.7")

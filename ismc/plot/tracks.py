@@ -1,4 +1,4 @@
-"""Importance along the sequence."""
+"""Line plots of importance along the sequence."""
 
 from __future__ import annotations
 
@@ -30,30 +30,31 @@ def track(
     title: str = "",
     chrom: str = "",
 ) -> Axes:
-    """Importance of every position: ``sqrt(sum_c d_c^2 / 3)``, a line for each task.
+    """Importance of every position, ``sqrt(sum_c d_c^2 / 3)``, as one line per task.
 
-    See `ismc.plot.importance`. A line is broken where there is no site.
+    See `ismc.plot.importance`. Lines have gaps where there is no site.
 
     Args:
         scores: ``[S, 4]`` or ``[S, 4, T]``.
-        one_hot: ``[L, 4]`` the sequence, zeros for N; without it, every letter is taken for known.
-        sites: ``[S]`` positions or ``[S, 2]`` ranges of one position; all by default.
-        start: the coordinate of position 0, that of a genome for instance.
-        ax: what is drawn on; a new figure by default.
-        tasks: a name for each task, for the legend; there is none by default.
-        label: of the axis, the score and its unit.
-        title: printed above.
-        chrom: named beside the positions.
+        one_hot: ``[L, 4]`` the sequence, zeros for N; without it, no position counts as N.
+        sites: ``[S]`` positions or ``[S, 2]`` ranges of one position; by default all positions.
+        start: the coordinate of position 0, for instance in a genome.
+        ax: the axes to draw on; by default those of a new figure.
+        tasks: a name for each task, for the legend; by default there is no legend.
+        label: the label of the axis: the score and its unit.
+        title: the title of the axes.
+        chrom: the chromosome, shown in the axis label.
 
     Raises:
-        InputError: when the shapes do not fit together.
+        InputError: when the shapes do not match.
         IsmcError: when matplotlib is missing.
     """
     shown = window(scores, one_hot, sites, start, tasks=None)
     values = shown.importance.reshape(len(shown), -1)
     if tasks and len(tasks) != values.shape[1]:
         raise InputError(
-            f"There are {len(tasks)} names for {values.shape[1]} tasks.", hint="Name every task."
+            f"There are {len(tasks)} names for {values.shape[1]} tasks, expected one each.",
+            hint="Name every task.",
         )
     ax = axes_of(ax, len(shown), 2.2)
     for i, line in enumerate(values.T):
@@ -64,8 +65,8 @@ def track(
             linewidth=0.9,
             label=tasks[i] if tasks else None,
         )
-        alone = _isolated(line)
-        ax.plot(shown.positions[alone], line[alone], ".", color=task_colour(i), markersize=4)
+        isolated = _isolated(line)
+        ax.plot(shown.positions[isolated], line[isolated], ".", color=task_colour(i), markersize=4)
     if values.shape[1] == 1:
         ax.fill_between(shown.positions, values[:, 0], color=task_colour(0), alpha=SHADE, lw=0)
     top = max(float(np.nan_to_num(values).max()), 1e-12)
@@ -82,6 +83,6 @@ def track(
 
 
 def _isolated(line: Array) -> Array:
-    """Positions that no line reaches, because both neighbours have no site."""
-    there = np.pad(~np.isnan(line), 1)
-    return np.flatnonzero(there[1:-1] & ~there[:-2] & ~there[2:])
+    """The positions with a value whose neighbours have none, so that no line segment shows them."""
+    present = np.pad(~np.isnan(line), 1)
+    return np.flatnonzero(present[1:-1] & ~present[:-2] & ~present[2:])

@@ -1,6 +1,6 @@
-"""A store of scores as one page to look at: `ismc report`."""
+"""A store of scores as one interactive HTML page: `ismc report`."""
 
 from ismc.report.page import write_page
-from ismc.report.tracks import Track, chosen
+from ismc.report.tracks import Track, choose_tracks
 
-__all__ = ["Track", "chosen", "write_page"]
+__all__ = ["Track", "choose_tracks", "write_page"]

@@ -1,4 +1,4 @@
-"""The page: one file that needs nothing else, written entry by entry as the store is read."""
+"""The page: a self-contained HTML file, written one sequence at a time as the store is read."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from ismc.io.extras import extras
 from ismc.io.stores.facts import LETTERS
 from ismc.io.stores.store import Store
 from ismc.io.targets import atomic_write
-from ismc.report.entries import LEVELS, letters_of, packed, same_as
-from ismc.report.strongest import APART, PEAKS, Strongest, peaks
+from ismc.report.entries import LEVELS, letters_of, pack_entry, same_as
+from ismc.report.strongest import MAX_PEAKS, MIN_DISTANCE, Strongest, peaks
 from ismc.report.tracks import Track
 
 SCRIPTS = ("data.js", "glyphs.js", "columns.js", "figure.js", "tables.js", "page.js")
@@ -32,11 +32,11 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Entry:
-    """One sequence as it stands in the page.
+    """One sequence of the page.
 
     Attributes:
-        number: of the record, from 0.
-        data: see `ismc.report.entries`.
+        number: the index of the record, from 0.
+        data: the encoded sequence, see `ismc.report.entries`.
     """
 
     number: int
@@ -45,12 +45,14 @@ class Entry:
 
 @dataclass
 class Page:
-    """What the template prints; ``entries`` goes through the store, ``index`` is whole after it.
+    """The values that the template prints; ``index`` is complete once ``entries`` is exhausted.
 
     Attributes:
-        store: complete.
-        tracks: those that are shown.
-        note: which they are, if they are not all.
+        store: a complete store.
+        tracks: the tracks to show.
+        note: a sentence that names the tracks if some are omitted, else ``""``.
+        tops: the largest absolute score of each track, for each sequence.
+        predictions: the predictions of each track, for each sequence.
     """
 
     store: Store
@@ -64,7 +66,7 @@ class Page:
 
     @property
     def title(self) -> str:
-        """Of the window."""
+        """The title of the page."""
         return f"{self.store.facts.score} of {self.store.facts.model}"
 
     @property
@@ -74,16 +76,16 @@ class Page:
 
     @property
     def scripts(self) -> Sequence[Markup]:
-        """The drawing library, then the page's own."""
+        """Plotly, then the page's own scripts."""
         with extras():
             from plotly.offline import get_plotlyjs
-        own = "\n".join(_static(name) for name in SCRIPTS)
-        texts = (get_plotlyjs().replace("\r\n", "\n"), f'"use strict";\n{own}')
+        scripts = "\n".join(_static(name) for name in SCRIPTS)
+        texts = (get_plotlyjs().replace("\r\n", "\n"), f'"use strict";\n{scripts}')
         return [Markup(text) for text in texts]  # noqa: S704
 
     @property
     def policy(self) -> str:
-        """What a browser lets the page do: run these scripts, and ask for nothing at all."""
+        """The Content-Security-Policy: only the page's own scripts run, and nothing is loaded."""
         digests = (hashlib.sha256(text.encode()).digest() for text in self.scripts)
         hashes = " ".join(f"'sha256-{base64.b64encode(d).decode('ascii')}'" for d in digests)
         return (
@@ -93,7 +95,7 @@ class Page:
 
     @property
     def provenance(self) -> Sequence[dict[str, str]]:
-        """What the scores are and where they come from."""
+        """Rows of a name and a text that describe the scores and their origin."""
         facts = self.store.facts
         rows = {
             "model": facts.model,
@@ -107,14 +109,14 @@ class Page:
             "versions": ", ".join(f"{name} {text}" for name, text in facts.versions.items()),
             "precision": (
                 "scores are 16-bit integers, scaled to the largest absolute score of a sequence; "
-                f"none is off by more than 1/{2 * LEVELS} of that"
+                f"errors are at most 1/{2 * LEVELS} of it"
             ),
         }
         return [{"name": name, "text": text} for name, text in rows.items() if text]
 
     @property
     def entries(self) -> Iterator[Entry]:
-        """All sequences; no more than a block of the store is held at a time.
+        """The sequences; only one block of the store is in memory at a time.
 
         Raises:
             ArtifactError: when the store cannot be read.
@@ -127,26 +129,28 @@ class Page:
             one_hot, scores, references = self._read(rows)
             for i, number in enumerate(range(rows.start, rows.stop)):
                 letters, same = letters_of(one_hot[i]), same_as(one_hot[i], sites)
-                own = [t.of(scores[t.output.name][i]) for t in self.tracks]
-                best = [peaks(values, same, middles) for values in own]
-                data, tops = packed(letters[first:last], own, best)
+                track_scores = [t.of(scores[t.output.name][i]) for t in self.tracks]
+                best = [peaks(values, same, middles) for values in track_scores]
+                data, tops = pack_entry(letters[first:last], track_scores, best)
                 self.tops.append(tops)
-                found = [t.predictions(references[t.output.name][i]) for t in self.tracks]
-                self.predictions.append([[_number(v) for v in values] for values in found])
-                for keep, values, pairs in zip(self.strongest, own, best, strict=True):
+                predictions = [t.predictions(references[t.output.name][i]) for t in self.tracks]
+                self.predictions.append([[_number(v) for v in values] for values in predictions])
+                for strongest, values, pairs in zip(
+                    self.strongest, track_scores, best, strict=True
+                ):
                     for site, letter in pairs:
                         change = _change(letters, sites[site], letter)
-                        keep.add(number, site, change, float(values[site, letter]))
+                        strongest.add(number, site, change, float(values[site, letter]))
                 yield Entry(number, Markup(data))  # noqa: S704
 
     @property
     def index(self) -> Markup:
-        """What is known of all sequences, as JSON in which nothing ends a script."""
-        store, places = self.store, self.store.coordinates
+        """The metadata of all sequences as JSON, with ``<`` escaped so that no tag can end it."""
+        store, coordinates = self.store, self.store.coordinates
         columns = None
-        if places is not None:
-            columns = {"chrom": list(places.chrom), "start": places.start.tolist()}
-        found = {
+        if coordinates is not None:
+            columns = {"chrom": list(coordinates.chrom), "start": coordinates.start.tolist()}
+        index = {
             "score": store.facts.score,
             "signed": store.facts.signed,
             "length": store.facts.length,
@@ -156,16 +160,20 @@ class Page:
             "places": columns,
             "tops": self.tops,
             "predictions": self.predictions,
-            "strongest": [kept.rows() for kept in self.strongest],
+            "strongest": [strongest.rows() for strongest in self.strongest],
             "levels": LEVELS,
-            "peaks": PEAKS,
-            "apart": APART,
+            "peaks": MAX_PEAKS,
+            "apart": MIN_DISTANCE,
         }
-        text = json.dumps(found, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(index, allow_nan=False, separators=(",", ":"))
         return Markup(text.replace("<", "\\u003c"))  # noqa: S704
 
     def _read(self, rows: slice) -> tuple[Array, dict[str, Array], dict[str, Array]]:
-        """Letters, and by output scores ``[n, S, 4, *score]`` and answers, of some records."""
+        """The one-hot letters of records, and by output their scores and reference outputs.
+
+        Raises:
+            ArtifactError: when the store cannot be read.
+        """
         store, names = self.store, {track.output.name for track in self.tracks}
         try:
             return (
@@ -177,15 +185,15 @@ class Page:
             raise ArtifactError(
                 f"The records {rows.start} to {rows.stop - 1} of {store.path} cannot be read "
                 f"({error}).",
-                hint="The store is damaged; make it anew with ismc run.",
+                hint="The store is damaged; write it again with ismc run.",
             ) from error
 
 
 def write_page(store: Store, target: Path, tracks: Sequence[Track], note: str = "") -> None:
-    """Writes the page of a complete store, whole or not at all.
+    """Writes the page of a complete store, atomically.
 
     Raises:
-        ArtifactError: when the store cannot be read, or the page not be written.
+        ArtifactError: when the store cannot be read or the page cannot be written.
     """
     template = _environment().get_template("page.html.jinja")
     with atomic_write(target) as part, part.open("x", encoding="utf-8", newline="\n") as file:
@@ -194,6 +202,7 @@ def write_page(store: Store, target: Path, tracks: Sequence[Track], note: str = 
 
 
 def _environment() -> jinja2.Environment:
+    """The template environment, which escapes HTML."""
     return jinja2.Environment(
         loader=jinja2.PackageLoader("ismc.report"),
         undefined=jinja2.StrictUndefined,
@@ -205,16 +214,17 @@ def _environment() -> jinja2.Environment:
 
 
 def _static(name: str) -> str:
+    """The text of a script or style sheet."""
     return (files("ismc.report") / "static" / name).read_text(encoding="utf-8")
 
 
 def _change(letters: Array, site: Array, letter: int) -> str:
-    """What is at a site and what is written over it, ``C>A``."""
+    """The substitution of a site by a letter as text, ``C>A``."""
     start, stop = site
-    there = "".join((LETTERS + "N")[i] for i in letters[start:stop])
-    return f"{there}>{LETTERS[letter] * (stop - start)}"
+    reference = "".join((LETTERS + "N")[i] for i in letters[start:stop])
+    return f"{reference}>{LETTERS[letter] * (stop - start)}"
 
 
 def _number(value: float) -> Any:
-    """Six digits, or nothing for what is no number."""
+    """A number of six digits, or ``None`` if it is not finite."""
     return float(f"{value:.6g}") if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""The strongest substitutions: of one sequence, and of all that were seen."""
+"""The strongest substitutions of one sequence and of all sequences."""
 
 from __future__ import annotations
 
@@ -7,45 +7,45 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-PEAKS, APART, MOST = 10, 8, 100
+MAX_PEAKS, MIN_DISTANCE, MAX_SUBSTITUTIONS = 10, 8, 100
 
 Array = np.ndarray
 
 
 def peaks(scores: Array, same: Array, middles: Array) -> list[tuple[int, int]]:
-    """The strongest substitution of each of the strongest sites, the strongest first.
+    """The strongest sites, each with its strongest substitution, in descending order.
 
-    Sites whose middles are less than 8 positions from a stronger one are left out, as they mostly
-    belong to the same motif. Scores that are zero or not finite are none.
+    A site less than 8 positions from a stronger one, middle to middle, is omitted, since both
+    mostly belong to the same motif. Scores that are zero or not finite are ignored.
 
     Args:
         scores: ``[S, 4]``.
-        same: ``[S, 4]``, whether that is the sequence as it is.
-        middles: ``[S]``, positions.
+        same: ``[S, 4]``, whether the substitution leaves the sequence unchanged.
+        middles: ``[S]``, the middle position of each site.
 
     Returns:
         At most 10 pairs of a site and a letter.
     """
     strength = np.where(same | ~np.isfinite(scores), 0, np.abs(scores))
     letters, best = strength.argmax(1), strength.max(1)
-    found: list[tuple[int, int]] = []
-    while len(found) < PEAKS and best.max(initial=0) > 0:
+    pairs: list[tuple[int, int]] = []
+    while len(pairs) < MAX_PEAKS and best.max(initial=0) > 0:
         site = int(best.argmax())
-        found.append((site, int(letters[site])))
-        best[np.abs(middles - middles[site]) < APART] = 0
-    return found
+        pairs.append((site, int(letters[site])))
+        best[np.abs(middles - middles[site]) < MIN_DISTANCE] = 0
+    return pairs
 
 
 @dataclass(frozen=True, order=True)
 class Substitution:
-    """A substitution in a sequence; the strongest is the greatest, then the first.
+    """A substitution, ordered by strength; of equal ones, the first is the greatest.
 
     Attributes:
         strength: the absolute score.
-        entry: minus the number of the sequence.
-        site: minus the number of the site.
-        change: what is there and what is written, ``C>A``.
-        score: with its sign.
+        entry: minus the index of the sequence.
+        site: minus the index of the site.
+        change: the reference and the substituted letters, ``C>A``.
+        score: the signed score.
     """
 
     strength: float
@@ -55,24 +55,24 @@ class Substitution:
     score: float
 
     def row(self) -> tuple[int, int, str, float]:
-        """Sequence, site, change and score, as a table shows them."""
+        """The sequence, site, change and score, as a table shows them."""
         return -self.entry, -self.site, self.change, float(f"{self.score:.6g}")
 
 
 @dataclass
 class Strongest:
-    """The 100 strongest of any number of substitutions, which are added one by one."""
+    """A running selection of the 100 strongest substitutions."""
 
     heap: list[Substitution] = field(default_factory=list)
 
     def add(self, entry: int, site: int, change: str, score: float) -> None:
-        """Adds one."""
+        """Adds a substitution, and drops the weakest beyond 100."""
         item = Substitution(abs(score), -entry, -site, change, score)
-        if len(self.heap) < MOST:
+        if len(self.heap) < MAX_SUBSTITUTIONS:
             heapq.heappush(self.heap, item)
         else:
             heapq.heappushpop(self.heap, item)
 
     def rows(self) -> list[tuple[int, int, str, float]]:
-        """Those that are left, the strongest first."""
+        """The selected substitutions, the strongest first."""
         return [item.row() for item in sorted(self.heap, reverse=True)]

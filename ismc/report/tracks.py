@@ -1,4 +1,4 @@
-"""Which answers of the model a report shows."""
+"""The tracks that a report shows, each one number of a model output."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 from ismc.errors import InputError
 from ismc.io.stores.facts import Facts, Output
 
-MOST = 8
+MAX_TRACKS = 8
 
 
 @dataclass(frozen=True)
 class Track:
-    """One number that the model answers, as the report shows it.
+    """One number of a model output.
 
     Attributes:
-        output: its output.
-        task: which value of the output's score, counted over all its axes, from 0.
+        output: the output.
+        task: the index into the output's flattened score, from 0.
     """
 
     output: Output
@@ -28,7 +28,7 @@ class Track:
 
     @property
     def label(self) -> str:
-        """The output's name, and the place in it where it holds several values.
+        """The output's name, with an index if the output has several values.
 
         >>> Track(Output("profile", (3, 2), (3, 2)), 3).label
         'profile [1, 1]'
@@ -40,34 +40,35 @@ class Track:
         return f"{self.output.name} [{place}]"
 
     def of(self, scores: np.ndarray) -> np.ndarray:
-        """Its scores ``[..]`` of those of the output, ``[.., *score]``."""
+        """The track's scores ``[..]``, from the output's scores ``[.., *score]``."""
         lead = scores.ndim - len(self.output.score)
         return scores.reshape(*scores.shape[:lead], -1)[..., self.task]
 
     def predictions(self, reference: np.ndarray) -> list[float]:
-        """What the model answers for one sequence, of ``[*output]``.
+        """The model's predictions for one sequence, from its output ``[*output]``.
 
-        The one value that is scored; all that the score was made of, if they are few; or none.
+        The value of the task if outputs are scored one by one; else all values if there are at most
+        8, or none.
         """
         values = reference.reshape(-1)
         if self.output.shape == self.output.score:
             return [float(values[self.task])]
-        return [float(value) for value in values] if values.size <= MOST else []
+        return [float(value) for value in values] if values.size <= MAX_TRACKS else []
 
 
-def chosen(
+def choose_tracks(
     facts: Facts, output: Sequence[str] | None = None, task: Sequence[int] | None = None
 ) -> tuple[tuple[Track, ...], str]:
-    """The tracks of a report, and a note that says which they are unless they are all.
+    """The tracks of a report, and a note that names them if some are omitted.
 
     Args:
-        facts: of the store.
-        output: names of outputs; all by default.
-        task: values of each of them; all by default. Where that is more than 8 tracks and no task
-            was named, it is the first value of the first of them alone.
+        facts: the metadata of the store.
+        output: names of outputs; by default all.
+        task: indices into each output's score; by default all. If these are more than 8 tracks and
+            no task is given, only the first track is shown.
 
     Raises:
-        InputError: for an output or a task that is not there, or more than 8 tracks.
+        InputError: when an output or a task does not exist, or more than 8 tracks are requested.
     """
     everything = [Track(o, i) for o in facts.outputs for i in range(prod(o.score))]
     names = [o.name for o in facts.outputs]
@@ -87,17 +88,17 @@ def chosen(
                     hint="Tasks are counted from 0, over all axes of the output's score.",
                 )
     tracks = [t for t in everything if t.output in outputs and (not task or t.task in task)]
-    if len(tracks) > MOST and task:
+    if len(tracks) > MAX_TRACKS and task:
         raise InputError(
-            f"{len(tracks)} tasks are asked for, expected {MOST} at most in one report.",
+            f"{len(tracks)} tasks are requested, expected at most {MAX_TRACKS} in one report.",
             hint="Write several reports.",
         )
-    if len(tracks) > MOST:
+    if len(tracks) > MAX_TRACKS:
         tracks = tracks[:1]
     if len(tracks) == len(everything):
         return tuple(tracks), ""
     shown = ", ".join(t.label for t in tracks)
     return tuple(tracks), (
-        f"Shown: {shown}, {len(tracks)} of {len(everything):,} values that the model answers. "
-        "Others can be chosen when the report is made."
+        f"Shown: {shown}, {len(tracks)} of {len(everything):,} values of the model. "
+        "Choose others when writing the report."
     )

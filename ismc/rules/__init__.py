@@ -1,4 +1,4 @@
-"""Rules: one file per family of layers. Importing the package registers them all."""
+"""The rules of layers, one file per family; importing the package registers all of them."""
 
 from ismc.rules import (
     conv,

@@ -1,7 +1,7 @@
-"""What a rule says of one call of a layer, and the table of rules.
+"""The `Rule` of a layer's call, and the table of rules by class.
 
-A rule is arithmetic, not a code path: the role, whether the layer is linear, the window, and the
-array functions that compute it in each form. Passes ask for these traits and never for a class.
+A rule is data, not a code path: a role, whether the layer is linear, a window, and the array
+functions that compute the layer in each form. Passes ask for these traits and never for a class.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Role(Enum):
 class Expr:
     """A call of an array function: ``fn(operands, [weights,] *args, **kwargs)``.
 
-    ``fn`` is a name in `ismc.runtime`, ``"+"`` or ``"-"``, ``"identity"``, or ``"layer"`` for the
-    original layer itself.
+    ``fn`` is the name of a function in `ismc.runtime`, ``"+"``, ``"-"``, ``"identity"``, or
+    ``"layer"``, which calls the original layer.
     """
 
     fn: str
@@ -57,26 +57,30 @@ class Rule:
     """How one call of a layer acts on positions.
 
     Attributes:
-        role: what it does to the changed positions.
-        linear: whether ``f(r + d) - f(r)`` depends on ``d`` alone.
-        window: which inputs one output position reads.
-        reason: why it stops the span, or why no gain is expected; a sentence.
-        reference: the layer on whole sequences ``[batch, L, C]``.
-        slab: the layer on a slab ``[N, W, C]``, without padding; by default ``reference``.
-        difference: a linear layer on differences, without padding.
-        stop: an exact answer from the changed positions alone, for layers that see all.
-        outside: what the layer reads beyond the ends: nothing (``None``), 0 or -infinity.
-        shifts: for length concatenation, where each operand begins in the output.
-        positional: weights that have one row per position.
-        trim: outputs dropped at either end of the layer's answer on a slab, for a layer that pads
-            by itself.
-        lookup: whether mutants read its reference value alone.
-        needs: the positions that a stop reads, if not all.
-        layout: ``"conv"`` when the schedule chooses the form of the product.
+        role: what the layer does to the changed positions.
+        linear: whether ``f(r + d) - f(r)`` depends only on ``d``.
+        window: the inputs that one output position reads.
+        reason: why the layer stops the span, or why no gain is expected; one sentence.
+        reference: the layer on full sequences ``[B, L, C]``.
+        slab: the layer on a slab ``[N, W, C]``, without padding; ``reference`` by default.
+        difference: a linear layer on differences ``[N, W, C]``, without padding.
+        stop: the exact result from the changed positions only, for a layer that reads every
+            position.
+        outside: the value that the layer reads beyond the ends of the sequence, 0 or -infinity;
+            ``None`` if it reads no position there.
+        shifts: for a concatenation of positions, where each operand starts in the output.
+        positional: the names of the weights that have one row per position.
+        trim: the numbers of outputs to drop at the start and the end of the result on a slab, for a
+            layer that pads its own input.
+        lookup: whether mutants read only the layer's reference value.
+        needs: the positions that a stop reads; by default all of them.
+        layout: ``"conv"`` if the schedule chooses how the product is laid out; ``"pool"`` and
+            ``"flanks"`` if differences are first extended with zeros to all the inputs that the
+            outputs read.
         wild: whether ordinary values may become huge, infinite or NaN: an exponential, a logarithm,
-            a quotient, a constant such as ``-1e9``, or a function that is not known.
-        relative: whether it tells small values apart by their ratio: a logarithm, a root, a
-            quotient, or a function that is not known.
+            a quotient, a constant such as ``-1e9``, or an unknown function.
+        relative: whether the result depends on the ratios of small values: a logarithm, a root, a
+            quotient, or an unknown function.
     """
 
     role: Role
@@ -121,7 +125,7 @@ def stop(
     lookup: bool = False,
     needs: Span | None = None,
 ) -> Rule:
-    """A rule for a layer that sees every position; ``exact`` needs the changed ones alone."""
+    """The rule of a layer that reads every position; ``exact`` needs only the changed ones."""
     return Rule(
         Role.STOP,
         linear,
@@ -135,7 +139,7 @@ def stop(
 
 @dataclass(frozen=True)
 class Node:
-    """What a rule is asked about: a layer, what it takes, and which of that a mutation changes."""
+    """A call that a rule describes: the layer, its inputs, and which of them a mutation changes."""
 
     layer: Layer
     inputs: tuple[Layer, ...]
@@ -153,20 +157,20 @@ class Node:
 
     @property
     def rank(self) -> int:
-        """The rank of the first input, batch axis included."""
+        """The rank of the first input, including the batch axis."""
         return len(self.shape) + 1
 
     def axes(self, axis: int | Sequence[int]) -> tuple[int, ...]:
-        """Axes counted from the batch axis, never negative."""
-        many = axis if isinstance(axis, Sequence) else (axis,)
-        return tuple(a % self.rank for a in many)
+        """The axes as non-negative numbers; 0 is the batch axis."""
+        axes = axis if isinstance(axis, Sequence) else (axis,)
+        return tuple(a % self.rank for a in axes)
 
 
 @dataclass(frozen=True)
 class Example:
-    """A layer to try a rule on: constructor arguments and the shapes it takes.
+    """A layer that tests a rule: constructor arguments and input shapes without the batch axis.
 
-    ``code`` is an expression of ``ops``, ``np``, ``x`` and ``y``, for functions of ``keras.ops``.
+    For functions of ``keras.ops``, ``code`` is an expression of ``ops``, ``np``, ``x`` and ``y``.
     """
 
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -182,7 +186,7 @@ _EXAMPLES: dict[str, tuple[Example, ...]] = {}
 
 
 def describe(*kinds: str, examples: Sequence[Example]) -> Callable[[Describe], Describe]:
-    """Registers a built-in rule for Keras classes, with the examples that test it."""
+    """Registers the rule of built-in Keras classes, with the examples that test it."""
 
     def register(function: Describe) -> Describe:
         for kind in kinds:
@@ -203,35 +207,35 @@ def examples() -> Mapping[str, tuple[Example, ...]]:
 
 
 def known_kinds() -> Collection[str]:
-    """The kinds of layers that have a rule."""
+    """The kinds of the layers that have a rule."""
     return _TABLE.keys()
 
 
 def rule(layer_class: type | str) -> Callable[[Callable[[Any], Rule]], Callable[[Any], Rule]]:
-    """Teaches ismc a layer: the function below takes the layer object and returns its `Rule`.
+    """Registers the rule of a layer class: decorates a function from a layer to its `Rule`.
 
-    The layer itself is called on slabs of positions, so it must accept any length that its
-    window allows, and give ``n`` outputs for the positions that ``n`` windows read.
+    The layer is called on slabs of positions. It must accept any length that its window allows, and
+    return ``n`` outputs for the positions that ``n`` windows read.
 
     Args:
         layer_class: the class, or its name as ``module.Class``.
 
     Raises:
-        TypeError: when applied to something that is not a function.
+        TypeError: when it decorates something that is not a function.
     """
     kind = layer_class if isinstance(layer_class, str) else kind_of(layer_class)
 
     def register(function: Callable[[Any], Rule]) -> Callable[[Any], Rule]:
         if not callable(function):
             raise TypeError("ismc.rule decorates a function that takes a layer.")
-        _TABLE[kind] = lambda node: checked(function(node.layer.source), node)
+        _TABLE[kind] = lambda node: check_rule(function(node.layer.source), node)
         return function
 
     return register
 
 
 def kind_of(layer_class: type) -> str:
-    """The key of a class: ``keras.Conv1D`` for Keras's own, ``module.Class`` for others."""
+    """The key of a class: ``keras.Conv1D`` for Keras classes, ``module.Class`` for others."""
     module = layer_class.__module__
     if module.split(".")[0] == "keras" and ".ops" in module:
         return f"keras.ops.{layer_class.__name__}"
@@ -241,9 +245,9 @@ def kind_of(layer_class: type) -> str:
 
 
 @contextmanager
-def extra_rules(found: Mapping[str, Describe]) -> Iterator[None]:
-    """Inside, classes of these names (without their modules) have these rules first."""
-    token = _EXTRA.set(found)
+def extra_rules(rules: Mapping[str, Describe]) -> Iterator[None]:
+    """A context in which these rules take precedence, by class name without the module."""
+    token = _EXTRA.set(rules)
     try:
         yield
     finally:
@@ -251,7 +255,7 @@ def extra_rules(found: Mapping[str, Describe]) -> Iterator[None]:
 
 
 def rule_of(node: Node) -> Rule:
-    """The rule of a call, or a stop that says why there is none."""
+    """The rule of a call, or a stop whose reason says why there is none."""
     function = _EXTRA.get().get(node.layer.title) or _TABLE.get(node.layer.kind)
     if function is None:
         return stop(f"{NO_RULE} {node.layer.title}")
@@ -260,27 +264,27 @@ def rule_of(node: Node) -> Rule:
     return function(node)
 
 
-def unpadded(outside: float | None, window: Window, length: int, out: int) -> float | None:
-    """``outside`` if any output reads beyond the ends of the sequence, else ``None``."""
+def outside_value(value: float | None, window: Window, length: int, out: int) -> float | None:
+    """``value`` if any of ``out`` outputs reads beyond the ends of the sequence, else ``None``."""
     last = (out - 1) * window.stride - window.pad + window.extent
-    return outside if window.pad > 0 or last >= length * window.up else None
+    return value if window.pad > 0 or last >= length * window.up else None
 
 
-def checked(found: Rule, node: Node) -> Rule:
-    """A user's rule, or a stop where it cannot hold.
+def check_rule(rule: Rule, node: Node) -> Rule:
+    """A user's rule, or a stop if the rule cannot apply to this call.
 
     Raises:
-        TypeError: when it is no rule.
+        TypeError: when the value is not an `ismc.Rule`.
     """
-    if not isinstance(found, Rule):
-        raise TypeError(f"The rule of {node.layer.title} returned {found!r}, expected ismc.Rule.")
+    if not isinstance(rule, Rule):
+        raise TypeError(f"The rule of {node.layer.title} returned {rule!r}, expected ismc.Rule.")
     out, length = node.layer.length, node.inputs[0].length
-    if found.positional and found.on_slab.fn == "layer":
+    if rule.positional and rule.on_slab.fn == "layer":
         return stop("its weights have a row for each position")
-    found = replace(found, wild=True, relative=True)
-    if found.role is Role.STOP or found.outside is not None:
-        return found
-    padded = unpadded(-inf, found.window, length, out)
-    if padded is not None and not found.window.pointwise:
-        return replace(stop("its rule has a window beyond the ends but no value there"))
-    return found
+    rule = replace(rule, wild=True, relative=True)
+    if rule.role is Role.STOP or rule.outside is not None:
+        return rule
+    padding = outside_value(-inf, rule.window, length, out)
+    if padding is not None and not rule.window.pointwise:
+        return replace(stop("its rule has a window beyond the ends but no outside value"))
+    return rule

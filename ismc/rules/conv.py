@@ -1,4 +1,4 @@
-"""Convolutions: linear; the schedule chooses how the product of a Conv1D is laid out."""
+"""Rules of convolutions: all linear; the schedule chooses how Conv1D lays out its product."""
 
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -13,8 +13,8 @@ from ismc.rules.base import (
     Role,
     Rule,
     describe,
+    outside_value,
     stop,
-    unpadded,
 )
 from ismc.rules.products import Products, counts
 
@@ -33,10 +33,10 @@ from ismc.rules.products import Products, counts
     ],
 )
 def conv1d(node: Node) -> Rule:
-    """Convolution over positions."""
+    """Conv1D: a convolution over positions."""
     config = node.config
     if node.rank != 3:
-        return stop("more than one axis of positions")
+        return stop("its input has more than one axis of positions")
     (size,), (stride,), (dilation,) = (
         config["kernel_size"],
         config["strides"],
@@ -55,7 +55,7 @@ def conv1d(node: Node) -> Rule:
         window=window,
         reference=Expr("conv1d", kwargs=kwargs, weights=True),
         difference=Expr("conv1d_gemm", weights=True),
-        outside=unpadded(0.0, window, node.shape[0], node.layer.length),
+        outside=outside_value(0.0, window, node.shape[0], node.layer.length),
         layout="conv",
     )
 
@@ -70,7 +70,7 @@ def conv1d(node: Node) -> Rule:
     ],
 )
 def depthwise_conv1d(node: Node) -> Rule:
-    """Convolution of each channel by itself."""
+    """DepthwiseConv1D: a convolution of each channel on its own."""
     window, pads = _window(node, 0)
     kwargs = {"strides": window.stride, "dilation": window.dilation}
     if window.stride == 1:
@@ -83,7 +83,7 @@ def depthwise_conv1d(node: Node) -> Rule:
         window=window,
         reference=Expr("depthwise_conv1d", kwargs=kwargs | {"pads": pads}, weights=True),
         difference=change,
-        outside=unpadded(0.0, window, node.shape[0], node.layer.length),
+        outside=outside_value(0.0, window, node.shape[0], node.layer.length),
     )
 
 
@@ -99,10 +99,10 @@ def depthwise_conv1d(node: Node) -> Rule:
     ],
 )
 def conv2d(node: Node) -> Rule:
-    """Convolution over positions and one more axis; over a single column it is a Conv1D."""
+    """Conv2D: a convolution over positions and columns; with a single column it is a Conv1D."""
     config = node.config
     window, pads = _window(node, 0)
-    across, beside = _window(node, 1)
+    across, column_pads = _window(node, 1)
     columns = node.shape[1]
     kwargs: dict[str, Any] = {
         "strides": (window.stride, across.stride),
@@ -110,11 +110,11 @@ def conv2d(node: Node) -> Rule:
     }
     if config.get("transposed"):
         kwargs["columns_first"] = True
-    whole = beside == (0, 0) and across.size == columns and across.dilation == 1
-    single = columns == 1 and (beside == (0, 0) or across.dilation == 1)
-    change, layout = Expr("conv2d", kwargs=kwargs | {"pads": ((0, 0), beside), "bias": False},
+    spans_columns = column_pads == (0, 0) and across.size == columns and across.dilation == 1
+    single = columns == 1 and (column_pads == (0, 0) or across.dilation == 1)
+    change, layout = Expr("conv2d", kwargs=kwargs | {"pads": ((0, 0), column_pads), "bias": False},
                           weights=True), "flanks"  # fmt: skip
-    if (whole or single) and config["groups"] == 1 and window.stride == 1:
+    if (spans_columns or single) and config["groups"] == 1 and window.stride == 1:
         layout = ""
         options = {"dilation": window.dilation} | ({"column": across.pad} if single else {})
         options |= {"columns_first": True} if config.get("transposed") else {}
@@ -123,9 +123,9 @@ def conv2d(node: Node) -> Rule:
         Role.LOCAL,
         linear=True,
         window=window,
-        reference=Expr("conv2d", kwargs=kwargs | {"pads": (pads, beside)}, weights=True),
+        reference=Expr("conv2d", kwargs=kwargs | {"pads": (pads, column_pads)}, weights=True),
         difference=change,
-        outside=unpadded(0.0, window, node.shape[0], node.layer.length),
+        outside=outside_value(0.0, window, node.shape[0], node.layer.length),
         layout=layout,
     )
 
@@ -159,7 +159,7 @@ def conv2d(node: Node) -> Rule:
     ],
 )
 def conv_transpose(node: Node) -> Rule:
-    """Transposed convolution: every input is spread over as many outputs as the kernel is long."""
+    """Transposed convolutions: each input adds to as many outputs as the kernel has taps."""
     config = node.config
     if any(s != 1 for s in (*node.shape[1:-1], *config["kernel_size"][1:], *config["strides"][1:])):
         return stop("it mixes columns")
@@ -171,55 +171,55 @@ def conv_transpose(node: Node) -> Rule:
         Role.LOCAL,
         linear=True,
         window=window,
-        reference=_transposed(node, before),
+        reference=_transposed_reference(node, before),
         difference=Expr("transposed_overlap", kwargs=kwargs, weights=True),
-        outside=unpadded(0.0, window, node.shape[0], node.layer.length),
+        outside=outside_value(0.0, window, node.shape[0], node.layer.length),
     )
 
 
 @counts("Conv1D", "Conv2D", "Conv3D")
-def convolved(node: Node) -> Products:
-    """Every output meets as many inputs as the kernel has weights of its filter."""
-    axis, shape, out = _channels(node), node.shape, node.layer.shape
-    read = shape[axis] // (node.config.get("groups") or 1)
-    whole = prod(out) * _taps(node) * read
-    pair = read * out[-1] * (_columns(node) if len(node.config["kernel_size"]) == 2 else 1)
-    tap = whole // (out[0] * along(node.config["kernel_size"], 0)) if axis == -1 else 0
-    weights = _taps(node) * read * out[axis]
-    return Products(whole, pair, tap, weights=weights, speed="whole", local="convolution")
+def convolution_products(node: Node) -> Products:
+    """One multiply-add for each output and each weight of its filter."""
+    axis, shape, out = _channel_axis(node), node.shape, node.layer.shape
+    channels = shape[axis] // (node.config.get("groups") or 1)
+    full = prod(out) * _taps(node) * channels
+    pair = channels * out[-1] * (_column_pairs(node) if len(node.config["kernel_size"]) == 2 else 1)
+    tap = full // (out[0] * along(node.config["kernel_size"], 0)) if axis == -1 else 0
+    weights = _taps(node) * channels * out[axis]
+    return Products(full, pair, tap, weights=weights, speed="whole", local="convolution")
 
 
 @counts("DepthwiseConv1D", "DepthwiseConv2D")
-def by_channel(node: Node) -> Products:
-    """Every output meets a kernel's weights of its channel."""
+def depthwise_products(node: Node) -> Products:
+    """One multiply-add for each output and each tap of its channel's kernel."""
     out, taps = node.layer.shape, _taps(node)
     local = "by channel" if along(node.config["strides"], 0) == 1 else "library by channel"
     return Products(
-        prod(out) * taps, out[-1], weights=taps * out[_channels(node)],
+        prod(out) * taps, out[-1], weights=taps * out[_channel_axis(node)],
         speed="library by channel", local=local,
     )  # fmt: skip
 
 
 @counts("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose")
-def transposed(node: Node) -> Products:
-    """Every input meets all weights of its channel."""
-    axis, shape, out = _channels(node), node.shape, node.layer.shape
+def transposed_products(node: Node) -> Products:
+    """One multiply-add for each input and each weight of its channel."""
+    axis, shape, out = _channel_axis(node), node.shape, node.layer.shape
     weights = _taps(node) * shape[axis] * out[axis]
-    whole = prod(shape) * _taps(node) * out[axis]
-    return Products(whole, shape[-1] * out[-1], weights=weights, speed="overlap", local="overlap")
+    full = prod(shape) * _taps(node) * out[axis]
+    return Products(full, shape[-1] * out[-1], weights=weights, speed="overlap", local="overlap")
 
 
 @counts("SeparableConv1D", "SeparableConv2D")
-def separable(node: Node) -> Products:
-    """One kernel for each channel, and a Dense over them."""
-    axis, out = _channels(node), node.layer.shape
+def separable_products(node: Node) -> Products:
+    """The products of a depthwise convolution and of a Dense layer over its channels."""
+    axis, out = _channel_axis(node), node.layer.shape
     channels = node.shape[axis] * node.config["depth_multiplier"]
-    each = channels * (_taps(node) + out[axis])
-    return Products(prod(out) // out[axis] * each, weights=each, speed="library by channel")
+    weights = channels * (_taps(node) + out[axis])
+    return Products(prod(out) // out[axis] * weights, weights=weights, speed="library by channel")
 
 
-def _channels(node: Node) -> int:
-    """The axis of the channels."""
+def _channel_axis(node: Node) -> int:
+    """The axis of the channels in a shape without the batch axis."""
     return 0 if node.config.get("data_format") == CHANNELS_FIRST else -1
 
 
@@ -228,8 +228,8 @@ def _taps(node: Node) -> int:
     return size if isinstance(size, int) else prod(size)
 
 
-def _columns(node: Node) -> int:
-    """Pairs of an input and an output column, beside the positions."""
+def _column_pairs(node: Node) -> int:
+    """The number of pairs of an output column and an input column that it reads."""
     size, stride, dilation = _sizes(node.config, 1)
     count, out = node.shape[1], node.layer.shape[1]
     pad = padding_before(node.config["padding"], count, out, size, stride, dilation)
@@ -237,24 +237,24 @@ def _columns(node: Node) -> int:
     return sum(0 <= column < count for column in reads)
 
 
-def _transposed(node: Node, before: int) -> Expr:
+def _transposed_reference(node: Node, before: int) -> Expr:
     _, stride, dilation = _sizes(node.config, 0)
     kwargs = {"strides": stride, "dilation": dilation, "crop": before, "length": node.layer.length}
     return Expr("conv_transpose", kwargs=kwargs, weights=True)
 
 
 def _sizes(config: Mapping[str, Any], axis: int) -> tuple[int, int, int]:
-    """Kernel size, stride and dilation along an axis of the kernel."""
+    """The kernel size, stride and dilation along an axis of the kernel."""
     return tuple(along(config[key], axis) for key in ("kernel_size", "strides", "dilation_rate"))  # pyright: ignore[reportReturnType]
 
 
 def along(value: int | Sequence[int], axis: int) -> int:
-    """A size along one axis, of a size for each axis or for all."""
+    """The entry of a setting for an axis; an integer applies to all axes."""
     return value if isinstance(value, int) else value[axis]
 
 
 def _window(node: Node, axis: int) -> tuple[Window, tuple[int, int]]:
-    """The window along an axis of the kernel, and the zeros before and after."""
+    """The window along an axis of the kernel, and the numbers of zeros before and after."""
     size, stride, dilation = _sizes(node.config, axis)
     length, out = node.shape[axis], node.layer.shape[axis]
     before = padding_before(node.config["padding"], length, out, size, stride, dilation)
@@ -266,7 +266,7 @@ def _window(node: Node, axis: int) -> tuple[Window, tuple[int, int]]:
 def padding_before(
     padding: str | tuple[int, int], length: int, out: int, size: int, stride: int, dilation: int = 1
 ) -> int:
-    """Positions of padding before the sequence, as TensorFlow's "same" splits them.
+    """The number of padded positions before the sequence, split as TensorFlow's "same" does.
 
     >>> padding_before("same", 10, 5, size=3, stride=2)
     0

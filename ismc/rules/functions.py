@@ -1,7 +1,7 @@
-"""Functions of ``keras.ops`` and arithmetic on Keras tensors: by what they do to axes.
+"""Rules of ``keras.ops`` functions and of arithmetic on Keras tensors.
 
-A function that works element by element, or along axes that are not those of the positions, is
-see-through; sums with a constant and products with one are linear.
+An elementwise function is see-through, and so is a function along axes other than the positions.
+Sums with a constant and products with a constant are linear.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from math import prod
 
 from ismc.ir.graph import Operand
 from ismc.rules.base import IDENTITY, THE_LAYER, Example, Expr, Node, Role, Rule, describe, stop
-from ismc.rules.merge import apart, concatenated, merged
-from ismc.rules.shape import padded, regrouped, repeated
+from ismc.rules.merge import concatenate_rule, layout_mismatch, merge_rule
+from ismc.rules.shape import padding_rule, repeat_rule, reshape_rule
 from ismc.rules.wild import UNBOUNDED, constants_of, is_wild, mark_wild
 
 ELEMENTWISE = (
@@ -35,10 +35,10 @@ ALONG = (
 )  # fmt: skip
 
 
-def _clash(node: Node) -> Rule | None:
-    """A stop when an operand or a constant is laid out differently from the result."""
+def _mismatch(node: Node) -> Rule | None:
+    """A stop if the result has no positions, or an operand or constant has another layout."""
     if len(node.layer.shape) < 2:
-        return stop("there are no positions any more")
+        return stop("its value has no positions")
     rank = len(node.layer.shape) + 1
     for constant in constants_of(node):
         shape = tuple(getattr(constant, "shape", ()))
@@ -46,12 +46,12 @@ def _clash(node: Node) -> Rule | None:
             return stop("a constant has a row for each position")
         if len(shape) >= rank:
             return stop("a constant has a row for each sequence")
-    return apart(node)
+    return layout_mismatch(node)
 
 
 def _elementwise(node: Node) -> Rule:
-    several = len(node.inputs) > 1
-    return mark_wild(node, Rule(Role.AGGREGATE if several else Role.SEE_THROUGH))
+    merges = len(node.inputs) > 1
+    return mark_wild(node, Rule(Role.AGGREGATE if merges else Role.SEE_THROUGH))
 
 
 @describe(
@@ -66,8 +66,8 @@ def _elementwise(node: Node) -> Rule:
     ],
 )
 def elementwise(node: Node) -> Rule:
-    """Any function of single elements."""
-    return mark_wild(node, _clash(node) or _elementwise(node))
+    """Functions of single elements."""
+    return mark_wild(node, _mismatch(node) or _elementwise(node))
 
 
 @describe(
@@ -83,14 +83,14 @@ def elementwise(node: Node) -> Rule:
     ],
 )
 def add(node: Node) -> Rule:
-    """A sum: the difference of a value and a constant is that of the value."""
-    minus = node.layer.title == "Subtract"
+    """Sums and differences; a constant term drops out of the difference."""
+    subtract = node.layer.title == "Subtract"
     if len(node.inputs) > 1:
-        sign = Expr("-" if minus else "+")
-        return merged(node, sign, sign)
-    if _clash(node) or node.layer.shape != node.shape:
-        return mark_wild(node, _clash(node) or _elementwise(node))
-    negative = minus and not isinstance(node.config["args"][0], Operand)
+        sign = Expr("-" if subtract else "+")
+        return merge_rule(node, sign, sign)
+    if _mismatch(node) or node.layer.shape != node.shape:
+        return mark_wild(node, _mismatch(node) or _elementwise(node))
+    negative = subtract and not isinstance(node.config["args"][0], Operand)
     change = Expr("negative") if negative else IDENTITY
     return Rule(Role.SEE_THROUGH, linear=True, difference=change, wild=is_wild(node))
 
@@ -111,11 +111,11 @@ def add(node: Node) -> Rule:
     ],
 )
 def scale(node: Node) -> Rule:
-    """A product with a constant is linear, one of two values is not."""
-    if _clash(node) or len(node.inputs) > 1:
-        return mark_wild(node, _clash(node) or _elementwise(node))
-    below = "Divide" in node.layer.title and not isinstance(node.config["args"][0], Operand)
-    if below:
+    """Products and quotients; a product with a constant is linear, a product of values is not."""
+    if _mismatch(node) or len(node.inputs) > 1:
+        return mark_wild(node, _mismatch(node) or _elementwise(node))
+    divisor = "Divide" in node.layer.title and not isinstance(node.config["args"][0], Operand)
+    if divisor:
         return _elementwise(node)
     return Rule(Role.SEE_THROUGH, linear=True, difference=THE_LAYER, wild=is_wild(node))
 
@@ -131,7 +131,7 @@ def scale(node: Node) -> Rule:
     ],
 )
 def along(node: Node) -> Rule:
-    """A function along some axes: see-through unless positions are among them."""
+    """Functions along axes: see-through unless the positions are one of the axes."""
     axes = _axes(node)
     if axes and not {0, 1} & set(axes) and len(node.layer.shape) > 1:
         unbounded = node.layer.title in UNBOUNDED
@@ -156,14 +156,14 @@ def along(node: Node) -> Rule:
     ],
 )
 def total(node: Node) -> Rule:
-    """A sum or mean: linear, and exact from the changed positions where it sees all of them."""
+    """Sums and means: linear, and over the positions exact from the changed ones."""
     axes = _axes(node)
     if not axes or 0 in axes:
-        return stop("it sees the whole batch")
+        return stop("it reads the whole batch")
     if 1 not in axes and len(node.layer.shape) > 1:
         return Rule(Role.SEE_THROUGH, linear=True, difference=THE_LAYER)
     if 1 not in axes:
-        return stop("there are no positions any more")
+        return stop("its value has no positions")
     count = prod(node.shape[a - 1] for a in axes) if node.layer.title == "Mean" else 1
     kwargs = {"length": count, "keepdims": bool(node.config["keepdims"])}
     if axes != (1,):
@@ -181,17 +181,17 @@ def total(node: Node) -> Rule:
         Example({}, ((12, 4), (12, 4)), "ops.Stack", "ops.stack([x, y], -1)"),
     ],
 )  # fmt: skip
-def joined(node: Node) -> Rule:
-    """Values side by side."""
+def join(node: Node) -> Rule:
+    """Concatenations and stacks of values."""
     values = node.config["args"][0]
     if not all(isinstance(value, Operand) for value in values):
-        return stop("a constant is among the values that are joined")
+        return stop("one of the values that it joins is a constant")
     if node.layer.title == "Concatenate":
-        return concatenated(node, *node.axes(node.config["axis"]))
+        return concatenate_rule(node, *node.axes(node.config["axis"]))
     if node.config["axis"] % (node.rank + 1) < 2:
-        return stop("positions change their axis")
+        return stop("it moves the positions to another axis")
     if any(value.shape != node.shape for value in node.inputs):
-        return stop("the values differ in shape")
+        return stop("its inputs have different shapes")
     return Rule(Role.AGGREGATE)
 
 
@@ -207,8 +207,8 @@ def joined(node: Node) -> Rule:
     ],
 )
 def reshape(node: Node) -> Rule:
-    """The same elements in the same order."""
-    return regrouped(node) if node.layer.shape else stop("it sees the whole batch")
+    """Functions that keep the elements and their order under another shape."""
+    return reshape_rule(node) if node.layer.shape else stop("it reads the whole batch")
 
 
 @describe(
@@ -216,28 +216,28 @@ def reshape(node: Node) -> Rule:
     examples=[Example(code="ops.transpose(x, (0, 1, 3, 2))", shapes=((12, 4, 3),))],
 )
 def transpose(node: Node) -> Rule:
-    """Axes in another order: that of the positions must stay."""
+    """Transposes: see-through if the batch and the positions stay in place."""
     order = node.config["axes"]
     if order is None or order[0] != 0:
-        return stop("the batch changes its axis")
-    return permuted(node, [axis - 1 for axis in order[1:]])
+        return stop("it moves the batch to another axis")
+    return permutation_rule(node, [axis - 1 for axis in order[1:]])
 
 
 @describe("Permute", examples=[Example({"dims": [1, 3, 2]}, ((12, 4, 3),)),
                                Example({"dims": [2, 1, 3]}, ((12, 1, 3),))])  # fmt: skip
 def permute(node: Node) -> Rule:
-    """Permute: as transpose, without the batch."""
-    return permuted(node, [axis - 1 for axis in node.config["dims"]])
+    """Permute: a transpose whose axes exclude the batch."""
+    return permutation_rule(node, [axis - 1 for axis in node.config["dims"]])
 
 
-def permuted(node: Node, order: Sequence[int]) -> Rule:
-    """Axes of a value, batch left out, in another order."""
+def permutation_rule(node: Node, order: Sequence[int]) -> Rule:
+    """The rule of a value with its axes in this order; axis 0 is the positions."""
     if order[0] == 0:
         return Rule(Role.SEE_THROUGH, linear=True, difference=THE_LAYER)
-    kept = [axis for axis in order if node.shape[axis] != 1]
-    if kept == sorted(kept):
-        return regrouped(node)
-    return stop("positions change their axis")
+    axes = [axis for axis in order if node.shape[axis] != 1]
+    if axes == sorted(axes):
+        return reshape_rule(node)
+    return stop("it moves the positions to another axis")
 
 
 @describe(
@@ -248,40 +248,40 @@ def permuted(node: Node, order: Sequence[int]) -> Rule:
     ],
 )
 def pad(node: Node) -> Rule:
-    """Zeros around a value."""
+    """Padding with zeros, of the positions or of other axes."""
     width, fill = node.config["pad_width"], node.config["kwargs"].get("constant_values")
     if node.config["mode"] != "constant" or fill not in (None, 0) or len(width) != node.rank:
-        return stop("it pads by something else than zeros")
+        return stop("it pads with something other than zeros")
     batch, positions, *tail = (tuple(pair) for pair in width)
     if batch != (0, 0) or (positions != (0, 0) and any(pair != (0, 0) for pair in tail)):
         return stop("it pads positions and channels at once")
     if positions == (0, 0):
         return Rule(Role.SEE_THROUGH, linear=True, difference=THE_LAYER)
-    return padded(node, *positions)
+    return padding_rule(node, *positions)
 
 
 @describe("ops.Repeat", examples=[Example(code="ops.repeat(x, 3, axis=1)"),
                                   Example(code="ops.repeat(x, 2, axis=2)")])  # fmt: skip
 def repeat(node: Node) -> Rule:
-    """Elements several times."""
+    """Repetition of elements along one axis."""
     axes, times = _axes(node), node.config["repeats"]
     if len(axes) != 1 or not isinstance(times, int) or axes[0] == 0:
-        return stop("it repeats by more than a number")
+        return stop("it does not repeat one axis by one number")
     if axes[0] > 1:
         return Rule(Role.SEE_THROUGH, linear=True, difference=THE_LAYER)
-    return repeated(node, times)
+    return repeat_rule(node, times)
 
 
 @describe("ops.Matmul", examples=[Example(code="ops.matmul(x, np.ones((4, 3), 'float32'))")])
 def matmul(node: Node) -> Rule:
-    """A product with a constant matrix acts on channels; one of two values mixes positions."""
-    right = node.config["args"][1]
-    if len(node.inputs) == 1 and node.rank > 2 and len(getattr(right, "shape", ())) == 2:
+    """Matrix products: with a constant matrix on the channels, with another value a stop."""
+    matrix = node.config["args"][1]
+    if len(node.inputs) == 1 and node.rank > 2 and len(getattr(matrix, "shape", ())) == 2:
         return Rule(Role.SEE_THROUGH, linear=True, difference=THE_LAYER)
     return stop("a product of values mixes positions")
 
 
 def _axes(node: Node) -> tuple[int, ...]:
-    """The axes of a function along axes, or none where it works on all elements."""
+    """The axes that the function works along; empty if it works on all elements."""
     axis = node.config.get("axis", -1)
     return () if axis is None else node.axes(tuple(axis) if isinstance(axis, list) else axis)

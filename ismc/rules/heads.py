@@ -1,4 +1,4 @@
-"""Global pooling: exact from the changed positions, without looking at the others again."""
+"""Rules of global pooling: stops that are exact from the changed positions only."""
 
 from ismc.rules.base import Example, Expr, Node, Rule, describe, stop
 
@@ -7,7 +7,7 @@ EXAMPLES = [Example(), Example({"keepdims": True})]
 
 @describe("GlobalAveragePooling1D", examples=EXAMPLES)
 def global_average(node: Node) -> Rule:
-    """The mean over positions: linear."""
+    """GlobalAveragePooling1D: the mean over positions, which is linear."""
     kwargs = {"keepdims": bool(node.config.get("keepdims"))}
     return stop(
         "the mean sees every position",
@@ -22,7 +22,7 @@ def global_average(node: Node) -> Rule:
     examples=[Example(shapes=((12, 2, 3),)), Example({"keepdims": True}, ((12, 1, 3),))],
 )
 def global_average2d(node: Node) -> Rule:
-    """The mean over positions and columns."""
+    """GlobalAveragePooling2D: the mean over positions and columns, which is linear."""
     length, columns, _ = node.shape
     kwargs = {"length": length * columns, "keepdims": bool(node.config.get("keepdims"))}
     exact = Expr("mean_stop", kwargs=kwargs | {"axes": (1, 2)})
@@ -31,7 +31,7 @@ def global_average2d(node: Node) -> Rule:
 
 @describe("GlobalMaxPooling1D", examples=EXAMPLES)
 def global_max(node: Node) -> Rule:
-    """The maximum over positions, from the maxima before and after the slab."""
+    """GlobalMaxPooling1D: the maximum of the slab and of the reference before and after it."""
     kwargs = {"keepdims": bool(node.config.get("keepdims"))}
     return stop(
         "the maximum sees every position",

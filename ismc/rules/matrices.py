@@ -1,4 +1,4 @@
-"""Matrix products: how many multiply-adds Dense, equations and products of values are."""
+"""The multiply-adds of matrix products: Dense, equations, and products of values."""
 
 from __future__ import annotations
 
@@ -12,49 +12,51 @@ from ismc.rules.products import Products, counts, products_of
 
 
 @counts("Dense")
-def full(node: Node) -> Products:
-    """Every element of a position meets every unit."""
+def dense_products(node: Node) -> Products:
+    """One multiply-add for each element of the input and each unit."""
     units = node.layer.shape[-1]
     pair, weights = prod(node.shape[1:]) * units, node.shape[-1] * units
     return Products(node.shape[0] * pair, pair, weights=weights)
 
 
 @counts("TimeDistributed")
-def at_each(node: Node) -> Products:
-    """The products of the layer inside, at each position."""
+def time_distributed_products(node: Node) -> Products:
+    """The products of the inner layer, once per position."""
     inner, source = node.config["layer"], node.inputs[0]
     kind, config = f"keras.{inner['class_name']}", inner["config"]
     layer = Layer(node.layer.name, kind, node.layer.inputs, node.layer.shape[1:], config=config)
-    found = products_of(Node(layer, (replace(source, shape=source.shape[1:]),), node.varies))
-    return replace(found, full=found.full * source.length, pair=found.full, tap=found.full)
+    products = products_of(Node(layer, (replace(source, shape=source.shape[1:]),), node.varies))
+    return replace(
+        products, full=products.full * source.length, pair=products.full, tap=products.full
+    )
 
 
 @counts("EinsumDense")
-def summed(node: Node) -> Products:
-    """One multiply-add for each combination of what the letters of the equation count."""
-    given, result = node.config["equation"].split("->")
-    value, kernel = given.split(",")
-    sizes = _sizes([result, value], [node.layer.shape, node.shape])
-    weights = prod(sizes.get(letter, 1) for letter in kernel)
-    whole = prod(sizes.values())
-    return Products(whole, whole // node.inputs[0].length, weights=weights)
+def einsum_dense_products(node: Node) -> Products:
+    """One multiply-add for each combination of the equation's indices."""
+    terms, result = node.config["equation"].split("->")
+    value, kernel = terms.split(",")
+    sizes = _index_sizes([result, value], [node.layer.shape, node.shape])
+    weights = prod(sizes.get(index, 1) for index in kernel)
+    full = prod(sizes.values())
+    return Products(full, full // node.inputs[0].length, weights=weights)
 
 
 @counts("ops.Einsum")
-def combined(node: Node) -> Products:
-    """The same of several values, all at once as the equation says it."""
-    given, _, result = node.config["subscripts"].replace(" ", "").partition("->")
-    values, terms = [*node.config["args"], *node.config["kwargs"].values()], given.split(",")
+def einsum_products(node: Node) -> Products:
+    """One multiply-add for each combination of the indices, with all values multiplied at once."""
+    terms, _, result = node.config["subscripts"].replace(" ", "").partition("->")
+    values, operands = [*node.config["args"], *node.config["kwargs"].values()], terms.split(",")
     shapes = [
         node.inputs[value.index].shape if isinstance(value, Operand) else tuple(value.shape)
         for value in values
     ]
-    sizes = _sizes([result, *terms], [node.layer.shape, *shapes])
-    return Products(prod(sizes.values()) if len(terms) > 1 else 0)
+    sizes = _index_sizes([result, *operands], [node.layer.shape, *shapes])
+    return Products(prod(sizes.values()) if len(operands) > 1 else 0)
 
 
-def _sizes(terms: Sequence[str], shapes: Sequence[Shape]) -> dict[str, int]:
-    """What each letter counts, and ``...`` what it stands for; the batch counts nothing."""
+def _index_sizes(terms: Sequence[str], shapes: Sequence[Shape]) -> dict[str, int]:
+    """The size of each index and of ``...``, without the batch."""
     sizes: dict[str, int] = {}
     for term, shape in zip(terms, shapes, strict=True):
         before, dots, after = term.partition("...")
@@ -67,11 +69,11 @@ def _sizes(terms: Sequence[str], shapes: Sequence[Shape]) -> dict[str, int]:
 
 
 @counts("ops.Matmul")
-def multiplied(node: Node) -> Products:
-    """Every element of the result sums over the last axis of what stands on the left."""
-    left, right = [*node.config["args"], *node.config["kwargs"].values()][:2]
-    first = isinstance(left, Operand)
-    summed = node.inputs[left.index].shape[-1] if first else tuple(left.shape)[-1]
-    whole = prod(node.layer.shape) * summed
-    weights = 0 if first and isinstance(right, Operand) else prod((right if first else left).shape)
-    return Products(whole, whole // max(1, node.shape[0]), weights=weights)
+def matmul_products(node: Node) -> Products:
+    """One multiply-add for each element of the result and of the first factor's last axis."""
+    a, b = [*node.config["args"], *node.config["kwargs"].values()][:2]
+    is_value = isinstance(a, Operand)
+    size = node.inputs[a.index].shape[-1] if is_value else tuple(a.shape)[-1]
+    full = prod(node.layer.shape) * size
+    weights = 0 if is_value and isinstance(b, Operand) else prod((b if is_value else a).shape)
+    return Products(full, full // max(1, node.shape[0]), weights=weights)

@@ -1,4 +1,4 @@
-"""Layers that do nothing at inference."""
+"""The rule of layers that do nothing at inference."""
 
 from ismc.rules.base import IDENTITY, Example, Node, Role, Rule, describe
 
@@ -23,7 +23,7 @@ from ismc.rules.base import IDENTITY, Example, Node, Role, Rule, describe
     ],
 )
 def noop(_: Node) -> Rule:
-    """The value passes unchanged."""
+    """Dropout, noise and similar layers return their input unchanged."""
     return Rule(
         Role.SEE_THROUGH, linear=True, reference=IDENTITY, slab=IDENTITY, difference=IDENTITY
     )

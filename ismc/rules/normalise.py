@@ -1,4 +1,4 @@
-"""Normalisation at inference: batch statistics are linear, those of a position are not."""
+"""Rules of normalisation at inference: linear with batch statistics, not with a position's own."""
 
 from ismc.rules.base import Example, Expr, Node, Role, Rule, describe, stop
 
@@ -8,7 +8,7 @@ from ismc.rules.base import Example, Expr, Node, Role, Rule, describe, stop
     examples=[Example(), Example({"center": False, "scale": False, "epsilon": 0.1})],
 )
 def batch_normalization(node: Node) -> Rule:
-    """A scale and an offset per channel."""
+    """BatchNormalization: a scale and an offset per channel."""
     if node.axes(node.config["axis"]) != (node.rank - 1,):
         return stop("normalises each position by its own statistics")
     kwargs = {"epsilon": node.config["epsilon"]}
@@ -28,7 +28,7 @@ def batch_normalization(node: Node) -> Rule:
     examples=[Example(), Example({"center": False, "scale": False, "epsilon": 0.1})],
 )
 def layer_normalization(node: Node) -> Rule:
-    """Mean and variance over the channels of each position."""
+    """LayerNormalization: the mean and variance over the channels of each position."""
     if node.rank < 3 or node.axes(node.config["axis"]) != (node.rank - 1,):
         return stop("normalises over the positions")
     if node.config.get("rms_scaling"):
@@ -43,7 +43,7 @@ def layer_normalization(node: Node) -> Rule:
     examples=[Example(kind="UnitNormalization")],
 )
 def over_channels(node: Node) -> Rule:
-    """A norm over the channels of each position."""
+    """RMSNormalization and UnitNormalization: a norm over the channels of each position."""
     if node.rank < 3 or {0, 1} & set(node.axes(node.config["axis"])):
         return stop("normalises over the positions")
     return Rule(Role.SEE_THROUGH)
@@ -55,5 +55,5 @@ def over_channels(node: Node) -> Rule:
     examples=[Example({"scale": 2.0, "offset": 1.0}, kind="Rescaling")],
 )
 def rescaling(node: Node) -> Rule:
-    """A fixed scale and offset per channel."""
-    return Rule(Role.SEE_THROUGH) if node.rank > 2 else stop("there are no positions any more")
+    """Rescaling and Normalization: a fixed scale and offset per channel."""
+    return Rule(Role.SEE_THROUGH) if node.rank > 2 else stop("its value has no positions")

@@ -1,4 +1,4 @@
-"""Functions of single positions: activations, and Dense along the channels."""
+"""Rules of layers that act on single positions: activations, and Dense over the channels."""
 
 from ismc.rules.base import IDENTITY, THE_LAYER, Example, Expr, Node, Role, Rule, describe, stop
 
@@ -15,7 +15,7 @@ NAMES = (
     ],
 )
 def activation(node: Node) -> Rule:
-    """Any activation function; those without a name of their own are called through Keras."""
+    """Activation: any activation function; one that ismc does not have is called through Keras."""
     name = node.config["activation"]
     if name == "linear":
         return Rule(
@@ -25,11 +25,11 @@ def activation(node: Node) -> Rule:
     if over_channels and node.rank < 3:
         return stop(f"{name} over the positions")
     if not node.config.get("pointwise", True):
-        return stop("its activation function looks at other positions")
-    own = "pointwise" in node.config  # the function is the user's
+        return stop("its activation function reads other positions")
+    custom = "pointwise" in node.config  # a user's function
     reference = Expr(name) if name in NAMES else THE_LAYER
-    wild = own or name == "exponential"
-    return Rule(Role.SEE_THROUGH, reference=reference, wild=wild, relative=own)
+    wild = custom or name == "exponential"
+    return Rule(Role.SEE_THROUGH, reference=reference, wild=wild, relative=custom)
 
 
 @describe(
@@ -40,7 +40,7 @@ def activation(node: Node) -> Rule:
     ],
 )
 def relu(node: Node) -> Rule:
-    """The ReLU layer."""
+    """ReLU: with default settings the array function, else the original layer."""
     keys = ("max_value", "negative_slope", "threshold")
     kwargs = {key: node.config[key] for key in keys}
     if kwargs == {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}:
@@ -57,7 +57,7 @@ def relu(node: Node) -> Rule:
     ],
 )
 def elu(_: Node) -> Rule:
-    """ELU and LeakyReLU."""
+    """ELU and LeakyReLU: the original layer on each position."""
     return Rule(Role.SEE_THROUGH, reference=THE_LAYER)
 
 
@@ -66,7 +66,7 @@ def elu(_: Node) -> Rule:
     examples=[Example()],
 )
 def softmax(node: Node) -> Rule:
-    """Softmax over channels is pointwise, over positions it sees all."""
+    """Softmax: see-through over the channels, a stop over the positions."""
     axes = node.axes(node.config["axis"])
     if 1 in axes or 0 in axes or node.rank < 3:
         return stop("softmax over the positions")
@@ -79,7 +79,7 @@ def softmax(node: Node) -> Rule:
               Example({"alpha_initializer": "random_normal", "shared_axes": [1]})],
 )  # fmt: skip
 def prelu(node: Node) -> Rule:
-    """A slope per channel, or per position and channel."""
+    """PReLU: one slope per channel, or one per position and channel."""
     shared = 1 in node.axes(node.config.get("shared_axes") or ())
     return Rule(
         Role.SEE_THROUGH,
@@ -90,9 +90,9 @@ def prelu(node: Node) -> Rule:
 
 @describe("ismc.Cast", examples=[])
 def cast(node: Node) -> Rule:
-    """Another dtype; whole numbers drop what is behind the point."""
+    """``ismc.Cast``: another dtype; integer dtypes drop the fractional part."""
     if node.rank < 3:
-        return stop("there are no positions any more", reference=_cast(node))
+        return stop("its value has no positions", reference=_cast(node))
     return Rule(Role.SEE_THROUGH, reference=_cast(node))
 
 
@@ -102,22 +102,25 @@ def _cast(node: Node) -> Expr:
 
 @describe("Masking", examples=[Example({"mask_value": 0.0})])
 def masking(_: Node) -> Rule:
-    """Positions whose channels all have the mask's value are zeros; the mask goes its own way."""
+    """Masking: zeros positions whose channels all equal ``mask_value``.
+
+    The mask is a separate value of the graph; see `ismc.frontend.masks`.
+    """
     return Rule(Role.SEE_THROUGH)
 
 
 @describe("TimeDistributed", examples=[])
 def time_distributed(_: Node) -> Rule:
-    """A layer that is applied to each position by itself."""
+    """TimeDistributed: applies a layer to each position separately."""
     return Rule(Role.SEE_THROUGH, wild=True, relative=True)
 
 
 @describe("EinsumDense", examples=[Example({"equation": "blc,cd->bld", "output_shape": [12, 3]})])
 def einsum_dense(node: Node) -> Rule:
-    """A product that keeps the batch and the positions."""
-    given, result = node.config["equation"].split("->")
-    value, kernel = given.split(",")
-    if "." in given or value[:2] != result[:2] or set(value[:2]) & set(kernel):
+    """EinsumDense: see-through if its equation keeps the batch and the positions."""
+    terms, result = node.config["equation"].split("->")
+    value, kernel = terms.split(",")
+    if "." in terms or value[:2] != result[:2] or set(value[:2]) & set(kernel):
         return stop("its equation sums over positions or moves them")
     if node.config.get("bias_axes") and result[1] in node.config["bias_axes"]:
         return stop("its bias has a row for each position")
@@ -126,7 +129,7 @@ def einsum_dense(node: Node) -> Rule:
 
 @describe("Dense", examples=[Example({"units": 3}), Example({"units": 3, "use_bias": False})])
 def dense(node: Node) -> Rule:
-    """Dense along the last axis; on flattened positions it sees all of them."""
+    """Dense: linear over the channels; on flattened positions an exact stop."""
     reference = Expr("dense", weights=True)
     if node.rank < 3:
         return stop(

@@ -1,10 +1,10 @@
-"""Pooling over positions: the average is linear, the maximum is not."""
+"""Rules of pooling over positions: the average is linear, the maximum is not."""
 
 from math import inf
 from typing import Any
 
 from ismc.ir.window import Window
-from ismc.rules.base import Example, Expr, Node, Role, Rule, describe, stop, unpadded
+from ismc.rules.base import Example, Expr, Node, Role, Rule, describe, outside_value, stop
 from ismc.rules.conv import along, padding_before
 
 EXAMPLES = [
@@ -24,9 +24,10 @@ def _window(node: Node) -> Window:
     return Window(size, stride, 1, pad)
 
 
-def _refused(node: Node) -> Rule | None:
+def _column_stop(node: Node) -> Rule | None:
+    """A stop for a function of ``keras.ops`` that also pools columns, else ``None``."""
     if node.rank != 3 and node.layer.title in ("MaxPool", "AveragePool"):
-        return stop("it pools columns as well")
+        return stop("it also pools columns")
     return None
 
 
@@ -44,11 +45,11 @@ def _strides(node: Node) -> Any:
     ],
 )
 def pooling2d(node: Node) -> Rule:
-    """Pooling over positions and columns, where no position is padded."""
+    """MaxPooling2D and AveragePooling2D: stops if they pad positions."""
     window = _window(node)
-    whole = window.size == window.stride
-    if unpadded(-inf, window, node.shape[0], node.layer.length) is not None or (
-        node.config["padding"] == "same" and not whole
+    disjoint = window.size == window.stride
+    if outside_value(-inf, window, node.shape[0], node.layer.length) is not None or (
+        node.config["padding"] == "same" and not disjoint
     ):
         return stop("it pads positions and pools columns")
     sizes, steps = (
@@ -56,7 +57,7 @@ def pooling2d(node: Node) -> Rule:
     )
     name = "max_pool2d" if node.layer.title == "MaxPooling2D" else "average_pool2d"
     reference = Expr(name, (sizes, steps, node.config["padding"]))
-    return _refused(node) or Rule(Role.POOLING, window=window, reference=reference)
+    return _column_stop(node) or Rule(Role.POOLING, window=window, reference=reference)
 
 
 @describe("MaxPooling1D", "ops.MaxPool", examples=[
@@ -64,16 +65,16 @@ def pooling2d(node: Node) -> Rule:
     Example(code="ops.max_pool(x, 3, 2, 'same')", kind="ops.MaxPool"),
 ])  # fmt: skip
 def max_pooling(node: Node) -> Rule:
-    """The maximum of each window; padding never wins."""
+    """Max pooling: the maximum of each window; padding counts as -infinity."""
     window = _window(node)
     args = (window.size, window.stride)
-    padded = unpadded(-inf, window, node.shape[0], node.layer.length)
-    return _refused(node) or Rule(
+    outside = outside_value(-inf, window, node.shape[0], node.layer.length)
+    return _column_stop(node) or Rule(
         Role.POOLING,
         window=window,
         reference=Expr("max_pool1d", (*args, node.config["padding"])),
         slab=Expr("max_pool1d", args),
-        outside=padded,
+        outside=outside,
     )
 
 
@@ -82,19 +83,19 @@ def max_pooling(node: Node) -> Rule:
     Example(code="ops.average_pool(x, 3, 2, 'same')", kind="ops.AveragePool"),
 ])  # fmt: skip
 def average_pooling(node: Node) -> Rule:
-    """The mean of each window; padding does not count."""
+    """Average pooling: the mean of each window, without the padding."""
     window = _window(node)
     args = (window.size, window.stride)
-    padded = unpadded(0.0, window, node.shape[0], node.layer.length)
+    outside = outside_value(0.0, window, node.shape[0], node.layer.length)
     kwargs = {"size": window.size, "strides": window.stride}
-    if padded is not None:
+    if outside is not None:
         kwargs |= {"pad": window.pad, "length": node.shape[0]}
-    return _refused(node) or Rule(
+    return _column_stop(node) or Rule(
         Role.POOLING,
         linear=True,
         window=window,
         reference=Expr("average_pool1d", (*args, node.config["padding"])),
         difference=Expr("average_pool_difference", kwargs=kwargs),
-        outside=padded,
+        outside=outside,
         layout="pool",
     )

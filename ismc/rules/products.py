@@ -1,7 +1,7 @@
-"""What a layer's products are: how many multiply-adds, and how they run.
+"""The number of multiply-adds of a layer, and how fast they run.
 
-It belongs to the class of a layer, not to its rule: a stop and a rule of the user's own compute
-the same in full. Plans, `explain` and the lower bound all count by it.
+Both depend on the class of a layer, not on its rule: a stop and a user's rule compute the same
+products in full. The cost model, `explain` and the lower bound use these numbers.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from ismc.rules.base import Node
 
 @dataclass(frozen=True)
 class Products:
-    """How many multiply-adds the products of a layer are, and how fast they run.
+    """The multiply-adds of a layer's products, and how fast they run.
 
-    A layer of single elements, or of sums alone, has none.
+    An elementwise layer has none, and neither has a layer that only sums.
 
     Attributes:
-        full: on whole sequences, padding included.
-        pair: between one input position and one output position that reads it; of flattened
-            positions, one element.
-        tap: the same with padding beside the positions included; ``pair`` by default.
-        step: of a recurrence, of one step on the state.
-        weights: numbers of the kernel.
-        between: numbers that are written between the products, such as attention weights.
-        speed: what `ismc.plan.cost.speed` calls the way they run on whole sequences.
-        local: the same on the changed positions.
+        full: multiply-adds on a full sequence, including padding.
+        pair: multiply-adds between one input position and one output position that reads it; for
+            flattened positions, of one element.
+        tap: ``pair`` with the padding of other axes included; ``pair`` by default.
+        step: multiply-adds of one step of a recurrence on the state.
+        weights: the number of weights in the kernel.
+        between: the number of values written between the products, such as attention weights.
+        speed: the key in `ismc.plan.cost.speed` for products on full sequences.
+        local: the key in `ismc.plan.cost.speed` for products of changed positions.
     """
 
     full: int = 0
@@ -44,7 +44,7 @@ class Products:
 
     @property
     def lands(self) -> bool:
-        """Whether products of changed positions are added up where they land, on several others."""
+        """Whether the products of a changed position are summed into several output positions."""
         return self.local != "gemm"
 
 
@@ -53,7 +53,7 @@ _PRODUCTS: dict[str, Count] = {}
 
 
 def counts(*kinds: str) -> Callable[[Count], Count]:
-    """Registers the function that counts the products of Keras's classes of these names."""
+    """Registers the function that counts the products of the Keras classes of these names."""
 
     def register(function: Count) -> Count:
         for kind in kinds:
@@ -64,6 +64,6 @@ def counts(*kinds: str) -> Callable[[Count], Count]:
 
 
 def products_of(node: Node) -> Products:
-    """The products of a call, whatever its rule; none where nothing is known of its class."""
-    count = _PRODUCTS.get(node.layer.kind.split(" ")[0])  # in training mode, it is the same
+    """The products of a call, whatever its rule; none for a class without a count."""
+    count = _PRODUCTS.get(node.layer.kind.split(" ")[0])  # the same in training mode
     return count(node) if count and node.inputs else Products()

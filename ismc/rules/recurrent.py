@@ -1,4 +1,4 @@
-"""Recurrent layers: stops, but the reference's states are right up to the first change."""
+"""Rules of recurrent layers: stops that start from the reference state before the first change."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def _options(node: Node) -> dict[str, Any]:
 
 @describe("ismc.States", examples=[])
 def states(node: Node) -> Rule:
-    """The states after every position; mutants only look up those of the reference."""
+    """``ismc.States``: the state after every position; mutants only look up the reference's."""
     reference = Expr("recurrent_states", kwargs=_options(node), weights=True)
     return stop("states of a recurrence", reference=reference, lookup=True)
 
 
 @describe("ismc.Recurrent", examples=[])
 def recurrent(node: Node) -> Rule:
-    """The answer of a recurrence, from the first changed position on."""
+    """``ismc.Recurrent``: the output of a recurrence, computed from the first changed position."""
     backwards, sequences = node.config["backwards"], node.config["sequences"]
     kwargs = {"units": node.config["units"], "backwards": backwards, "sequences": sequences}
     return stop(
@@ -41,8 +41,8 @@ def recurrent(node: Node) -> Rule:
 
 
 @counts("ismc.Recurrent", *GATES)
-def stepped(node: Node) -> Products:
-    """At every position all gates meet the state and what is read."""
+def recurrent_products(node: Node) -> Products:
+    """The products of all gates with the input and with the state, at every position."""
     gates = GATES[node.config.get("cell", node.layer.title.split(" ")[0])]
     units, channels = node.config["units"], node.shape[-1]
     pair, step = gates * units * channels, gates * units**2
@@ -50,15 +50,15 @@ def stepped(node: Node) -> Products:
 
 
 @counts("Bidirectional")
-def both_ways(node: Node) -> Products:
-    """Two recurrences."""
+def bidirectional_products(node: Node) -> Products:
+    """The products of the forward and the backward recurrence."""
     inner = node.config["layer"]
     if inner["class_name"] not in GATES:
         return Products()
-    other = (node.config.get("backward_layer") or inner)["config"]
+    backward = (node.config.get("backward_layer") or inner)["config"]
     layers = [
         Layer(node.layer.name, f"keras.{inner['class_name']}", (), (), config=config)
-        for config in (inner["config"], other)
+        for config in (inner["config"], backward)
     ]
-    each = [products_of(Node(layer, node.inputs, node.varies)) for layer in layers]
-    return Products(sum(found.full for found in each), speed="recurrent")
+    products = [products_of(Node(layer, node.inputs, node.varies)) for layer in layers]
+    return Products(sum(p.full for p in products), speed="recurrent")

@@ -1,4 +1,4 @@
-"""Layers that move positions without arithmetic: crops, padding, Flatten and Reshape."""
+"""Rules of layers that move positions without arithmetic: crops, padding, Flatten, Reshape."""
 
 from math import prod
 from typing import Any
@@ -13,24 +13,24 @@ from ismc.rules.base import (
     Role,
     Rule,
     describe,
+    outside_value,
     stop,
-    unpadded,
 )
 
 
 @describe("Cropping1D", examples=[Example({"cropping": [2, 3]}), Example({"cropping": [0, 1]})])
 def cropping(node: Node) -> Rule:
-    """Positions at the ends are dropped; the others move."""
-    return cropped(node, *node.config["cropping"])
+    """Cropping1D: drops positions at the ends, which shifts the others."""
+    return cropping_rule(node, *node.config["cropping"])
 
 
-def cropped(_: Node, left: int, right: int) -> Rule:
-    """The rule of positions that are dropped at the ends."""
+def cropping_rule(_: Node, before: int, after: int) -> Rule:
+    """The rule of a layer that drops positions at the ends."""
     return Rule(
         Role.LOCAL,
         linear=True,
-        window=Window(pad=-left),
-        reference=Expr("crop", (left, right)),
+        window=Window(pad=-before),
+        reference=Expr("crop", (before, after)),
         slab=IDENTITY,
         difference=IDENTITY,
     )
@@ -38,17 +38,17 @@ def cropped(_: Node, left: int, right: int) -> Rule:
 
 @describe("ZeroPadding1D", examples=[Example({"padding": [2, 3]}), Example({"padding": [0, 1]})])
 def zero_padding(node: Node) -> Rule:
-    """Zeros are put before and after; the positions move."""
-    return padded(node, *node.config["padding"])
+    """ZeroPadding1D: adds zeros at the ends, which shifts the positions."""
+    return padding_rule(node, *node.config["padding"])
 
 
-def padded(_: Node, left: int, right: int) -> Rule:
-    """The rule of zeros before and after the positions."""
+def padding_rule(_: Node, before: int, after: int) -> Rule:
+    """The rule of a layer that adds zeros before and after the positions."""
     return Rule(
         Role.LOCAL,
         linear=True,
-        window=Window(pad=left),
-        reference=Expr("zero_pad", (left, right)),
+        window=Window(pad=before),
+        reference=Expr("zero_pad", (before, after)),
         difference=IDENTITY,
         outside=0.0,
     )
@@ -67,12 +67,15 @@ def padded(_: Node, left: int, right: int) -> Rule:
     ],
 )
 def reshape(node: Node) -> Rule:
-    """Positions are split into several or joined; what one holds must divide the other."""
-    return regrouped(node)
+    """Flatten and Reshape: split positions into several, or join several into one."""
+    return reshape_rule(node)
 
 
-def regrouped(node: Node) -> Rule:
-    """The rule of a value whose elements keep their order under another shape."""
+def reshape_rule(node: Node) -> Rule:
+    """The rule of a layer that keeps the order of the elements under another shape.
+
+    It is a stop unless the number of elements per position is a multiple or a divisor of the old.
+    """
     tail = node.layer.shape[1:]
     before, after = prod(node.shape[1:]), prod(tail)
     if before % after == 0:
@@ -81,7 +84,7 @@ def regrouped(node: Node) -> Rule:
     elif after % before == 0:
         window = Window(size=after // before, stride=after // before)
     else:
-        return stop("positions are cut across")
+        return stop("its new positions hold parts of old ones")
     return Rule(
         Role.LOCAL,
         linear=True,
@@ -103,17 +106,17 @@ def regrouped(node: Node) -> Rule:
     ],
 )
 def get_item(node: Node) -> Rule:
-    """A slice of positions, of channels, or both."""
+    """Slices of positions, of channels, or of both."""
     keys = _keys(node.config["args"][1], node.rank)
     if keys is None or keys[0] != slice(None):
-        return stop("it is indexed by more than slices and numbers")
+        return stop("its index selects sequences, or has more than slices and integers")
     _, positions, *tail = keys
     if isinstance(positions, int):
-        there = positions % node.shape[0]
-        return stop("one position is taken", needs=Span(there, there + 1))
+        index = positions % node.shape[0]
+        return stop("it takes one position", needs=Span(index, index + 1))
     start, _, step = positions.indices(node.shape[0])
     if step < 1:
-        return stop("positions are reversed")
+        return stop("it reverses the positions")
     if positions.indices(node.shape[0]) == (0, node.shape[0], 1):
         return Rule(Role.SEE_THROUGH, linear=True, difference=THE_LAYER)
     plain = tuple(k if isinstance(k, int) else (k.start, k.stop, k.step) for k in tail)
@@ -124,7 +127,7 @@ def get_item(node: Node) -> Rule:
 
 
 def _keys(key: Any, rank: int) -> list[Any] | None:
-    """One slice or number per axis, or nothing where other things are among them."""
+    """One slice or integer per axis, or ``None`` if the index has anything else."""
     keys = list(key) if isinstance(key, tuple | list) else [key]
     if any(k is not Ellipsis and not isinstance(k, int | slice) for k in keys):
         return None
@@ -136,12 +139,12 @@ def _keys(key: Any, rank: int) -> list[Any] | None:
 
 @describe("UpSampling1D", examples=[Example(), Example({"size": 3})])
 def up_sampling(node: Node) -> Rule:
-    """Each position several times."""
-    return repeated(node, node.config["size"])
+    """UpSampling1D: repeats each position."""
+    return repeat_rule(node, node.config["size"])
 
 
-def repeated(_: Node, times: int) -> Rule:
-    """The rule of positions that are repeated."""
+def repeat_rule(_: Node, times: int) -> Rule:
+    """The rule of a layer that repeats each position ``times`` times."""
     return Rule(
         Role.LOCAL,
         linear=True,
@@ -158,17 +161,21 @@ def repeated(_: Node, times: int) -> Rule:
         Example({"cropping": [[2, 1], [0, 0]]}, ((12, 2, 3),), "Cropping2D"),
     ],
 )
-def beside_columns(node: Node) -> Rule:
-    """ZeroPadding2D and Cropping2D that leave the columns alone."""
-    (left, right), columns = node.config.get("padding") or node.config["cropping"]
+def pad_or_crop_2d(node: Node) -> Rule:
+    """ZeroPadding2D and Cropping2D: stops if they change the columns."""
+    (before, after), columns = node.config.get("padding") or node.config["cropping"]
     if tuple(columns) != (0, 0):
-        return stop("it changes the columns as well")
-    return padded(node, left, right) if "padding" in node.config else cropped(node, left, right)
+        return stop("it also changes the columns")
+    return (
+        padding_rule(node, before, after)
+        if "padding" in node.config
+        else cropping_rule(node, before, after)
+    )
 
 
 @describe("ismc.Take", examples=[])
 def take(node: Node) -> Rule:
-    """Every so many positions."""
+    """``ismc.Take``: every ``stride``-th position, starting at ``start``."""
     start, stride = node.config["start"], node.config["stride"]
     kwargs = {"start": start, "stride": stride, "length": node.layer.length}
     return Rule(
@@ -182,14 +189,14 @@ def take(node: Node) -> Rule:
 
 @describe("ismc.Shift", examples=[])
 def shift(node: Node) -> Rule:
-    """Positions dropped or zeros added at the ends."""
-    left, length = node.config["left"], node.layer.length
-    window = Window(pad=left)
+    """``ismc.Shift``: drops positions or adds zeros at each end."""
+    before, length = node.config["left"], node.layer.length
+    window = Window(pad=before)
     return Rule(
         Role.LOCAL,
         linear=True,
         window=window,
-        reference=Expr("shift", (left, length - left - node.shape[0])),
+        reference=Expr("shift", (before, length - before - node.shape[0])),
         difference=IDENTITY,
-        outside=unpadded(0.0, window, node.shape[0], length),
+        outside=outside_value(0.0, window, node.shape[0], length),
     )

@@ -1,4 +1,4 @@
-"""Layers known to look at every position, with the reason that `explain()` prints."""
+"""Rules of layers that read every position, with the reason that `explain()` prints."""
 
 from math import prod
 
@@ -16,49 +16,51 @@ REASONS = {
     "GroupQueryAttention": "each position attends to all others",
     "Attention": "each position attends to all others",
     "AdditiveAttention": "each position attends to all others",
-    "Lambda": "a function of the user's may look at every position; declare it with rules=",
+    "Lambda": "a user's function may read every position; declare its rule with rules=",
     "GroupNormalization": "normalises over the positions",
-    "RepeatVector": "every position takes the whole vector",
-    "Dot": "its axes may be those of the positions",
+    "RepeatVector": "every position reads the whole vector",
+    "Dot": "its axes may include the positions",
 }
 
 
 @describe(*REASONS, examples=[])
 def known_stop(node: Node) -> Rule:
-    """A stop."""
+    """A stop with the reason for this class."""
     return stop(REASONS[node.layer.title])
 
 
 @counts("MultiHeadAttention", "GroupQueryAttention", "GroupedQueryAttention")
-def attended(node: Node) -> Products:
-    """Queries, keys, values and the answer, and each position's weights of all others."""
+def multi_head_attention_products(node: Node) -> Products:
+    """The projections of queries, keys, values and outputs, and the attention itself."""
     config, query, value = node.config, node.shape, node.inputs[min(1, len(node.inputs) - 1)].shape
     heads = config.get("num_heads") or config["num_query_heads"]
     keys = config.get("num_heads") or config["num_key_value_heads"]
-    size = config.get("key_dim") or config["head_dim"]
-    given = config.get("value_dim") or size
-    projected = query[0] * heads * (query[-1] * size + given * node.layer.shape[-1])
-    projected += value[0] * keys * value[-1] * (size + given)
-    met = heads * query[0] * value[0]
-    between = 2 * prod(node.layer.shape) + met
-    return Products(projected + met * (size + given), between=between, speed="attention")
+    key_size = config.get("key_dim") or config["head_dim"]
+    value_size = config.get("value_dim") or key_size
+    projections = query[0] * heads * (query[-1] * key_size + value_size * node.layer.shape[-1])
+    projections += value[0] * keys * value[-1] * (key_size + value_size)
+    weights = heads * query[0] * value[0]
+    between = 2 * prod(node.layer.shape) + weights
+    return Products(
+        projections + weights * (key_size + value_size), between=between, speed="attention"
+    )
 
 
 @counts("Attention")
-def weighed(node: Node) -> Products:
-    """Each position's weights of all others, and the sums that they make."""
+def attention_products(node: Node) -> Products:
+    """The attention weights of every pair of positions, and the weighted sums of values."""
     query, value = node.shape, node.inputs[min(1, len(node.inputs) - 1)].shape
-    met = query[0] * value[0]
-    return Products(met * (query[-1] + value[-1]), between=met, speed="attention")
+    weights = query[0] * value[0]
+    return Products(weights * (query[-1] + value[-1]), between=weights, speed="attention")
 
 
 @counts("AdditiveAttention")
-def added(node: Node) -> Products:
-    """The same, of sums in place of products: one scale for each channel."""
-    return weighed(node)
+def additive_attention_products(node: Node) -> Products:
+    """The same number as for dot-product attention: one scale per channel replaces the product."""
+    return attention_products(node)
 
 
 @describe("Item", examples=[])
 def item(node: Node) -> Rule:
-    """One of the several results of a call."""
+    """``Item``: one result of a call that has several."""
     return stop("one of several results", reference=Expr("item", (node.config["index"],)))

@@ -1,4 +1,4 @@
-"""Which functions may make huge or infinite numbers of ordinary ones; see `ismc.passes.wild`."""
+"""Functions that may turn ordinary numbers into huge or infinite ones; see `ismc.passes.wild`."""
 
 from __future__ import annotations
 
@@ -16,40 +16,41 @@ RELATIVE = (
     "Arccos", "Arccosh", "Arcsin", "Arctanh", "Divide", "Erfinv", "FloorDivide", "Log", "Log10",
     "Log1p", "Log2", "Mod", "Power", "Reciprocal", "Rsqrt", "Sqrt", "Tan", "TrueDivide",
 )  # fmt: skip
-LARGE = 1e4  # a constant beyond it is wild
-POWERS = (1, 2, 3, 4)
+MAX_CONSTANT = 1e4  # a larger constant makes a function wild
+TAME_POWERS = (1, 2, 3, 4)
 
 
 def is_wild(node: Node) -> bool:
-    """Whether a function, or a constant of it, may make huge or infinite numbers."""
+    """Whether a function or one of its constants may produce huge or infinite numbers."""
     constants = constants_of(node)
     if any(
-        np.size(c) and not np.abs(np.asarray(c)).max() <= LARGE for c in map(_number, constants)
+        np.size(c) and not np.abs(np.asarray(c)).max() <= MAX_CONSTANT
+        for c in map(_numbers, constants)
     ):
         return True
     if node.layer.title == "Power":
-        return not any(np.ndim(c) == 0 and c in POWERS for c in map(_number, constants))
+        return not any(np.ndim(c) == 0 and c in TAME_POWERS for c in map(_numbers, constants))
     if "Divide" in node.layer.title:
         return isinstance(node.config["args"][-1], Operand)
     return node.layer.title in (*EXPONENTIAL, *RELATIVE)
 
 
-def _number(constant: Any) -> Any:
-    """The numbers of a constant; nothing where it has none."""
+def _numbers(constant: Any) -> Any:
+    """The numbers in a constant, as an array; empty if it is not numeric."""
     try:
-        found = np.asarray(constant)
+        array = np.asarray(constant)
     except (TypeError, ValueError):
         return np.zeros(0)
-    return found if found.dtype.kind in "biuf" else np.zeros(0)
+    return array if array.dtype.kind in "biuf" else np.zeros(0)
 
 
 def constants_of(node: Node) -> list[Any]:
-    """The arguments that are no values of the graph."""
-    found = [*node.config["args"], *node.config["kwargs"].values()]
-    return [a for a in found if not isinstance(a, Operand) and a is not None]
+    """The arguments of a call that are not values of the graph."""
+    arguments = [*node.config["args"], *node.config["kwargs"].values()]
+    return [a for a in arguments if not isinstance(a, Operand) and a is not None]
 
 
-def mark_wild(node: Node, found: Rule) -> Rule:
-    """A rule with what the function may make of ordinary numbers."""
+def mark_wild(node: Node, rule: Rule) -> Rule:
+    """The rule with ``wild`` and ``relative`` set as the function requires."""
     wild = is_wild(node)
-    return replace(found, wild=wild, relative=wild and node.layer.title in RELATIVE)
+    return replace(rule, wild=wild, relative=wild and node.layer.title in RELATIVE)

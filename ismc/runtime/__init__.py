@@ -1,4 +1,4 @@
-"""The array functions that generated programs call: layers, differences, tiles."""
+"""The array functions that generated programs call."""
 
 from ismc.runtime.blocks import blocks_kernel, conv1d_blocks
 from ismc.runtime.by_position import dense_by_position

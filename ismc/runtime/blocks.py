@@ -1,8 +1,8 @@
-"""Convolution of a difference to few filters: blocks of positions meet a banded kernel.
+"""Convolution of a difference to few filters: blocks of positions times a banded kernel.
 
-Direct products of few filters leave short rows, one for each tap, to add up. Here a block of
-positions with all their channels is one row of a product, and what it adds to the positions that it
-reaches is one row of the result: a few long pieces to add.
+Direct products of few filters give short rows, one for each tap, to add up. Here one row of the
+product is a block of positions with all channels, and one row of the result is what the block adds
+to the positions that it reaches. That leaves few and long rows to add.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from ismc.runtime.types import Tensor, Weights
 
 
 def blocks_kernel(w: Weights) -> Weights:
-    """The kernel ``[K, C, F]`` as `conv1d_blocks` takes it; made once.
+    """The kernel ``[K, C, F]`` transformed for `conv1d_blocks`.
 
     ``blocks`` is ``[BLOCK * C, R * BLOCK * F]``: what each position and channel of a block adds to
-    the positions of this block and of the ``R - 1`` behind it, beside what `taps` gives.
+    the positions of this block and of the next ``R - 1``. The other entries are those of
+    `gemm_kernel`.
     """
     if "blocks" in w:
         return w
@@ -37,8 +38,8 @@ def blocks_kernel(w: Weights) -> Weights:
 def conv1d_blocks(d: Tensor, w: Weights) -> Tensor:
     """Convolution of ``[N, W, C]``, block by block: ``[N, W + K - 1, F]``.
 
-    Positions behind the last whole block meet every tap by themselves: to fill their block up with
-    zeros would put a condition into the loop that computes them.
+    Positions after the last full block use direct products: padding them to a block with zeros
+    would add a condition to the loop over elements.
     """
     w = blocks_kernel(w)
     _, size, filters = w["taps"].shape
@@ -47,8 +48,8 @@ def conv1d_blocks(d: Tensor, w: Weights) -> Tensor:
     pieces = []
     if blocks:
         rows = tf.reshape(d[:, : blocks * BLOCK], [count, blocks, BLOCK * channels])
-        found = matmul_taps(rows, w["blocks"], (reached, BLOCK * filters))
-        y = add_pieces([(i, found[:, :, i]) for i in range(reached)], blocks + reached - 1)
+        products = matmul_taps(rows, w["blocks"], (reached, BLOCK * filters))
+        y = add_pieces([(i, products[:, :, i]) for i in range(reached)], blocks + reached - 1)
         y = tf.reshape(y, [count, -1, filters])
         pieces.append((0, y[:, : blocks * BLOCK + size - 1]))
     if width % BLOCK:

@@ -1,6 +1,6 @@
-"""Convolutions beside Conv1D: by channel, over columns, transposed.
+"""Convolutions other than Conv1D: depthwise, two-dimensional, transposed.
 
-Kernels have Keras's layouts: ``[K, C, M]`` by channel, ``[K, columns, C, F]`` over columns,
+Kernels have the layouts of Keras: ``[K, C, M]`` depthwise, ``[K, columns, C, F]`` two-dimensional,
 ``[K, (1,) F, C]`` transposed.
 """
 
@@ -14,7 +14,7 @@ from ismc.runtime.differences import conv1d_gemm
 from ismc.runtime.overlap import overlap_add
 from ismc.runtime.types import Tensor, Weights
 
-NONE = (0, 0)
+NO_PADS = (0, 0)
 
 
 def depthwise_conv1d(
@@ -23,23 +23,23 @@ def depthwise_conv1d(
     *,
     strides: int = 1,
     dilation: int = 1,
-    pads: Sequence[int] = NONE,
+    pads: Sequence[int] = NO_PADS,
     bias: bool = True,
 ) -> Tensor:
-    """DepthwiseConv1D without its activation, after ``pads`` zeros before and after."""
-    size, channels, times = w["kernel"].shape
-    kernel = tf.reshape(w["kernel"], [size, 1, channels * times])
+    """DepthwiseConv1D without its activation; ``pads`` are zeros before and after."""
+    size, channels, multiplier = w["kernel"].shape
+    kernel = tf.reshape(w["kernel"], [size, 1, channels * multiplier])
     x = tf.pad(x, [[0, 0], list(pads), [0, 0]])
     y = tf.nn.convolution(x, kernel, strides, "VALID", dilations=dilation)
     return y + w["bias"] if bias and "bias" in w else y
 
 
 def depthwise_overlap(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:
-    """DepthwiseConv1D of a difference without flanks: products, added where they land."""
-    size, channels, times = w["kernel"].shape
+    """DepthwiseConv1D of a difference without flanks: products and an overlap-add."""
+    size, channels, multiplier = w["kernel"].shape
     count, width, _ = d.shape
     products = d[:, :, None, :, None] * w["kernel"][::-1]
-    products = tf.reshape(products, [count, width, size, channels * times])
+    products = tf.reshape(products, [count, width, size, channels * multiplier])
     return overlap_add(products, dilation)
 
 
@@ -53,17 +53,17 @@ def conv2d(
     bias: bool = True,
     columns_first: bool = False,
 ) -> Tensor:
-    """Conv2D without its activation, after ``pads`` zeros around positions and columns.
+    """Conv2D without its activation; ``pads`` are zeros around positions and columns.
 
     ``columns_first`` says that the kernel has its columns first.
     """
     x = tf.pad(x, [[0, 0], *map(list, pads), [0, 0]])
-    kernel = _flipped(w["kernel"]) if columns_first else w["kernel"]
+    kernel = _positions_first(w["kernel"]) if columns_first else w["kernel"]
     y = tf.nn.convolution(x, kernel, list(strides), "VALID", dilations=list(dilations))
     return y + w["bias"] if bias and "bias" in w else y
 
 
-def _flipped(kernel: Tensor) -> Tensor:
+def _positions_first(kernel: Tensor) -> Tensor:
     return tf.transpose(kernel, [1, 0, 2, 3])
 
 
@@ -76,17 +76,17 @@ def conv2d_gemm(
     columns_first: bool = False,
     products: str = "",
 ) -> Tensor:
-    """Conv2D of a difference without flanks where a kernel covers all columns at once.
+    """Conv2D of a difference without flanks, where the kernel covers all columns at once.
 
     Args:
-        d: ``[N, W, columns, C]``.
+        d: ``[N, W, columns, C]`` differences.
         w: the weights.
         dilation: positions from one tap to the next.
-        column: the kernel's column that meets the only column of ``d``, or -1 for all.
+        column: the column of the kernel that is applied to the only column of ``d``, or -1 for all.
         columns_first: whether the kernel has its columns first.
-        products: the type that operands of the product are rounded to, if any.
+        products: the type that operands of the product are rounded to, or ``""``.
     """
-    kernel = _flipped(w["kernel"]) if columns_first else w["kernel"]
+    kernel = _positions_first(w["kernel"]) if columns_first else w["kernel"]
     kernel = kernel if column < 0 else kernel[:, column : column + 1]
     size, columns, channels, filters = kernel.shape
     kernel = tf.reshape(kernel, [size, columns * channels, filters])
@@ -100,17 +100,17 @@ def conv_transpose(
 ) -> Tensor:
     """Conv1DTranspose, or Conv2DTranspose of one column, without its activation.
 
-    The positions from ``crop`` to ``crop + length`` of the whole answer are kept; where it is
-    shorter, zeros follow.
+    Returns the positions from ``crop`` to ``crop + length`` of the full result, with zeros after it
+    if it is shorter.
     """
     y = transposed_overlap(x, w, strides=strides, dilation=dilation)
-    more = max(0, crop + length - y.shape[1])
-    y = tf.pad(y, [[0, 0], [0, more]] + [[0, 0]] * (y.shape.rank - 2))[:, crop : crop + length]
+    missing = max(0, crop + length - y.shape[1])
+    y = tf.pad(y, [[0, 0], [0, missing]] + [[0, 0]] * (y.shape.rank - 2))[:, crop : crop + length]
     return y + w["bias"] if "bias" in w else y
 
 
 def transposed_overlap(d: Tensor, w: Weights, *, strides: int, dilation: int) -> Tensor:
-    """The same of a difference: one product, and its parts added where they land.
+    """A transposed convolution of a difference, as one product and an overlap-add.
 
     ``[N, W, C]`` or ``[N, W, 1, C]`` to ``(W - 1) * strides + (K - 1) * dilation + 1`` positions.
     """

@@ -1,6 +1,6 @@
-"""Which mutants lost digits to a reference that is far larger than they are, or met infinity.
+"""Guards: which mutants lost digits because the reference is much larger, or contain infinity.
 
-Each answers for ``N`` mutants, 1 for those that the model itself has to compute and 0 for others.
+Each guard returns a number per mutant, ``[N]``: 1 if the model itself must compute it, else 0.
 """
 
 from __future__ import annotations
@@ -14,39 +14,40 @@ import tensorflow as tf
 from ismc.runtime.positions import per_mutant
 from ismc.runtime.types import Tensor
 
-DIGITS = 7  # of the 24 binary digits of float32, that an element may lose
-ALL_DIGITS = 11  # that all elements of a vector may lose; one of few is near zero by chance
-SAMPLE, SHARE = 1024, 0.1
+MAX_LOST_BITS = 7  # of an element, of the 24 of float32
+MAX_LOST_BITS_OF_SUMS = 11  # of all elements together; one of few may be near zero by chance
+MAX_SAMPLE, QUANTILE = 1024, 0.1
 
 
 def typical(r: Tensor) -> Tensor:
-    """The size that all but the smallest tenth of a value have at least: ``[B]``.
+    """The 10 % quantile of the magnitudes of a value: ``[B]``.
 
-    Of 1024 elements of ``[B, ...]``, zeros and infinities left out; 0 where nothing is left.
+    Computed from up to 1024 elements of ``[B, ...]``, without zeros and infinities; 0 if no element
+    remains.
     """
     flat = tf.abs(tf.reshape(r, [r.shape[0], -1]))
     count = int(flat.shape[1] or 0)
-    if count > SAMPLE:
-        some = np.sort(np.random.default_rng(0).choice(count, SAMPLE, replace=False))
-        flat = tf.gather(flat, some.astype(np.int32), axis=1)
+    if count > MAX_SAMPLE:
+        sample = np.sort(np.random.default_rng(0).choice(count, MAX_SAMPLE, replace=False))
+        flat = tf.gather(flat, sample.astype(np.int32), axis=1)
     usable = (flat > 0) & tf.math.is_finite(flat)
     ordered = tf.sort(tf.where(usable, flat, inf), 1)
-    number = tf.reduce_sum(tf.cast(usable, tf.int32), 1)
-    place = tf.cast(SHARE * tf.cast(number, tf.float32), tf.int32)
-    found = tf.gather(ordered, place[:, None], axis=1, batch_dims=1)[:, 0]
-    return tf.where(number > 0, found, 0.0)
+    usable_count = tf.reduce_sum(tf.cast(usable, tf.int32), 1)
+    index = tf.cast(QUANTILE * tf.cast(usable_count, tf.float32), tf.int32)
+    size = tf.gather(ordered, index[:, None], axis=1, batch_dims=1)[:, 0]
+    return tf.where(usable_count > 0, size, 0.0)
 
 
 def cancelled(w: Tensor, s: Tensor, usual: Tensor | None = None) -> Tensor:
-    """Mutants of which some element is what rounding left of a far larger one: ``[N]``.
+    """Mutants with an element that is only the rounding error of a much larger one: ``[N]``.
 
     Args:
-        w: ``[N, W, ...]`` the reference that the difference was added to.
+        w: ``[N, W, ...]`` the reference that the difference is added to.
         s: the sum, of the same shape.
-        usual: ``[B]`` the typical size of the value; elements that are not far larger than it
-            lose nothing that matters, where readers do not tell small values apart.
+        usual: ``[B]`` the typical size of the value. Elements that are not much larger lose no
+            digits that matter, unless readers compare small values by their ratio.
     """
-    limit = tf.abs(w) * 2.0**-DIGITS
+    limit = tf.abs(w) * 2.0**-MAX_LOST_BITS
     lost = limit > tf.abs(s)
     if usual is not None:
         count = s.shape[0]
@@ -56,19 +57,22 @@ def cancelled(w: Tensor, s: Tensor, usual: Tensor | None = None) -> Tensor:
 
 
 def cancelled_sums(w: Tensor, y: Tensor) -> Tensor:
-    """The same of values ``[N, ...]`` whose elements are sums of the same terms, as of a Dense."""
+    """Mutants that lost digits in values ``[N, ...]`` whose elements are sums of the same terms.
+
+    An example is the output of a Dense.
+    """
     axes = list(range(1, y.shape.rank))
     before, after = (tf.reduce_max(tf.abs(v), axes) for v in (w, y))
-    return tf.cast(before * 2.0**-ALL_DIGITS > after, tf.float32) + not_finite(y)
+    return tf.cast(before * 2.0**-MAX_LOST_BITS_OF_SUMS > after, tf.float32) + not_finite(y)
 
 
 def not_finite(d: Tensor) -> Tensor:
-    """Mutants whose difference holds infinity, or infinity minus infinity: ``[N]``."""
+    """Mutants whose difference contains infinity or NaN: ``[N]``."""
     return _any(~tf.math.is_finite(d))
 
 
 def either(*flags: Tensor) -> Tensor:
-    """Mutants that any of the guards tells of: ``[N]``."""
+    """Mutants that any of the guards marks: ``[N]``."""
     return reduce(tf.maximum, flags)
 
 

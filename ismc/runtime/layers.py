@@ -1,7 +1,7 @@
 """Layers as Keras computes them, on tensors ``[batch, L, C]`` of any length.
 
-Used for the reference, for slabs, and for everything that is recomputed in full. ``w`` holds the
-weights of one layer by name. Formulas: Keras 3 documentation of the layer of the same name.
+The reference, slabs and everything that is recomputed in full use them. ``w`` holds the weights of
+one layer by name. Formulas: Keras 3 documentation of the layer of the same name.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def conv1d(
 ) -> Tensor:
     """Conv1D without its activation; groups follow from the shapes of input and kernel.
 
-    ``padding`` may be the zeros before and after; where negative, positions are dropped.
+    ``padding`` may also be the zeros before and after; negative numbers drop positions.
     """
     if not isinstance(padding, str):
         x, padding = shift(x, *padding), "valid"
@@ -33,18 +33,18 @@ def conv1d(
         x = tf.pad(x, [[0, 0], [dilation * (w["kernel"].shape[0] - 1), 0], [0, 0]])
         padding = "valid"
     if strides > 1 and dilation > 1:
-        y = _of_taps(x, w["kernel"], strides, dilation)
+        y = _strided_dilated(x, w["kernel"], strides, dilation)
     else:
         y = tf.nn.convolution(x, w["kernel"], strides, _upper(padding), dilations=dilation)
     return y + w["bias"] if "bias" in w else y
 
 
-def _of_taps(x: Tensor, kernel: Tensor, strides: int, dilation: int) -> Tensor:
-    """Convolution without padding where both are above one, which TensorFlow does not have."""
+def _strided_dilated(x: Tensor, kernel: Tensor, strides: int, dilation: int) -> Tensor:
+    """Convolution without padding, with strides and dilation above 1; TensorFlow has no such op."""
     size, channels, filters = kernel.shape
     groups = x.shape[2] // channels
-    last = x.shape[1] - (size - 1) * dilation
-    taps = tf.stack([x[:, j * dilation :][:, :last:strides] for j in range(size)], 2)
+    stop = x.shape[1] - (size - 1) * dilation
+    taps = tf.stack([x[:, j * dilation :][:, :stop:strides] for j in range(size)], 2)
     taps = tf.reshape(taps, [*taps.shape[:3], groups, channels])
     kernel = tf.reshape(kernel, [size, channels, groups, filters // groups])
     y = tf.einsum("nwkgc,kcgf->nwgf", taps, kernel)
@@ -78,16 +78,16 @@ def layer_norm(x: Tensor, w: Weights, *, epsilon: float) -> Tensor:
 
 
 def _rsqrt(x: Tensor) -> Tensor:
-    """``1 / sqrt(x)``, in the form that TensorFlow lowers in 0.2 ms; `tf.math.rsqrt` takes 6."""
+    """``1 / sqrt(x)`` as a power, which TensorFlow lowers in 0.2 ms; `tf.math.rsqrt` takes 6."""
     return tf.pow(x, -0.5)
 
 
 def max_pool1d(x: Tensor, size: int, strides: int, padding: str = "valid") -> Tensor:
     """MaxPooling1D.
 
-    Over ``[B, L, 1, C]``: where a batch of one is pooled over ``[B, 1, L, C]``, as by TensorFlow's
-    own, jaxlib 0.10.2 repeats the first positions on a CPU. In a program of one tile, pools of two
-    that do not overlap are the larger of two slices, which is fused with what is around it.
+    Pools over ``[B, L, 1, C]``. On a CPU, jaxlib 0.10.2 repeats the first positions if a batch of
+    one is pooled over ``[B, 1, L, C]``, as TensorFlow's own op does. In a program of one tile,
+    disjoint pools of two are the maximum of two slices, which XLA fuses with its neighbours.
     """
     if single_tile() and size == strides == 2 and padding == "valid":
         return tf.maximum(x[:, : x.shape[1] // 2 * 2 : 2], x[:, 1::2])
@@ -105,7 +105,7 @@ def average_pool2d(x: Tensor, size: Sequence[int], strides: Sequence[int], paddi
 
 
 def average_pool1d(x: Tensor, size: int, strides: int, padding: str = "valid") -> Tensor:
-    """AveragePooling1D, as `max_pool1d`; positions outside the sequence do not count."""
+    """AveragePooling1D, like `max_pool1d`; positions outside the sequence do not count."""
     return average_pool2d(x[:, :, None], (size, 1), (strides, 1), padding)[:, :, 0]
 
 
@@ -119,15 +119,15 @@ def global_max(x: Tensor, *, keepdims: bool = False) -> Tensor:
     return tf.reduce_max(x, 1, keepdims=keepdims)
 
 
-def crop(x: Tensor, left: int, right: int) -> Tensor:
+def crop(x: Tensor, before: int, after: int) -> Tensor:
     """Cropping1D."""
-    return x[:, left : x.shape[1] - right]
+    return x[:, before : x.shape[1] - after]
 
 
-def shift(x: Tensor, left: int, right: int) -> Tensor:
-    """Zeros added at the ends; where a number is negative, positions dropped."""
-    x = x[:, max(0, -left) : x.shape[1] - max(0, -right)]
-    return zero_pad(x, max(0, left), max(0, right))
+def shift(x: Tensor, before: int, after: int) -> Tensor:
+    """Adds zeros at the ends; negative numbers drop positions."""
+    x = x[:, max(0, -before) : x.shape[1] - max(0, -after)]
+    return zero_pad(x, max(0, before), max(0, after))
 
 
 def take(x: Tensor, *, start: int, stride: int, length: int) -> Tensor:
@@ -136,17 +136,17 @@ def take(x: Tensor, *, start: int, stride: int, length: int) -> Tensor:
 
 
 def cast(x: Tensor, dtype: str) -> Tensor:
-    """The same in another dtype."""
+    """The value in another dtype."""
     return tf.cast(x, dtype)
 
 
-def zero_pad(x: Tensor, left: int, right: int) -> Tensor:
+def zero_pad(x: Tensor, before: int, after: int) -> Tensor:
     """ZeroPadding1D."""
-    return tf.pad(x, [[0, 0], [left, right]] + [[0, 0]] * (x.shape.rank - 2))
+    return tf.pad(x, [[0, 0], [before, after]] + [[0, 0]] * (x.shape.rank - 2))
 
 
 def reshape(x: Tensor, tail: Sequence[int]) -> Tensor:
-    """Regroups positions so that each has the shape ``tail``: Flatten and Reshape."""
+    """Flatten and Reshape: regroups positions so that each has the shape ``tail``."""
     size = 1
     for axis in x.shape[1:]:
         size *= axis

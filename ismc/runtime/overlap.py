@@ -1,4 +1,4 @@
-"""Products put where they land: the second half of a convolution by products."""
+"""The overlap-add: the second half of a convolution by products."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from ismc.runtime.types import Tensor
 
-SEGMENTS = 8
-WORTH = 0.9
+MAX_SEGMENTS = 8
+MAX_CROPPED_SHARE = 0.9  # of the products; above it, cropping saves too little
 
 
 def overlap_add(products: Tensor, dilation: int) -> Tensor:
@@ -26,16 +26,16 @@ def overlap_add(products: Tensor, dilation: int) -> Tensor:
 
 
 def add_pieces(pieces: Sequence[tuple[int, Tensor]], width: int) -> Tensor:
-    """Adds up ``[N, w, F]``, each from its first position on: ``[N, width, F]``; cut to fit.
+    """Adds pieces ``[N, w, F]`` at their first positions: ``[N, width, F]``; the rest is cut.
 
-    Few pieces are added between the positions where they begin and end, which leaves no
-    condition in the loop over elements; many are padded to the whole width.
+    Few pieces are added segment by segment between their ends, which leaves no condition in the
+    loop over elements. Many pieces are padded to the full width.
     """
     count, _, filters = pieces[0][1].shape
     pieces = [(at, v) for at, v in pieces if at < width and at + v.shape[1] > 0]
     spans = [(max(0, at), min(width, at + v.shape[1])) for at, v in pieces]
     cuts = sorted({0, width, *(edge for span in spans for edge in span)})
-    if len(cuts) > SEGMENTS:
+    if len(cuts) > MAX_SEGMENTS:
         padded = (
             tf.pad(v[:, begin - at : end - at], [[0, 0], [begin, width - end], [0, 0]])
             for (at, v), (begin, end) in zip(pieces, spans, strict=True)
@@ -43,28 +43,30 @@ def add_pieces(pieces: Sequence[tuple[int, Tensor]], width: int) -> Tensor:
         return reduce(add, padded)
     segments = []
     for begin, end in pairwise(cuts):
-        there = [
+        covering = [
             v[:, begin - at : end - at]
             for (at, v), (first, last) in zip(pieces, spans, strict=True)
             if first <= begin and end <= last
         ]
-        segments.append(reduce(add, there) if there else tf.zeros([count, end - begin, filters]))
+        segments.append(
+            reduce(add, covering) if covering else tf.zeros([count, end - begin, filters])
+        )
     return segments[0] if len(segments) == 1 else tf.concat(segments, 1)
 
 
 def tap_blocks(
     width: int, size: int, dilation: int, first: int, out: int
 ) -> Iterator[tuple[int, int, range]]:
-    """Blocks of rows, and the taps of each that land in ``[first, first + out)``.
+    """Blocks of rows, with the taps of each block that land in ``[first, first + out)``.
 
-    One block of all rows and taps where hardly a product is left out.
+    One block of all rows and taps if that omits few products.
     """
     ranges = [
         (max(0, first - j * dilation), min(width, first + out - j * dilation)) for j in range(size)
     ]
-    kept = sum(max(0, end - begin) for begin, end in ranges)
+    count = sum(max(0, end - begin) for begin, end in ranges)
     cuts = sorted({0, width, *(min(max(edge, 0), width) for pair in ranges for edge in pair)})
-    if kept > WORTH * width * size or len(cuts) > SEGMENTS:
+    if count > MAX_CROPPED_SHARE * width * size or len(cuts) > MAX_SEGMENTS:
         yield 0, width, range(size)
         return
     for begin, end in pairwise(cuts):

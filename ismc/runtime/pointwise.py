@@ -1,4 +1,4 @@
-"""Activations by Keras's names. Each is the function that Keras itself calls on TensorFlow."""
+"""Activations by their Keras names, as Keras itself computes them on TensorFlow."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def gelu(x: tf.Tensor) -> tf.Tensor:
 
 
 def relu(x: tf.Tensor) -> tf.Tensor:
-    """The same as `tf.nn.relu`, which takes 5 ms to lower, this 0.2."""
-    return tf.maximum(x, 0)  # of integers too
+    """The same as `tf.nn.relu`, but lowered in 0.2 ms instead of 5."""
+    return tf.maximum(x, 0)  # for integers as well
 
 
 ACTIVATIONS: dict[str, Callable[..., tf.Tensor]] = {

@@ -1,4 +1,4 @@
-"""What a truncated program answers, so that the compiler can drop none of its values."""
+"""The output of a truncated program, which keeps the compiler from removing values."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from ismc.runtime.types import Tensor, Weights
 
 
 def checksum(rows: Tensor | int, *values: Tensor | Weights) -> Tensor:
-    """One number that every element of the values is part of, for each row: ``[rows]``.
+    """A number that depends on every element of the values, for each row: ``[rows]``.
 
-    ``rows`` is their number, or a value that has as many. Magnitudes are added up, and the sums of
-    the last axis compared: a compiler that reorders sums finds nothing to shorten.
+    ``rows`` is the number of rows, or a value that has as many. Magnitudes are summed over all axes
+    but the last, and the maximum of the sums is taken, so a compiler that reorders sums cannot
+    simplify the computation.
     """
     count = rows if isinstance(rows, int) else rows.shape[0]
     total = tf.zeros([])

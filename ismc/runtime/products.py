@@ -1,4 +1,4 @@
-"""Products of matrices, in float32 or of operands that are rounded first."""
+"""Matrix products in float32, or of operands that are rounded first."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from tensorflow.compiler.xla.xla_data_pb2 import DotDimensionNumbers
 
 from ismc.runtime.types import Tensor
 
-VECTOR = 16  # numbers of a vector register of 512 bits
+VECTOR_LENGTH = 16  # float32 numbers of a register of 512 bits
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
-    """``[*G, N, K] @ [*G, K, F]`` in float32; ``a`` is rounded to the type that ``b`` has."""
+    """``[*G, N, K] @ [*G, K, F]`` in float32; ``a`` is rounded to the type of ``b``."""
     if a.dtype == b.dtype:
         return a @ b
-    last, several = b.shape.rank - 1, range(b.shape.rank - 2)
+    last, batch_axes = b.shape.rank - 1, range(b.shape.rank - 2)
     dimensions = DotDimensionNumbers(
         lhs_contracting_dimensions=[last],
         rhs_contracting_dimensions=[last - 1],
-        lhs_batch_dimensions=several,
-        rhs_batch_dimensions=several,
+        lhs_batch_dimensions=batch_axes,
+        rhs_batch_dimensions=batch_axes,
     )
     return xla.dot_general(tf.cast(a, b.dtype), b, dimensions, preferred_element_type=a.dtype)
 
 
 def matmul_taps(d: Tensor, columns: Tensor, shape: Sequence[int]) -> Tensor:
-    """Every position of ``[N, W, C]`` with every tap: ``[N, W, K, F]``.
+    """The product of every position of ``[N, W, C]`` with every tap: ``[N, W, K, F]``.
 
     Args:
         d: differences.
-        columns: the kernel ``[C, K, F]`` as `in_columns` has it.
+        columns: the kernel ``[C, K, F]`` as a matrix from `pad_columns`.
         shape: ``(K, F)``.
     """
     count, width, channels = d.shape
@@ -42,32 +42,36 @@ def matmul_taps(d: Tensor, columns: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 def batched_product(values: Sequence[Tensor], kernels: Tensor, columns: int) -> list[Tensor]:
-    """Values ``[*G, C]``, each with a kernel of its own, in one batch: ``[*G, columns]`` each.
+    """The products of values ``[*G, C]``, each with its own kernel, in one batch.
 
     Args:
-        values: all of one shape.
-        kernels: ``[len(values), C, F]``, of which `in_columns` may have made more columns.
-        columns: how many are wanted.
+        values: values of one shape.
+        kernels: ``[len(values), C, F]``; `pad_columns` may have added columns.
+        columns: how many columns to return.
+
+    Returns:
+        One product ``[*G, columns]`` per value.
     """
     *groups, channels = values[0].shape
     y = tf.reshape(tf.stack(values), [len(values), -1, channels]) @ kernels
     y = tf.reshape(y, [len(values), *groups, kernels.shape[2]])
-    return [value[..., :columns] for value in tf.unstack(y)]  # sliced before, XLA copies all of it
+    # slicing before unstacking makes XLA copy all of y
+    return [value[..., :columns] for value in tf.unstack(y)]
 
 
 def pad_columns(kernel: Tensor) -> Tensor:
-    """A kernel ``[C, ...]`` as a matrix, with columns of zeros where products are quicker so.
+    """A kernel ``[C, ...]`` as a matrix, with columns of zeros where they make products faster.
 
-    XLA's products go through sixty-four columns at once, the last ones in vectors of sixteen. What
-    is left of a vector, or more than three of them, takes up to twice as long.
+    XLA's products process 64 columns at once, the last ones in vectors of 16. A partial vector, or
+    more than three vectors of the last 64 columns, take up to twice as long.
     """
     columns = prod(kernel.shape[1:])
     flat = tf.reshape(kernel, [-1, columns])
-    short = -columns % VECTOR
-    worth = short < VECTOR / 2 or columns % (4 * VECTOR) > 3 * VECTOR
-    return tf.pad(flat, [[0, 0], [0, short]]) if short and worth else flat
+    missing = -columns % VECTOR_LENGTH
+    faster = missing < VECTOR_LENGTH / 2 or columns % (4 * VECTOR_LENGTH) > 3 * VECTOR_LENGTH
+    return tf.pad(flat, [[0, 0], [0, missing]]) if missing and faster else flat
 
 
-def rounded(kernel: Tensor, products: str) -> Tensor:
-    """A kernel in the type that its products take, or as it is."""
+def round_kernel(kernel: Tensor, products: str) -> Tensor:
+    """A kernel in the type of its products; unchanged if that is ``""``."""
     return tf.cast(kernel, products) if products else kernel

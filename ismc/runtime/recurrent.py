@@ -1,10 +1,10 @@
 """Recurrent layers step by step, from the first position that a mutation reaches.
 
 Formulas: Keras 3, LSTM (gates i, f, c, o), GRU (gates z, r, h; both forms of the reset) and
-SimpleRNN. States are ``[.., S * U]``: the output ``h``, and for an LSTM the cell state beside it.
+SimpleRNN. States are ``[.., S * U]``: the output ``h``, followed for an LSTM by the cell state.
 
-A step takes its input from the step before, where it was looked up: a look-up inside of the
-functions of the gates keeps XLA from computing them in vectors, which takes three times as long.
+Each step looks up the input of the next step. A look-up inside of the functions of the gates would
+keep XLA from vectorizing them, which takes three times as long.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ def recurrent_states(
     def at(i: Tensor) -> Tensor:
         return tf.clip_by_value(last - i if backwards else i, 0, last)
 
-    def body(i: Tensor, state: Tensor, made: tf.TensorArray, z: Tensor) -> tuple:
+    def body(i: Tensor, state: Tensor, states: tf.TensorArray, z: Tensor) -> tuple:
         state = step(z, state)
-        return i + 1, state, made.write(at(i), state), inputs[at(i + 1)]
+        return i + 1, state, states.write(at(i), state), inputs[at(i + 1)]
 
     start = tf.constant(0)
-    done = tf.while_loop(lambda i, *_: i <= last, body, (start, zero, array, inputs[at(start)]))
-    return tf.transpose(done[2].stack(), [1, 0, 2])
+    result = tf.while_loop(lambda i, *_: i <= last, body, (start, zero, array, inputs[at(start)]))
+    return tf.transpose(result[2].stack(), [1, 0, 2])
 
 
 def recurrent_output(
     _: Tensor, states: Tensor, *, units: int, backwards: bool, sequences: bool
 ) -> Tensor:
-    """What the layer answers: ``h`` at every position, or after the last one it comes to."""
+    """The output of the layer: ``h`` at every position, or after the last step."""
     h = states[:, :, :units]
     return h if sequences else h[:, 0 if backwards else -1]
 
@@ -64,72 +64,72 @@ def recurrent_stop(
     backwards: bool,
     sequences: bool,
 ) -> Tensor:
-    """The answer for mutants: steps begin at the first position changed in the tile.
+    """The output for mutants: steps begin at the first position changed in the tile.
 
     Args:
         states: ``[B, L, S * U]`` the states of the reference.
         x: ``[B, L, C]`` the reference of the layer's input.
         d: ``[N, W, C]`` its difference.
-        starts: ``int32[M]`` where the differences are.
+        starts: ``int32[M]`` first positions of the differences.
         w: the weights of the layer.
         cell: ``"LSTM"``, ``"GRU"`` or ``"SimpleRNN"``.
         functions: names of the activation and the recurrent activation.
         after: whether a GRU resets after the product.
-        backwards: whether it runs from the last position to the first.
-        sequences: whether every position's ``h`` is the answer, ``[N, L, U]``, or ``[N, U]``.
+        backwards: whether the layer runs from the last position to the first.
+        sequences: whether the output is ``h`` at every position, ``[N, L, U]``, or ``[N, U]``.
     """
     count, length, width = d.shape[0], x.shape[1], d.shape[1]
     units = w["recurrent_kernel"].shape[0]
     step = _cell(w, cell, functions, after)
     reference = tf.transpose(_project(x, w, after), [1, 0, 2])
     change = tf.tensordot(d, w["kernel"], 1)
-    there = tf.tile(starts, [count // starts.shape[0]])
+    span_starts = tf.tile(starts, [count // starts.shape[0]])
     edge = tf.zeros([states.shape[0], 1, states.shape[2]], states.dtype)
-    known = tf.transpose(tf.concat([edge, states, edge], 1), [1, 0, 2])
+    reference_states = tf.transpose(tf.concat([edge, states, edge], 1), [1, 0, 2])
     if backwards:
         first = tf.clip_by_value(tf.reduce_max(starts) + width - 1, -1, length - 1)
-        steps, begin = first + 1, known[first + 2]
+        steps, initial = first + 1, reference_states[first + 2]
     else:
         first = tf.clip_by_value(tf.reduce_min(starts), 0, length)
-        steps, begin = length - first, known[first]
+        steps, initial = length - first, reference_states[first]
     changing = tf.minimum(tf.reduce_max(starts) - tf.reduce_min(starts) + width, steps)
     array = tf.TensorArray(x.dtype, length if sequences else 1, element_shape=[count, units])
     if sequences:
         h = tf.transpose(states[:, :, :units], [1, 0, 2])
         array = array.unstack(tf.vectorized_map(lambda row: per_mutant(row, count), h))
 
-    def moved(p: Tensor) -> Tensor:
+    def difference_at(p: Tensor) -> Tensor:
         """The difference at a position: ``[N, G * U]``."""
-        inside = (p >= there) & (p < there + width)
-        at = tf.clip_by_value(p - there, 0, width - 1)
+        inside = (p >= span_starts) & (p < span_starts + width)
+        at = tf.clip_by_value(p - span_starts, 0, width - 1)
         d = change[:, 0] if width == 1 else tf.gather(change, at, axis=1, batch_dims=1)
         return tf.where(inside[:, None], d, 0.0)
 
     def inputs(i: Tensor, changes: bool) -> Tensor:
-        """The input's part of the gates at a step, ``[N, G * U]`` or the reference's own."""
+        """The input's part of the gates at a step, ``[N, G * U]``, or that of the reference."""
         p = tf.clip_by_value(first - i if backwards else first + i, 0, length - 1)
-        return per_mutant(reference[p], count) + moved(p) if changes else reference[p]
+        return per_mutant(reference[p], count) + difference_at(p) if changes else reference[p]
 
-    def body(i: Tensor, state: Tensor, made: tf.TensorArray, z: Tensor, changes: bool) -> tuple:
+    def body(i: Tensor, state: Tensor, outputs: tf.TensorArray, z: Tensor, changes: bool) -> tuple:
         p = first - i if backwards else first + i
         state = step(per_mutant(z, count), state)
-        made = made.write(p, state[:, :units]) if sequences else made
-        return i + 1, state, made, inputs(i + 1, changes)
+        outputs = outputs.write(p, state[:, :units]) if sequences else outputs
+        return i + 1, state, outputs, inputs(i + 1, changes)
 
-    done = (tf.constant(0), per_mutant(begin, count), array)
+    result = (tf.constant(0), per_mutant(initial, count), array)
     for end, changes in ((changing, True), (steps, False)):
-        done = tf.while_loop(
+        result = tf.while_loop(
             lambda i, *_, end=end: i < end,
             partial(body, changes=changes),
-            (*done[:3], inputs(done[0], changes)),
+            (*result[:3], inputs(result[0], changes)),
         )
     if sequences:
-        return tf.transpose(done[2].stack(), [1, 0, 2])
-    return done[1][:, :units]
+        return tf.transpose(result[2].stack(), [1, 0, 2])
+    return result[1][:, :units]
 
 
 def _project(x: Tensor, w: Weights, after: bool) -> Tensor:
-    """The part of every gate that comes from the input."""
+    """The input's part of every gate."""
     z = tf.tensordot(x, w["kernel"], 1)
     if "bias" not in w:
         return z
@@ -137,7 +137,7 @@ def _project(x: Tensor, w: Weights, after: bool) -> Tensor:
 
 
 def _cell(w: Weights, cell: str, functions: tuple[str, str], after: bool) -> Cell:
-    """One step: the input's part of the gates ``[N, G * U]`` and the state to the next state."""
+    """The step function, from gate inputs ``[N, G * U]`` and a state to the next state."""
     act, gate = (FUNCTIONS[name] for name in functions)
     kernel = w["recurrent_kernel"]
     units = kernel.shape[0]

@@ -1,4 +1,4 @@
-"""The loop over tiles inside the program, and the order of what comes out of it."""
+"""The loop over tiles inside the program, and the order of its results."""
 
 from __future__ import annotations
 
@@ -13,34 +13,42 @@ _SINGLE_TILE = ContextVar("the only tile is being traced", default=False)
 
 
 def single_tile() -> bool:
-    """Whether what is traced is the only tile of a program, which has no loop.
+    """Whether the tile being traced is the only one of its program, which then has no loop.
 
-    XLA may fuse more there: in a loop, what becomes a part of the copy into the results runs on one
-    core, and what several kernels read is computed again for each.
+    XLA can fuse more there. In a loop, what is fused into the copy of the results runs on one core,
+    and what several kernels read is repeated for each.
     """
     return _SINGLE_TILE.get()
 
 
 def scan(
     tile: Callable[[Tensor], Sequence[Tensor]],
-    chosen: Tensor,
+    tile_ids: Tensor,
     count: Tensor,
     shapes: Sequence[Sequence[int]],
 ) -> list[Tensor]:
-    """Runs ``tile(t)`` for the first ``count`` of ``chosen`` in one loop: ``[tiles, ...]`` each.
+    """Runs ``tile(t)`` for the first ``count`` of ``tile_ids`` in one loop.
 
-    ``chosen`` is ``int32[tiles]``; the results of tiles that are not run are zeros. ``shapes`` are
-    those of the results of one tile; memory does not grow with the tiles but for the results.
+    Memory does not grow with the number of tiles, except for the results.
+
+    Args:
+        tile: computes the results of a tile.
+        tile_ids: ``int32[tiles]`` numbers of the tiles.
+        count: how many of them run; the results of the others are zeros.
+        shapes: the shapes of the results of one tile.
+
+    Returns:
+        One array ``[tiles, ...]`` per result.
     """
-    tiles = chosen.shape[0]
+    tiles = tile_ids.shape[0]
     if not tiles:
         return [tf.zeros([0, *shape]) for shape in shapes]
     if tiles == 1:
-        return [value[None] for value in copy_context().run(_only, tile)]
+        return [value[None] for value in copy_context().run(_run_single_tile, tile)]
     arrays = [tf.TensorArray(tf.float32, tiles, element_shape=shape) for shape in shapes]
 
     def body(i: Tensor, *stacks: tf.TensorArray) -> tuple:
-        t = chosen[i]
+        t = tile_ids[i]
         values = tile(t)
         return i + 1, *(a.write(t, v) for a, v in zip(stacks, values, strict=True))
 
@@ -48,17 +56,18 @@ def scan(
     return [array.stack() for array in done[1:]]
 
 
-def _only(tile: Callable[[Tensor], Sequence[Tensor]]) -> Sequence[Tensor]:
+def _run_single_tile(tile: Callable[[Tensor], Sequence[Tensor]]) -> Sequence[Tensor]:
     _SINGLE_TILE.set(True)
     return tile(tf.constant(0))
 
 
 def materialized(make: Callable[[], Tensor], t: Tensor, shape: Sequence[int]) -> Tensor:
-    """``make()``, of that shape, computed once and written, whoever reads it.
+    """``make()``, a tensor of ``shape``, computed once and written to memory for all its readers.
 
-    XLA's fusion does not look into a branch, and does not know that ``t``, the number of a tile, is
-    never negative. It is how to have a value written on a processor: barriers are gone before
-    fusion. A GPU would wait for the host at each branch; and programs of one tile have none.
+    XLA fuses across a barrier but not into a conditional, so the value is made inside a branch that
+    is always taken: ``t``, the number of a tile, is never negative, but XLA does not know that.
+    A GPU would wait for the host at each branch, and programs of one tile need none; there the
+    value is made directly.
     """
     if single_tile() or tf.config.list_physical_devices("GPU"):
         return make()
@@ -66,7 +75,7 @@ def materialized(make: Callable[[], Tensor], t: Tensor, shape: Sequence[int]) ->
 
 
 def flatten_tiles(stack: Tensor, batch: int) -> Tensor:
-    """The mutants of all tiles, ``[tiles, B * T * A, ...]``, sequence by sequence: ``[N, ...]``."""
+    """The mutants of all tiles, ``[tiles, B * T * A, ...]``, ordered by sequence: ``[N, ...]``."""
     tiles, count, *tail = stack.shape
     y = tf.reshape(stack, [tiles, batch, count // batch, *tail])
     y = tf.transpose(y, [1, 0, *range(2, y.shape.rank)]) if batch > 1 else y
@@ -74,13 +83,13 @@ def flatten_tiles(stack: Tensor, batch: int) -> Tensor:
 
 
 def collect(stack: Tensor, reference: Tensor, order: Tensor, letters: int) -> Tensor:
-    """Puts the mutants of all tiles in the order of the sites: ``[B, S, A, ...]``.
+    """The results of all tiles in the order of the sites: ``[B, S, A, ...]``.
 
     Args:
-        stack: ``[tiles, B * T * A, ...]``.
-        reference: ``[B, ...]`` the answer where a site cannot change it.
-        order: ``int32[S]``, where each site stands among the tiles; one past the end for a site
-            that changes nothing.
+        stack: ``[tiles, B * T * A, ...]`` results.
+        reference: ``[B, ...]`` the result for sites that change no output.
+        order: ``int32[S]`` the index of each site among the tiles; one past the end for a site that
+            changes no output.
         letters: ``A``.
     """
     batch, tail = reference.shape[0], reference.shape[1:]
@@ -95,17 +104,19 @@ def collect(stack: Tensor, reference: Tensor, order: Tensor, letters: int) -> Te
 
 
 def letters_in_order(y: Tensor, reference: Tensor, x: Tensor, starts: Tensor) -> Tensor:
-    """Turns "the letter ``j + 1`` after the one that is there" into letters: ``[B, S, C, ...]``.
+    """Reorders the alternatives of each site by letter and adds the reference: ``[B, S, C, ...]``.
+
+    Alternative ``j`` is the letter ``j + 1`` steps after the reference letter, modulo ``C``.
 
     Args:
-        y: ``[B, S, C - 1, ...]`` answers for the alternatives of one-hot sites.
-        reference: ``[B, ...]`` the answer for the letter that is there.
+        y: ``[B, S, C - 1, ...]`` results for the alternatives of one-hot sites.
+        reference: ``[B, ...]`` the result for the reference letter.
         x: ``[B, L, C]`` sequences.
         starts: ``int32[S]`` sites of width 1.
     """
     count = x.shape[2]
-    there = tf.argmax(tf.gather(x, starts, axis=1), 2, output_type=tf.int32)
+    reference_letters = tf.argmax(tf.gather(x, starts, axis=1), 2, output_type=tf.int32)
     unchanged = tf.broadcast_to(reference[:, None, None], [*y.shape[:2], 1, *y.shape[3:]])
     rotated = tf.concat([unchanged, y], 2)
-    steps = (tf.range(count) - there[:, :, None]) % count
+    steps = (tf.range(count) - reference_letters[:, :, None]) % count
     return tf.gather(rotated, steps, axis=2, batch_dims=2)

@@ -1,4 +1,4 @@
-"""The types of generated programs."""
+"""Type aliases of the runtime."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Scores by name: what is computed from the outputs for a sequence and for its mutants.
+"""Scores by name: functions of the outputs for a sequence and for its mutants.
 
 In formulas ``r`` is an output for the sequence (the reference), ``m`` the same output for a mutant,
-and ``d = m - r``. A name is what ``ismc.compile(model, score=..)`` takes, with settings in
-brackets, for instance ``"log2_ratio(pseudocount=0.001, targets=[3, 5], track=mean)"``.
+and ``d = m - r``. A name, optionally with settings in brackets, is an argument of
+``ismc.compile(model, score=..)``: ``"log2_ratio(pseudocount=0.001, targets=[3, 5], track=mean)"``.
 """
 
 from ismc.scores.parse import parsed, resolved

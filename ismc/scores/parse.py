@@ -1,4 +1,4 @@
-"""Scores from text: ``log2_ratio(pseudocount=1e-06, targets=[3, 5], track=mean)``."""
+"""Parses scores: ``log2_ratio(pseudocount=1e-06, targets=[3, 5], track=mean)``."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ EXAMPLE = "For instance 'centred', or 'log2_ratio(pseudocount=0.001, targets=[3,
 
 
 def parsed(text: str) -> Score:
-    """The score of a line of text: a name, or a name with settings in brackets.
+    """The score in a line of text: a name, or a name with settings in brackets.
 
     Raises:
-        InputError: when the text is no such line, or names what is not known.
+        InputError: when the text cannot be parsed, or a name or setting is unknown.
     """
     line = RANGE.sub(_slice, text.strip())
     try:
@@ -38,10 +38,10 @@ def parsed(text: str) -> Score:
 
 
 def resolved(score: Any) -> Any:
-    """What a user passes as ``score=``: text becomes the `Score` it names, all else stays.
+    """The score for a user's ``score=``: text becomes a `Score`; any other value is unchanged.
 
     Raises:
-        InputError: when there is no such score, or what is passed cannot be called.
+        InputError: when there is no such score, or the value is not callable.
     """
     if isinstance(score, str):
         return parsed(score)
@@ -53,13 +53,13 @@ def resolved(score: Any) -> Any:
     return score
 
 
-def _slice(found: re.Match[str]) -> str:
-    parts = [found[i] or None for i in range(2, 5)]
-    return f"{found[1]}slice({', '.join(map(str, parts))})"
+def _slice(match: re.Match[str]) -> str:
+    parts = [match[i] or None for i in range(2, 5)]
+    return f"{match[1]}slice({', '.join(map(str, parts))})"
 
 
 def _value(node: ast.expr, text: str) -> Any:
-    """A setting: a literal, a bare word, or a slice."""
+    """The value of a setting: a literal, a bare word, or a slice."""
     if isinstance(node, ast.Name):
         return node.id
     try:

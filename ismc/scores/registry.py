@@ -1,4 +1,4 @@
-"""The scores by name, those of ismc and those of users."""
+"""The registry of scores by name: ismc's own and those of users."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OWN = (
         letters.centred, centred=True, zero=True,
     ),
     Score(
-        "centred_alternatives", "d - mean of d over the letters that are not there",
+        "centred_alternatives", "d - mean of d over the alternative letters",
         formulas.difference, letters.centred_alternatives, centred=True, zero=True,
     ),
     Score(
@@ -40,19 +40,19 @@ OWN = (
         formulas.jensen_shannon, signed=False, zero=True,
     ),
 )  # fmt: skip
-"""Those that every ismc has; what they compute is in `ismc.scores.formulas` and `.letters`."""
+"""The scores of ismc itself; their formulas are in `ismc.scores.formulas` and `.letters`."""
 
 REGISTERED: dict[str, Score] = {score.name: score for score in OWN}
 RESERVED = ("targets", "track")
 
 
 def names() -> tuple[str, ...]:
-    """The names of all scores: ismc's own, then those that were registered."""
+    """The names of all scores: ismc's own, then the registered ones."""
     return tuple(REGISTERED)
 
 
 def described() -> str:
-    """The names and formulas of all scores, one per line, as a table."""
+    """A table of the names, formulas and settings of all scores, one per line."""
     rows = [("name", "formula", "settings")]
     rows += [(s.name, s.formula, ", ".join(map(_setting, s.parameters.items()))) for s in _all()]
     widths = [max(len(row[i]) for row in rows) for i in range(2)]
@@ -63,20 +63,20 @@ def described() -> str:
             "",
             "r: the output for the sequence, m: for a mutant, d = m - r. Every score also takes",
             "targets=[i, ..] or targets=a:b, of the last axis, and track=sum, mean or max, over",
-            "positions, before outputs are compared: 'difference(targets=[3, 5], track=mean)'.",
+            "positions. Outputs are compared after that: 'difference(targets=[3, 5], track=mean)'.",
         ]
     )
 
 
 def named(name: str, targets: Targets = None, track: str | None = None, **parameters: Any) -> Score:
-    """The score of a name, with its settings.
+    """The score with this name and these settings.
 
     Args:
         name: one of `names`.
-        targets: which of the last axis of outputs are compared: a number, several, or a slice.
-            The axis stays, with as many entries.
+        targets: the indices of the outputs' last axis that are compared: a number, several, or a
+            slice. The axis remains, with one entry per target.
         track: ``"sum"``, ``"mean"`` or ``"max"`` over the positions of outputs ``[n, L, T]``.
-        parameters: of the formula, such as ``pseudocount=0.001``.
+        parameters: settings of the formula, such as ``pseudocount=0.001``.
 
     Raises:
         InputError: when there is no such score, or it has no such setting.
@@ -89,14 +89,14 @@ def named(name: str, targets: Targets = None, track: str | None = None, **parame
         )
     if track is not None and track not in TRACKS:
         raise InputError(f"track is {track!r}, expected one of {', '.join(TRACKS)}.")
-    known = REGISTERED[name]
+    score = REGISTERED[name]
     for key in parameters:
-        if key not in known.parameters:
-            found = ", ".join([*known.parameters, *RESERVED])
-            raise InputError(f"The score {name} has no setting {key!r}, expected one of {found}.")
-    given = {key: _value(key, value, known.parameters[key]) for key, value in parameters.items()}
-    every = {**known.parameters, **given}
-    return replace(known, parameters=every, targets=_targets(targets), track=track)
+        if key not in score.parameters:
+            keys = ", ".join([*score.parameters, *RESERVED])
+            raise InputError(f"The score {name} has no setting {key!r}, expected one of {keys}.")
+    values = {key: _value(key, value, score.parameters[key]) for key, value in parameters.items()}
+    settings = {**score.parameters, **values}
+    return replace(score, parameters=settings, targets=_targets(targets), track=track)
 
 
 def register(
@@ -109,35 +109,36 @@ def register(
     centred: bool = False,
     zero: bool = False,
 ) -> Score:
-    """Gives a function a name that `ismc.compile` and the command line take.
+    """Registers a function under a name that `ismc.compile` and the command line accept.
 
-    It is looked up in the process that registers it: one that loads an artifact needs it not, one
-    that compiles does.
+    The name is known only in the process that registers it. A process that compiles needs it; one
+    that loads an artifact does not.
 
     Args:
-        name: letters, digits and ``_``; none of ismc's own.
+        name: letters, digits and ``_``; not one of ismc's own names.
         function: ``(reference, mutant, **settings) -> tensor`` of outputs ``[n, *output]``, in
             TensorFlow, each row by itself; settings have defaults, numbers or text.
-        formula: what it computes, for people.
+        formula: a description of what it computes, for people.
         across: see `Score`.
-        signed: whether it says which way the output goes.
-        centred: whether the scores of a site are measured from a mean over its letters.
-        zero: whether an output scores 0 with itself.
+        signed: whether the sign of the score is the direction of the effect on the output.
+        centred: whether the scores of a site are relative to a mean over its letters.
+        zero: whether ``score(y, y) == 0``.
 
     Raises:
-        InputError: when the name is none, or one of ismc's own.
+        InputError: when the name is invalid or one of ismc's own, or a setting has no default that
+            is a number or text.
     """
-    own = {score.name for score in OWN}
-    if not name.isidentifier() or name in own:
+    builtins = {score.name for score in OWN}
+    if not name.isidentifier() or name in builtins:
         raise InputError(
             f"A score cannot be registered as {name!r}, expected a name of letters, digits and _ "
-            f"that is not one of ismc's own: {', '.join(sorted(own))}."
+            f"that is not one of ismc's own: {', '.join(sorted(builtins))}."
         )
     settings = list(inspect.signature(function).parameters.values())[2:]
     defaults = {setting.name: setting.default for setting in settings}
     if wrong := [key for key, value in defaults.items() if key in RESERVED or not _plain(value)]:
         raise InputError(
-            f"The settings {', '.join(wrong)} of the score {name} cannot be written down, expected "
+            f"The settings {', '.join(wrong)} of the score {name} cannot be stored, expected "
             f"defaults that are numbers or text, and other names than {' and '.join(RESERVED)}."
         )
     REGISTERED[name] = Score(
@@ -161,27 +162,27 @@ def _plain(value: Any) -> bool:
 
 
 def _value(name: str, value: Any, default: Any) -> Any:
-    """A setting as it is kept: of the type of its default."""
-    found = value.item() if hasattr(value, "item") and not getattr(value, "ndim", 0) else value
-    if type(default) is float and isinstance(found, Real) and not isinstance(found, bool):
-        found = float(found)
-    if not _plain(found) or (default is not None and type(found) is not type(default)):
+    """The value of a setting, converted to the type of its default."""
+    plain = value.item() if hasattr(value, "item") and not getattr(value, "ndim", 0) else value
+    if type(default) is float and isinstance(plain, Real) and not isinstance(plain, bool):
+        plain = float(plain)
+    if not _plain(plain) or (default is not None and type(plain) is not type(default)):
         kind = type(default).__name__
         raise InputError(f"{name} is {value!r}, expected a finite {kind}, such as {default!r}.")
-    return found
+    return plain
 
 
 def _targets(targets: Any) -> tuple[int, ...] | slice | None:
-    """Targets as they are kept: numbers or a slice of plain integers."""
+    """Targets as plain integers: a tuple or a slice."""
     if targets is None:
         return None
     parts = [targets.start, targets.stop, targets.step] if isinstance(targets, slice) else targets
     try:
         if isinstance(targets, slice):
-            found = slice(*(None if part is None else _integer(part) for part in parts))
-            return found if found.step != 0 else _refused(targets)
-        several = (targets,) if isinstance(targets, Integral) else tuple(targets)
-        return tuple(map(_integer, several)) if several else _refused(targets)
+            chosen = slice(*(None if part is None else _integer(part) for part in parts))
+            return chosen if chosen.step != 0 else _refused(targets)
+        indices = (targets,) if isinstance(targets, Integral) else tuple(targets)
+        return tuple(map(_integer, indices)) if indices else _refused(targets)
     except TypeError:
         return _refused(targets)
 

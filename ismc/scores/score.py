@@ -1,4 +1,4 @@
-"""A score: a function of reference and mutant, and what goes before and behind it."""
+"""The class `Score`: a function of reference and mutant outputs, with its settings."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ismc.scores.reducers import reduced
+from ismc.scores.reducers import reduce_output
 
 Targets = int | slice | Sequence[int] | None
 
 
 @dataclass(frozen=True, repr=False)
 class Score:
-    """What is returned of the output for a sequence and the output for a mutant of it.
+    """A function of the output for a sequence and the output for a mutant of it.
 
-    It is called with tensors of TensorFlow, ``(reference, mutant)`` of shapes ``[n, *output]``, and
-    returns ``[n, *score]``. Scores of one name and equal settings are equal.
+    It is called with TensorFlow tensors ``(reference, mutant)`` of shapes ``[n, *output]``, and
+    returns ``[n, *score]``. Scores with the same name and equal settings are equal.
 
     Attributes:
-        name: what it is registered as.
+        name: the name it is registered under.
         formula: in words and symbols: ``r`` the reference, ``m`` the mutant, ``d = m - r``.
         function: ``(reference, mutant, **parameters) -> score``, each row by itself.
-        across: the second part, if there is one: of the scores ``[B, S, C, *score]`` of all
-            letters, and ``present [B, S, C]``, which is 1 at the letter that fills the site and 0
-            elsewhere (everywhere at N), what is returned in their place. Each site by itself.
-        signed: whether a score says which way the output goes, as contributions do.
-        centred: whether the scores of a site are measured from a mean over its letters.
-        zero: whether an output scores 0 with itself; all programs then give exactly that at the
-            letter that is there.
-        parameters: what the function takes by name.
-        targets: which of the last axis of outputs are compared; all if ``None``.
+        across: the optional second part, which compares letters, each site by itself. It maps the
+            scores ``[B, S, C, *score]`` of all letters and ``present [B, S, C]`` to new scores.
+            ``present`` is 1 at the reference letter of the site and 0 elsewhere (everywhere at N).
+        signed: whether the sign of a score is the direction of the effect, as for contributions.
+        centred: whether the scores of a site are relative to a mean over its letters.
+        zero: whether ``score(y, y) == 0``; all programs then return exactly 0 for the reference
+            letter.
+        parameters: the arguments of the function by name.
+        targets: the indices of the outputs' last axis that are compared; all if ``None``.
         track: ``"sum"``, ``"mean"`` or ``"max"`` over the positions of outputs ``[n, L, T]``
             before they are compared.
     """
@@ -52,11 +52,11 @@ class Score:
         Raises:
             InputError: when the score does not fit an output of this shape.
         """
-        before, after = (reduced(y, self.targets, self.track) for y in (reference, mutant))
+        before, after = (reduce_output(y, self.targets, self.track) for y in (reference, mutant))
         return self.function(before, after, **self.parameters)
 
     def __str__(self) -> str:
-        """The whole of a score in one line, which `ismc.scores.parsed` reads back."""
+        """The score with its settings in one line, which `ismc.scores.parsed` reads back."""
         parts = [f"{key}={value!r}" for key, value in self.parameters.items()]
         if self.targets is not None:
             parts.append(f"targets={_targets(self.targets)}")

@@ -1,1 +1,1 @@
-"""Plans chosen by measurement on this machine."""
+"""Autotuning: plans chosen by measurement on this machine."""

@@ -1,9 +1,9 @@
-"""Times what the cost model would decide, and its alternatives, and keeps the fastest.
+"""Times the choices of the cost model and their alternatives, and keeps the fastest.
 
-In this order, as long as there is time: the predicted plan; the naive program in its forms; other
-places to recompute in full from; other sizes of a tile; other forms of each convolution, heaviest
-first. Each finding starts from the best one before. What is found is remembered by machine and
-predicted plan; weights are no part of either.
+The search tries, in this order and until its time is up: the predicted plan; the naive program in
+its forms; other layers to recompute in full from; other tile sizes; other forms of each
+convolution, heaviest first. Each trial changes the best choice so far. The result is cached under
+the machine and the predicted plan, and is valid for any weights.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from ismc.passes.choose_recompute import varying
 from ismc.passes.schedule import strategies
 from ismc.plan.plan import Measured
 from ismc.tuning.calibration import Clock, machine
-from ismc.tuning.trials import SEQUENCES, tile_sites
+from ismc.tuning.trials import MAX_SEQUENCES, tile_sites
 
-BETTER = 0.97
-FAR = 4.0
-CLOSE = 2.0
-NEAR = 1.5
-SHARE = 0.02
-TRIES = 6
-NAIVE = 0.3
+MAX_TIME_RATIO = 0.97  # a choice replaces the best one at this share of its time
+HOPELESS_RATIO = 4.0  # times the best: slower choices are not tried
+MAX_COST_RATIO = 2.0  # of an alternative form, to the chosen one
+RETIME_RATIO = 1.5  # between the best choice and the naive program: closer ones are timed again
+MIN_LAYER_SHARE = 0.02  # of the predicted time: lighter layers are not varied
+MAX_TILE_SIZES = 6
+NAIVE_SHARE = 0.3  # of the search
 FORMS = ("tf.function", "tf.function jit")
 BATCHES = (16, 64, 256)
 
@@ -35,22 +35,22 @@ Assemble = Callable[[Program], tuple[Program, CompiledISM]]
 
 
 class Timings(Protocol):
-    """What a search asks of the device; see `ismc.tuning.trials`."""
+    """The timings that a search needs; see `ismc.tuning.trials`."""
 
     clock: Clock
 
     def scan(self, compiled: CompiledISM) -> float:
-        """Seconds of a saturation of one sequence."""
+        """Seconds to saturate one sequence."""
         ...
 
     def naive(self, compiled: CompiledISM, form: str, batch: int) -> float:
-        """Seconds of the same by the naive program."""
+        """Seconds of the naive program for the same."""
         ...
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What a request leaves to the cost model, decided; see `Request`."""
+    """Values for the fields that a `Request` leaves to the cost model."""
 
     tile: int = 0
     strategies: tuple[tuple[str, str], ...] = ()
@@ -59,7 +59,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A choice, what it compiles to, and what that takes."""
+    """A choice, its compiled program, and the seconds to saturate one sequence."""
 
     choice: Choice
     program: Program
@@ -70,41 +70,41 @@ class Candidate:
 def autotune(
     program: Program, assemble: Assemble, timings: Timings, seconds: float
 ) -> tuple[Program, CompiledISM]:
-    """The program as it is fastest, from memory or by a search of about ``seconds``.
+    """The fastest program, from the cache or by a search of about ``seconds``.
 
     Args:
-        program: a flat program; what its request leaves open is chosen.
-        assemble: runs the passes on a program, and makes the compiled form.
-        timings: of programs on the device.
-        seconds: after which nothing new is tried.
+        program: a flat program; autotuning sets the fields that its request leaves open.
+        assemble: runs the passes on a program and returns it with its compiled form.
+        timings: times programs on the device.
+        seconds: the time after which no new trial starts.
 
     Returns:
-        The program with the choice in its request and its plan, and the compiled form with what was
-        measured.
+        The program with the choice in its request and plan, and the compiled form with the
+        measured times.
     """
     predicted = assemble(program)
     key = machine() | {
         "plan": predicted[1].plan.to_json(),
         "memory": program.request.memory,
     }
-    found = _recalled(cache.recall("plan", key))
-    if found is None:
-        found = Search(program, assemble, timings, seconds).run(predicted)
-        choice, measured = found
+    result = _decode(cache.recall("plan", key))
+    if result is None:
+        result = Search(program, assemble, timings, seconds).run(predicted)
+        choice, measured = result
         cache.remember("plan", key, asdict(choice) | {"measured": asdict(measured)})
-    choice, measured = found
-    planned, compiled = predicted if choice == Choice() else assemble(chosen(program, choice))
+    choice, measured = result
+    planned, compiled = predicted if choice == Choice() else assemble(with_choice(program, choice))
     return planned, replace(compiled, measured=measured)
 
 
-def chosen(program: Program, choice: Choice) -> Program:
-    """The program with a choice in its request."""
-    return program.knowing(request=replace(program.request, **_fields(choice)))
+def with_choice(program: Program, choice: Choice) -> Program:
+    """The program with this choice in its request."""
+    return program.knowing(request=replace(program.request, **_request_fields(choice)))
 
 
 @dataclass
 class Search:
-    """One search: the best so far, and what was timed already."""
+    """A search: the best candidate so far, and the plans already timed."""
 
     program: Program
     assemble: Assemble
@@ -112,7 +112,7 @@ class Search:
     seconds: float
 
     def run(self, predicted: tuple[Program, CompiledISM]) -> tuple[Choice, Measured]:
-        """The best choice, beside the best form of the naive program."""
+        """The best choice, and the measured times of it and of the best naive form."""
         self.begin = self.timings.clock()
         self.last, self.timed = 0.0, set[str]()
         first = self.best = self._timed(Choice(), *predicted)
@@ -121,47 +121,47 @@ class Search:
         self._tiles()
         self._forms()
         if self.best is not first:
-            self.best = min(self._again(self.best), self._again(first), key=lambda c: c.seconds)
-        if NEAR > naive / self.best.seconds > 1 / NEAR:
-            self.best = self._again(self.best)
+            self.best = min(self._retimed(self.best), self._retimed(first), key=lambda c: c.seconds)
+        if RETIME_RATIO > naive / self.best.seconds > 1 / RETIME_RATIO:
+            self.best = self._retimed(self.best)
             naive = min(naive, self.timings.naive(self.best.compiled, form, batch))
         return self.best.choice, Measured(self.best.seconds, naive, form, batch)
 
     def _naive(self) -> tuple[float, str, int]:
-        """Seconds, form and batch of the naive program at its best.
+        """Seconds, form and batch size of the fastest naive program.
 
-        A larger batch is left out once it would take too long, or could hardly be fast enough.
+        Larger batches are skipped if they would take too long or are unlikely to be fast enough.
         """
-        found: list[tuple[float, str, int]] = []
+        runs: list[tuple[float, str, int]] = []
         plan = self.best.compiled.plan
         mutants = max(1, plan.letters * len(plan.sites))
         begin = self.timings.clock()
         for batch in BATCHES:
             for form in FORMS:
                 spent = self.timings.clock() - begin
-                if found and spent + 3 * min(found)[0] / mutants * batch > NAIVE * self.seconds:
+                if runs and spent + 3 * min(runs)[0] / mutants * batch > NAIVE_SHARE * self.seconds:
                     continue
-                found.append((self.timings.naive(self.best.compiled, form, batch), form, batch))
-            if min(found)[0] > FAR * FAR * self.best.seconds:
+                runs.append((self.timings.naive(self.best.compiled, form, batch), form, batch))
+            if min(runs)[0] > HOPELESS_RATIO * HOPELESS_RATIO * self.best.seconds:
                 break
-        return min(found)
+        return min(runs)
 
     def _cuts(self, naive: float) -> None:
-        """No layer recomputed in full, or all of them, unless that is known to be far slower."""
+        """Tries to recompute no layer in full, or all, unless the naive program is far slower."""
         layers = varying(self.best.program)
         self._try(replace(self.best.choice, cut=""))
-        if layers and naive < FAR * self.best.seconds:
+        if layers and naive < HOPELESS_RATIO * self.best.seconds:
             self._try(replace(self.best.choice, cut=layers[0]))
 
     def _tiles(self) -> None:
-        """Larger tiles, as long as they gain, or else smaller ones."""
+        """Tries larger tiles while they are faster, otherwise smaller ones."""
         plan, predicted = self.best.compiled.plan, self.best
-        most = len(plan.active) * SEQUENCES
+        largest = len(plan.active) * MAX_SEQUENCES
         for factor, size in ((2.0, max(1, plan.mutants // plan.letters)), (0.5, tile_sites(plan))):
-            for tries in range(TRIES):
+            for tries in range(MAX_TILE_SIZES):
                 size = int(size * factor)
                 before = self.best
-                if 1 <= size <= most:
+                if 1 <= size <= largest:
                     self._try(replace(before.choice, tile=size))
                 if self.best is before and tries:
                     break
@@ -169,64 +169,68 @@ class Search:
                 return
 
     def _forms(self) -> None:
-        """Other forms of each convolution, one at a time, heaviest first."""
+        """Tries other forms of each convolution, one at a time, heaviest first."""
         for name, form in _alternatives(self.best.program):
-            known = dict(self.best.choice.strategies) | {name: form}
-            self._try(replace(self.best.choice, strategies=tuple(sorted(known.items()))))
+            forms = dict(self.best.choice.strategies) | {name: form}
+            self._try(replace(self.best.choice, strategies=tuple(sorted(forms.items()))))
 
     def _try(self, choice: Choice) -> None:
-        """Times a choice if there is time, and keeps it if it is faster."""
-        if self._late():
+        """Times a choice if there is time, and makes it the best if it is faster."""
+        if self._is_late():
             return
-        program, compiled = self.assemble(chosen(self.program, choice))
+        program, compiled = self.assemble(with_choice(self.program, choice))
         plan, best = compiled.plan, self.best.compiled.plan
-        if plan.digest in self.timed or plan.seconds[0] > FAR * best.seconds[0]:
+        if plan.digest in self.timed or plan.seconds[0] > HOPELESS_RATIO * best.seconds[0]:
             return
-        found = self._timed(choice, program, compiled)
-        if found.seconds < BETTER * self.best.seconds:
-            self.best = found
+        candidate = self._timed(choice, program, compiled)
+        if candidate.seconds < MAX_TIME_RATIO * self.best.seconds:
+            self.best = candidate
 
-    def _again(self, found: Candidate) -> Candidate:
-        """Timed once more, for a machine is not as fast at all times; the shorter time counts."""
-        if self._late():
-            return found
-        return replace(found, seconds=min(found.seconds, self.timings.scan(found.compiled)))
+    def _retimed(self, candidate: Candidate) -> Candidate:
+        """The candidate, timed once more since timings vary; the shorter time counts."""
+        if self._is_late():
+            return candidate
+        return replace(
+            candidate, seconds=min(candidate.seconds, self.timings.scan(candidate.compiled))
+        )
 
-    def _late(self) -> bool:
-        """Whether another trial like the last would end too late."""
+    def _is_late(self) -> bool:
+        """Whether another trial as long as the last would end too late."""
         return self.timings.clock() - self.begin + self.last > self.seconds
 
     def _timed(self, choice: Choice, program: Program, compiled: CompiledISM) -> Candidate:
         begin = self.timings.clock()
         self.timed.add(compiled.plan.digest)
-        found = Candidate(choice, program, compiled, self.timings.scan(compiled))
+        candidate = Candidate(choice, program, compiled, self.timings.scan(compiled))
         self.last = self.timings.clock() - begin
-        return found
+        return candidate
 
 
 def _alternatives(program: Program) -> Iterator[tuple[str, str]]:
-    """Layers and the forms that are predicted to be close to the chosen one."""
+    """Convolutions and their forms whose predicted cost is close to the chosen form's."""
     assert program.plan is not None  # noqa: S101  (its passes have run)
     lines = {line.name: line.strategy for line in program.plan.lines}
-    found = []
+    alternatives = []
     for name in varying(program):
         if program.rules[name].layout != "conv" or program.forms[name] is Form.FULL:
             continue
         costs = {form: cost.seconds for form, cost in strategies(program, name).items()}
-        here = costs.get(lines[name], 0.0)
-        if here >= SHARE * program.plan.seconds[0]:
-            close = [f for f, cost in costs.items() if f != lines[name] and cost <= CLOSE * here]
-            found.append((here, name, sorted(close, key=lambda f: costs[f])))
-    for _, name, forms in sorted(found, key=lambda entry: -entry[0]):
+        base = costs.get(lines[name], 0.0)
+        if base >= MIN_LAYER_SHARE * program.plan.seconds[0]:
+            close = [
+                f for f, cost in costs.items() if f != lines[name] and cost <= MAX_COST_RATIO * base
+            ]
+            alternatives.append((base, name, sorted(close, key=lambda f: costs[f])))
+    for _, name, forms in sorted(alternatives, key=lambda entry: -entry[0]):
         yield from ((name, form) for form in forms)
 
 
-def _fields(choice: Choice) -> dict[str, Any]:
+def _request_fields(choice: Choice) -> dict[str, Any]:
     return {"tile": choice.tile, "strategies": choice.strategies, "cut": choice.cut}
 
 
-def _recalled(value: Mapping[str, Any] | None) -> tuple[Choice, Measured] | None:
-    """A choice as it was remembered; nothing if it is not what was written."""
+def _decode(value: Mapping[str, Any] | None) -> tuple[Choice, Measured] | None:
+    """A choice and its times from the cache; ``None`` if missing or malformed."""
     if value is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Times programs on the real device: a part of a scan, scaled; a batch of the naive program."""
+"""Times programs on the device: a sample of a scan, or a batch of the naive program."""
 
 from __future__ import annotations
 
@@ -15,47 +15,47 @@ from ismc.execution.inputs import random_inputs
 from ismc.ism.compiled import CompiledISM
 from ismc.ism.naive import NaiveISM
 from ismc.plan.plan import UNMEASURED, Plan
-from ismc.tuning.calibration import Clock, finished, least
+from ismc.tuning.calibration import Clock, shortest_time, wait
 
-ENOUGH = 0.1
-TILES = 3
-SEQUENCES = 32
+SAMPLE_SECONDS = 0.1
+MIN_TILES = 3
+MAX_SEQUENCES = 32
 
 
 class Trials:
-    """Timings of programs of one model, on random one-hot sequences."""
+    """Times the programs of one model, on random one-hot sequences."""
 
     def __init__(self, clock: Clock = time.perf_counter, seed: int = 0) -> None:
         self.clock = clock
         self._rng = np.random.default_rng(seed)
 
     def scan(self, compiled: CompiledISM) -> float:
-        """Seconds of a saturation of one sequence.
+        """Seconds to saturate one sequence; infinite if memory does not suffice.
 
-        Some tiles are run, at even distances, and the rest is counted by sites, beside the
-        reference, which each call computes once. Infinite where memory does not suffice.
+        Only some evenly spaced tiles run. Their time is scaled to all sites; the reference, which
+        each call computes once, is not scaled.
         """
         plan = compiled.plan
         chosen = sample(plan)
         part = replace(
             compiled, plan=replace(plan, active=chosen), programs={}, measured=UNMEASURED
         )
-        count = together(plan)
+        count = sequences_per_tile(plan)
         x = self._inputs(compiled, count)
         try:
-            seconds = least(lambda: finished(part.saturate(x)), self.clock) / count
+            seconds = shortest_time(lambda: wait(part.saturate(x)), self.clock) / count
         except tf.errors.ResourceExhaustedError:
             return inf
         if len(chosen) == len(plan.active):
             return seconds
         here, naive = plan.seconds
-        ours, whole = (plan.letters * n * here + naive for n in (len(chosen), len(plan.active)))
-        return seconds * whole / ours if ours else seconds
+        ours, total = (plan.letters * n * here + naive for n in (len(chosen), len(plan.active)))
+        return seconds * total / ours if ours else seconds
 
     def naive(self, compiled: CompiledISM, form: str, batch: int) -> float:
-        """Seconds of the naive program for as many mutants as a saturation of one sequence.
+        """Seconds of the naive program for the mutants of one sequence.
 
-        Infinite where it cannot run in this form: not every layer compiles.
+        Infinite if it cannot run in this form, since not every layer compiles.
         """
         plan = compiled.plan
         oracle = NaiveISM(
@@ -63,32 +63,32 @@ class Trials:
         ).only(compiled.chosen, compiled.structure)
         inputs = random_inputs(plan.signature, batch, self._rng)
         try:
-            seconds = least(lambda: oracle.answers(inputs), self.clock)
+            seconds = shortest_time(lambda: oracle.answers(inputs), self.clock)
         except (tf.errors.OpError, NotImplementedError, TypeError, ValueError):
             return inf
         return seconds / batch * plan.letters * len(plan.sites)
 
     def _inputs(self, compiled: CompiledISM, count: int) -> Any:
-        made: Mapping[str, np.ndarray] = random_inputs(compiled.plan.signature, count, self._rng)
-        return tf.nest.map_structure(lambda name: made[name], compiled.model.inputs)
+        arrays: Mapping[str, np.ndarray] = random_inputs(compiled.plan.signature, count, self._rng)
+        return tf.nest.map_structure(lambda name: arrays[name], compiled.model.inputs)
 
 
 def tile_sites(plan: Plan) -> int:
-    """Sites of a tile for one sequence that is saturated."""
+    """Sites per tile when one sequence is saturated."""
     return max(1, min(len(plan.active), plan.mutants // plan.letters))
 
 
-def together(plan: Plan) -> int:
-    """Sequences that a tile holds at a time: one, unless a tile holds more than all sites."""
+def sequences_per_tile(plan: Plan) -> int:
+    """Sequences per tile, a power of two: one, unless a tile has room for more than all sites."""
     full = plan.mutants // max(1, plan.letters * len(plan.active))
-    return 1 << (max(1, min(full, SEQUENCES)).bit_length() - 1)
+    return 1 << (max(1, min(full, MAX_SEQUENCES)).bit_length() - 1)
 
 
 def sample(plan: Plan) -> tuple[int, ...]:
-    """Sites that fill some tiles, at even distances: for about ``ENOUGH`` predicted seconds."""
+    """The sites of evenly spaced tiles, for about ``SAMPLE_SECONDS`` of predicted time."""
     size = tile_sites(plan)
     each = plan.seconds[0] * plan.letters * size
-    count = max(TILES, ceil(ENOUGH / max(each, 1e-9)))
+    count = max(MIN_TILES, ceil(SAMPLE_SECONDS / max(each, 1e-9)))
     total = len(plan.active) // size
     if count >= total:
         return plan.active

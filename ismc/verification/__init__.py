@@ -1,1 +1,1 @@
-"""Compiled programs compared with the naive program, when they are compiled."""
+"""Verification: compares compiled programs with the model."""

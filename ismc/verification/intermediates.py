@@ -1,13 +1,14 @@
-"""Holds every value inside of a program against what the model has at the same positions.
+"""Compares every intermediate value of a program with the model's value at the same positions.
 
-`ISMC_CHECK=1` has `ismc.compile` do so for the sequences and sites that `verify` takes. The
-generated program is run as it is, statement by statement instead of through XLA. What each
-statement makes is compared with the layers of the model on the mutated sequences:
+With `ISMC_CHECK=1`, `ismc.compile` does this for the sequences and sites of its option `verify`.
+The generated program runs eagerly, statement by statement, without XLA. The value of each statement
+is compared with the model's layers on the mutants:
 
-* at the positions of the sequence that an output depends on, a slab is the value of the mutant, and
-  a difference is that minus the value of the reference;
-* at all other such positions the value of the mutant is that of the reference;
-* beyond the ends it is what `ismc.passes.beyond` says: zero, the reference, or finite.
+* At positions that an output depends on, a slab must equal the mutant's value, and a difference
+  the mutant's value minus the reference's.
+* At such positions outside of the span, the mutant's value must equal the reference's.
+* Beyond the ends of the sequence, the value must be as `ismc.passes.beyond` specifies: zero, the
+  reference, or finite.
 """
 
 from __future__ import annotations
@@ -40,34 +41,34 @@ def first_fault(
     letters: Substitutions,
     sites: Sequence[int] | None = None,
 ) -> Fault | None:
-    """Runs a program on some sequences; the first value that is wrong, in the order of the source.
+    """The first wrong value of a program, in the order of the source; ``None`` if all are right.
 
     Args:
-        compiled: the program; its ``threads`` and ``tile`` count.
-        program: what the passes know of it.
-        inputs: by name, ``[B, ...]`` each.
-        letters: what is written.
-        sites: the sites to look at, by number; all by default.
+        compiled: the compiled program; its ``threads`` and ``tile`` apply.
+        program: the same program as the passes describe it.
+        inputs: the inputs by name, ``[B, ...]`` each.
+        letters: the substitutions.
+        sites: indices of the sites to compare; all by default.
     """
     plan, batch = compiled.plan, len(inputs[program.request.sequence])
     active = tuple(s for s in plan.active if sites is None or s in sites)
     compiled = replace(compiled, plan=replace(plan, active=active), programs={})
-    found = compiled.arranged(letters, batch)
+    tiling = compiled.arranged(letters, batch)
     if not active:
         return None
     truth = Truth(compiled.graph, program, compiled.model.variables, inputs, letters, active)
     faults = []
-    for part in range(len(found.parts)):
-        there = _sites(found, part)
-        for tile, values in enumerate(_tiles(compiled, program, inputs, letters, found, part)):
-            tiled: Array = there[tile * found.sites : (tile + 1) * found.sites]
+    for part in range(len(tiling.parts)):
+        sites_of_part = _sites(tiling, part)
+        for tile, values in enumerate(_tiles(compiled, program, inputs, letters, tiling, part)):
+            here: Array = sites_of_part[tile * tiling.sites : (tile + 1) * tiling.sites]
             lost = values.get(program.plan.guard if program.plan else "")
             for rank, entry in enumerate(program.values):
                 value = values.get(entry.target)
                 if value is not None:
-                    here = len(value) == batch * len(tiled) * letters.count
-                    numbers = tiled if here else there  # behind the loop there are all of them
-                    fault = truth.compared(entry, value, numbers, lost if here else None)
+                    tiled = len(value) == batch * len(here) * letters.count
+                    numbers = here if tiled else sites_of_part  # all after the loop
+                    fault = truth.compared(entry, value, numbers, lost if tiled else None)
                     faults += [(rank, fault)] if fault else []
     return min(faults, key=lambda pair: pair[0])[1] if faults else None
 
@@ -77,18 +78,18 @@ def _tiles(
     program: Program,
     inputs: Values,
     letters: Substitutions,
-    found: Arrangement,
+    tiling: Arrangement,
     part: int,
 ) -> Iterator[dict[str, Array]]:
-    """The values of each tile of a part, by their names in the source."""
+    """The values of each tile of a part, by the names in the source."""
     seen: list[tuple[str, Any]] = []
     build = _watched(compiled, lambda name, value: seen.append((name, value)))
     batch = len(inputs[program.request.sequence])
-    run = compiled.program(letters, batch, found, build)
-    given = [tf.constant(v) if isinstance(v, np.ndarray) else v for v in compiled.arguments(
-        inputs, letters, found)]  # fmt: skip
-    tables = [tf.constant(table) for table in tables_of(found)[part]]
-    run(*compiled.nested([*given[: -len(tables)], *tables], found))
+    run = compiled.program(letters, batch, tiling, build)
+    arguments = [tf.constant(v) if isinstance(v, np.ndarray) else v for v in compiled.arguments(
+        inputs, letters, tiling)]  # fmt: skip
+    tables = [tf.constant(table) for table in tables_of(tiling)[part]]
+    run(*compiled.nested([*arguments[: -len(tables)], *tables], tiling))
     plan = program.plan
     assert plan is not None  # noqa: S101  (schedule is the last pass)
     first, values = plan.tile[0].target, {}
@@ -103,7 +104,7 @@ def _tiles(
 
 
 def _watched(compiled: CompiledISM, seen: Any) -> Any:
-    """The ``build`` function of the program, eager, which shows every value that it makes."""
+    """The program's ``build`` function, made eager, which passes every value to ``seen``."""
     tree = _Watch().visit(ast.parse(compiled.source))
     scope: dict[str, Any] = {"__name__": "ismc_generated", SEEN: seen}
     code = compile(ast.fix_missing_locations(tree), "<ismc watched>", "exec")
@@ -112,7 +113,7 @@ def _watched(compiled: CompiledISM, seen: Any) -> Any:
 
 
 class _Watch(ast.NodeTransformer):
-    """Shows each assigned value, and takes away what would trace a function."""
+    """Passes each assigned value to a callback, and removes decorators that trace functions."""
 
     def visit_Assign(self, node: ast.Assign) -> Any:
         (target,) = node.targets
@@ -130,11 +131,11 @@ class _Watch(ast.NodeTransformer):
         return node
 
 
-def _sites(found: Arrangement, part: int) -> Array:
-    """The numbers of the sites of all tiles of a part; its last one again where they are filled."""
-    begin, end = found.parts[part]
-    there = np.full(found.tiles * found.sites, -1)
-    order = found.order[part, : end - begin]
-    active = order < len(there)
-    there[order[active]] = np.arange(begin, end)[active]
-    return there[np.minimum(np.arange(len(there)), active.sum() - 1)]
+def _sites(tiling: Arrangement, part: int) -> Array:
+    """The site indices of all tiles of a part; the last site is repeated as padding."""
+    begin, end = tiling.parts[part]
+    sites = np.full(tiling.tiles * tiling.sites, -1)
+    order = tiling.order[part, : end - begin]
+    active = order < len(sites)
+    sites[order[active]] = np.arange(begin, end)[active]
+    return sites[np.minimum(np.arange(len(sites)), active.sum() - 1)]

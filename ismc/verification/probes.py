@@ -1,9 +1,9 @@
-"""Sequences that verification takes: letters, and what real data holds beside random letters.
+"""The sequences for verification: random letters, and other content that real data has.
 
-Sites that are compared hold letters, so that the program which answers for one-hot sequences can be
-asked; between them stand, in the second sequence, positions without a letter, mixtures of letters,
-runs of one letter and the motifs that filters of the first layer look for. Motifs also lie over the
-sites, so that mutations take away the largest activations there are.
+The compared sites have letters, so that the program for one-hot sequences applies. Between the
+sites, the second sequence has positions without a letter, mixtures of letters, a run of one letter,
+and the motifs that the filters of the first layer detect. The first sequence has motifs over the
+sites, so that mutations remove the largest activations.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from ismc.execution.inputs import random_inputs
-from ismc.frontend import Model
+from ismc.frontend.model import Model
 from ismc.ir.graph import Graph
 from ismc.plan.plan import Plan
 
 Array = np.ndarray
-PARTS = 6  # letters, a motif, soft letters, a run, letters, no letters
+PARTS = 6  # letters, a motif, mixtures, a run of one letter, letters, no letters
 
 
 def probes(
@@ -29,26 +29,26 @@ def probes(
     """Inputs of two sequences, ``[2, ...]`` each.
 
     Args:
-        plan: what they are made for.
-        model: whose first filters are sought.
-        graph: its layers, models inside of it laid open.
-        chosen: the sites that are compared, by number.
-        rng: of what is random.
+        plan: the plan of the program to verify.
+        model: the model, for the filters of its first layer.
+        graph: its layers, with nested models inlined.
+        chosen: indices of the sites to compare.
+        rng: the source of random numbers.
     """
     inputs = random_inputs(plan.signature, 2, rng)
     x, sites = inputs[plan.sequence], [plan.sites[i] for i in chosen]
     motifs = best_windows(first_kernel(model, graph, plan.sequence, x.shape[2]))
-    _plant(x[0], motifs, [start for start, _ in sites[::2]])
-    _plant(x[1], motifs, [x.shape[1] * 3 // (2 * PARTS)])
+    _write_motifs(x[0], motifs, [start for start, _ in sites[::2]])
+    _write_motifs(x[1], motifs, [x.shape[1] * 3 // (2 * PARTS)])
     letters = x[1].copy()
-    _mixed(x[1], rng, soft="float" in graph[plan.sequence].dtype)
+    _write_parts(x[1], rng, soft="float" in graph[plan.sequence].dtype)
     for start, stop in sites:
         x[1, start:stop] = letters[start:stop]
     return inputs
 
 
-def _mixed(x: Array, rng: np.random.Generator, soft: bool) -> None:
-    """Writes parts of other kinds into a sequence of letters ``[L, C]``."""
+def _write_parts(x: Array, rng: np.random.Generator, soft: bool) -> None:
+    """Writes mixtures, a run and positions without a letter into a sequence ``[L, C]``."""
     length, channels = x.shape
     cuts = np.linspace(0, length, PARTS + 1).astype(int)
     parts = [slice(*map(int, pair)) for pair in pairwise(cuts)]
@@ -58,8 +58,8 @@ def _mixed(x: Array, rng: np.random.Generator, soft: bool) -> None:
     x[parts[5]] = 0
 
 
-def _plant(x: Array, motifs: Array, places: Sequence[int]) -> None:
-    """Writes motifs ``[F, K, C]``, the strongest first, around places of a sequence."""
+def _write_motifs(x: Array, motifs: Array, places: Sequence[int]) -> None:
+    """Writes motifs ``[F, K, C]`` into a sequence, one centred at each place, in order."""
     width = min(motifs.shape[1], len(x)) if len(motifs) else 0
     for motif, place in zip(motifs, places, strict=False):
         start = int(np.clip(place - width // 2, 0, len(x) - width))
@@ -67,9 +67,9 @@ def _plant(x: Array, motifs: Array, places: Sequence[int]) -> None:
 
 
 def best_windows(kernel: Array | None) -> Array:
-    """The letters to which each filter of ``[K, C, F]`` answers most, ``[F, K, C]``.
+    """The letters that maximize each filter of a kernel ``[K, C, F]``: ``[F, K, C]``.
 
-    Filters with the largest answers come first.
+    Filters with the largest maximum come first.
     """
     if kernel is None:
         return np.zeros((0, 0, 0), np.float32)
@@ -79,7 +79,7 @@ def best_windows(kernel: Array | None) -> Array:
 
 
 def first_kernel(model: Model, graph: Graph, sequence: str, channels: int) -> Array | None:
-    """The first weights ``[K, C, F]`` that are applied to the sequence, if there are any."""
+    """The first weights ``[K, C, F]`` applied to the sequence; ``None`` if there are none."""
     reached = graph.descendants(sequence)
     owners = dict.fromkeys(layer.owner for layer in graph if layer.name in reached and layer.owner)
     for owner in owners:
@@ -91,12 +91,12 @@ def first_kernel(model: Model, graph: Graph, sequence: str, channels: int) -> Ar
 
 
 def _as_kernel(variable: Any, channels: int) -> Array | None:
-    """Weights as ``[K, C, F]``, where they are of such a shape but for axes of length one."""
+    """Finite weights as ``[K, C, F]``, without axes of length one; ``None`` for other shapes."""
     shape = tuple(variable.shape)
     if len(shape) < 3:
         return None
     sizes = [size for size in shape[:-1] if size != 1]
     if len(sizes) != 2 or sizes[1] != channels:
         return None
-    found = np.asarray(variable, np.float32).reshape(*sizes, shape[-1])
-    return found if np.isfinite(found).all() else None
+    kernel = np.asarray(variable, np.float32).reshape(*sizes, shape[-1])
+    return kernel if np.isfinite(kernel).all() else None

@@ -1,10 +1,10 @@
-"""Verification with weights that hide nothing.
+"""Verification with other weights, for models whose own weights may hide a fault.
 
-A residual branch that ends in a kernel of zeros, or in a scale of zero, adds nothing yet: whatever
-a program makes of it, the answers are right, until the model is trained. So a program is also
-compared at other weights, in which those that are constant, tiny or mostly zero are small random
-numbers. The user's model is not touched: programs take weights as arguments, and Keras computes a
-model with other weights than its own.
+A residual branch that ends in a kernel of zeros, or in a scale of zero, adds nothing. A program may
+compute such a branch wrongly and still answer correctly, until the model is trained. Programs are
+therefore also compared with other weights: small random numbers replace weights that are constant,
+tiny or mostly zero. The user's model is not changed: programs take weights as arguments, and Keras
+can evaluate a model with given weights.
 """
 
 from __future__ import annotations
@@ -22,134 +22,137 @@ from ismc.execution.module import Run
 from ismc.execution.substitutions import Substitutions
 from ismc.execution.tiling import Arrangement
 from ismc.execution.weights import Bound, as_tf_variable
-from ismc.frontend import answers
+from ismc.frontend.evaluate import answers
 from ismc.ism.compiled import CompiledISM
 from ismc.ism.naive import NaiveISM
 
 Array = np.ndarray
 Given = Mapping[str, Mapping[str, Any]]
 
-TINY = 1e-3  # below that, a weight hides what it multiplies
-SMALL = (0.05, 0.15)
+MAX_HIDING = 1e-3  # weights up to this size hide what they multiply
+REPLACEMENT_RANGE = (0.05, 0.15)
 SEED = 0
 
 
 def verify_revealed(
     compiled: CompiledISM, program: Any, compare: Callable[[CompiledISM, Any], None]
 ) -> CompiledISM:
-    """Compares a program at weights that hide nothing, if its own may hide something.
+    """Compares a program with other weights, if the model's own weights may hide a fault.
 
     Args:
-        compiled: what was verified with its own weights.
-        program: its program.
-        compare: raises where the two do not agree; see `ismc.verification.verify.verify`.
+        compiled: a compiled program, already verified with the model's own weights.
+        program: the same program as the passes describe it.
+        compare: raises if a program differs from the model, as
+            `ismc.verification.verify.verify_program` does.
 
     Returns:
-        The same; where it is right for its own weights alone, with a warning, and bound to them:
-        it refuses to answer once they have changed.
+        ``compiled``. If it is right only for the model's present weights, a warning is issued and
+        it is bound to them: it raises once they change.
     """
     hidden = [v for _, _, v in compiled.variables if hides(np.asarray(as_tf_variable(v)))]
     if not hidden:
         return compiled
-    other = revealed(compiled, hidden)
+    other = reveal(compiled, hidden)
     try:
         compare(other, program)
         return compiled
-    except VerificationError as found:
-        error = found
-    except ValueError as found:  # layers of `tf_keras` are not run with other weights than theirs
+    except VerificationError as cause:
+        error = cause
+    except ValueError as cause:  # layers of `tf_keras` only run with their own weights
         if not other.is_lowered:
             return compiled
         error = VerificationError(
-            f"The compiled program is wrong for other weights ({found}).",
+            f"The compiled program is wrong for other weights ({cause}).",
             hint="Compile with stop_at= the first layer whose rule may be wrong.",
         )
     text = (
-        "With the weights as they are the answers are right, but with others they are not, so "
-        f"they are refused once the model is trained. {error}"
+        "The answers are right with the present weights but wrong with others, so calls are "
+        f"refused once the model is trained. {error}"
     )
     warnings.warn(text, RuntimeWarning, stacklevel=3)
-    kept = tuple((v, np.asarray(as_tf_variable(v)).copy()) for v in hidden)
-    return replace(compiled, bound=Bound(kept, error))
+    values = tuple((v, np.asarray(as_tf_variable(v)).copy()) for v in hidden)
+    return replace(compiled, bound=Bound(values, error))
 
 
 def hides(weight: Array) -> bool:
-    """Whether a weight may hide what it multiplies, or that it is added.
+    """Whether a weight may hide a fault in what it multiplies or in its addition.
 
     >>> hides(np.zeros((3, 4))), hides(np.ones(4)), hides(np.array(0.5)), hides(np.arange(4.0))
     (True, True, False, False)
     """
     if weight.dtype.kind != "f" or not weight.size:
         return False
-    if float(np.abs(weight).max()) <= TINY or (weight.size > 1 and float(np.ptp(weight)) == 0.0):
+    if float(np.abs(weight).max()) <= MAX_HIDING or (
+        weight.size > 1 and float(np.ptp(weight)) == 0.0
+    ):
         return True
     return weight.ndim > 1 and 2 * int(np.count_nonzero(weight)) <= weight.size
 
 
-def shown(weight: Array, rng: np.random.Generator) -> Array:
-    """A weight in the place of one that hides: small numbers, and constants a little apart.
+def reveal_weight(weight: Array, rng: np.random.Generator) -> Array:
+    """A replacement for a weight that hides: small random numbers, and constants slightly varied.
 
-    Numbers that were positive, such as variances, stay so.
+    Positive numbers, such as variances, stay positive.
     """
-    small = rng.uniform(*SMALL, weight.shape)
-    apart = weight * (1.0 + small)
-    return np.where(np.abs(weight) <= TINY, small, apart).astype(weight.dtype)
+    small = rng.uniform(*REPLACEMENT_RANGE, weight.shape)
+    varied = weight * (1.0 + small)
+    return np.where(np.abs(weight) <= MAX_HIDING, small, varied).astype(weight.dtype)
 
 
-def revealed(compiled: CompiledISM, hidden: Sequence[Any]) -> RevealedISM:
-    """The same programs, with small random numbers in the place of some of the weights."""
+def reveal(compiled: CompiledISM, hidden: Sequence[Any]) -> RevealedISM:
+    """The same programs with small random numbers instead of the hidden weights."""
     rng, known = np.random.default_rng(SEED), {id(v) for v in hidden}
-    given = {
+    variables = {
         owner: {
-            name: tf.Variable(tf.constant(shown(np.asarray(as_tf_variable(v)), rng)))
+            name: tf.Variable(tf.constant(reveal_weight(np.asarray(as_tf_variable(v)), rng)))
             if id(v) in known
             else v
-            for name, v in own.items()
+            for name, v in weights.items()
         }
-        for owner, own in compiled.model.variables.items()
+        for owner, weights in compiled.model.variables.items()
     }
     same = {f.name: getattr(compiled, f.name) for f in fields(compiled) if f.init}
-    model = replace(compiled.model, variables=given)
+    model = replace(compiled.model, variables=variables)
     return RevealedISM(**same | {"model": model, "original": compiled, "hits": None})
 
 
 @dataclass(repr=False, kw_only=True)
 class RevealedISM(CompiledISM):
-    """The programs of another, called with weights of its own.
+    """The programs of a `CompiledISM`, called with other weights.
 
     Attributes:
-        original: what has the programs.
+        original: the `CompiledISM`.
     """
 
     original: CompiledISM
 
     def oracle(self, sites: Any, score: Any = None, **options: Any) -> NaiveISM:
-        """The naive program with these weights, at some sites."""
-        found = self.original.oracle(sites, score, **options)
-        found.answers = self._true if self._is_stateless else self.evaluate_reference
-        return found
+        """The naive program with these weights, at these sites."""
+        naive = self.original.oracle(sites, score, **options)
+        naive.answers = self._model_answers if self._is_stateless else self.evaluate_reference
+        return naive
 
     @property
     def _is_stateless(self) -> bool:
-        """Whether Keras itself computes the model with other weights: Keras 3 does."""
+        """Whether Keras can evaluate the model with given weights, as Keras 3 can."""
         return hasattr(self.model.model, "stateless_call")
 
     @property
     def is_lowered(self) -> bool:
-        """Whether all programs take weights as arguments; what is not lowered reads its own."""
-        made: list[Any] = [getattr(program, "run", None) for program in self.programs.values()]
-        lowered = [run for run in (*made, *self.programs.values()) if hasattr(run, "module")]
+        """Whether all programs take weights as arguments; others read the model's variables."""
+        runs: list[Any] = [getattr(program, "run", None) for program in self.programs.values()]
+        lowered = [run for run in (*runs, *self.programs.values()) if hasattr(run, "module")]
         return all(run.module is not None for run in lowered)
 
-    def _true(self, inputs: dict[str, Array]) -> list[Array]:
+    def _model_answers(self, inputs: dict[str, Array]) -> list[Array]:
         """The model's outputs with these weights."""
         tensors = {name: tf.constant(value) for name, value in inputs.items()}
-        given = {
-            owner: {name: tf.convert_to_tensor(as_tf_variable(v)) for name, v in own.items()}
-            for owner, own in self.model.variables.items()
+        weights = {
+            owner: {name: tf.convert_to_tensor(as_tf_variable(v)) for name, v in variables.items()}
+            for owner, variables in self.model.variables.items()
         }
-        found = answers(self.original.model, self.graph, self.chosen, tensors, given)
-        return [np.asarray(y) for y in found]
+        outputs = answers(self.original.model, self.graph, self.chosen, tensors, weights)
+        return [np.asarray(y) for y in outputs]
 
     def _load(self, letters: Substitutions, batch: int, arrangement: Arrangement) -> Run:
         return self.original.lowered(letters, batch, arrangement)

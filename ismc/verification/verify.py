@@ -1,4 +1,4 @@
-"""Holds a compiled program against the oracle, and finds the layer where they part."""
+"""Compares a compiled program with the naive program, and finds the first layer that differs."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ if TYPE_CHECKING:
     from ismc.passes import Program
 
 EDGES, RANDOM = 2, 4
-STEADY = (
-    "Find the layer that draws random numbers, or keeps something from call to call, and build the "
-    "model without it."
+UNSTEADY_HINT = (
+    "Find the layer that draws random numbers or keeps state between calls, and build the model "
+    "without it."
 )
 
 Array = np.ndarray
 
 
-def verify(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
+def verify_program(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
     """Compares saturation at the first, the last and a few random sites of two sequences.
 
-    They hold what `ismc.verification.probes` says; at the sites there are letters, and the program
-    is the one that answers for one-hot sequences.
+    The sequences are those of `ismc.verification.probes`. They have letters at the sites, so the
+    program for one-hot sequences is compared.
 
-    The tolerance is ``1e-4`` relative, and absolute ``1e-5`` of the output's own range: that of
-    the model's output where a score is a small difference of large numbers. A score may magnify
-    rounding, as a logarithm does near 0: then it may be off by what rounding makes of it.
+    The tolerance is ``1e-4`` relative plus ``1e-5`` of the range of the score or of the model's
+    output, whichever is larger. A score may magnify rounding, as a logarithm does near 0; it may
+    then also be off by as much as rounding of the outputs moves it.
 
-    With ``ISMC_CHECK=1`` every value inside of the program is compared too; see
+    With ``ISMC_CHECK=1`` every intermediate value is compared too; see
     `ismc.verification.intermediates`.
 
     Raises:
         VerificationError: names the output, the worst site and the first layer that differs.
-        UnsupportedModelError: when the model differs from itself.
+        UnsupportedModelError: when two calls of the model itself differ.
     """
     plan = compiled.plan
     chosen, inputs, nest, oracle = _trial(compiled, seed)
@@ -63,8 +63,8 @@ def verify(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
         if exceeds(compiled.flat(oracle.reference(nest))[i].numpy(), raw[i].numpy()) is not None:
             raise UnsupportedModelError(
                 f"Two calls of the model {plan.model!r} on the same sequences give different "
-                f"values for output {name!r}, so it has no one answer for a sequence.",
-                hint=STEADY,
+                f"values for output {name!r}, so it gives no unique answer for a sequence.",
+                hint=UNSTEADY_HINT,
             )
         _, s, a = worst[:3]
         fault = first_fault(compiled, program, inputs, letters, chosen)
@@ -85,9 +85,9 @@ def verify(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
 
 
 def rounding_error(compiled: CompiledISM, seed: int = 0) -> float:
-    """The largest error over the largest change from letter to letter, of the worst output.
+    """The largest error as a share of the largest change between letters, for the worst output.
 
-    At the sequences and sites that `verify` takes.
+    It uses the sequences and sites of `verify_program`.
     """
     chosen, inputs, nest, oracle = _trial(compiled, seed)
     got = compiled.at_sites(inputs, kinds(compiled.plan)[0], chosen)
@@ -102,7 +102,7 @@ def rounding_error(compiled: CompiledISM, seed: int = 0) -> float:
 
 
 def _magnified(compiled: CompiledISM, seed: int) -> list[Array]:
-    """How far the scores that `verify` compares move where outputs are rounded otherwise."""
+    """How far rounding of the outputs moves the scores that `verify_program` compares."""
     _, _, nest, oracle = _trial(compiled, seed, rounding_sensitivity(compiled.score))
     return over_letters(compiled, [y.numpy() for y in compiled.flat(oracle.saturate(nest))])
 
@@ -110,7 +110,7 @@ def _magnified(compiled: CompiledISM, seed: int) -> list[Array]:
 def _trial(
     compiled: CompiledISM, seed: int, score: Any = None
 ) -> tuple[list[int], dict[str, Array], Any, NaiveISM]:
-    """What is compared: some sites, random inputs flat and nested, and the oracle."""
+    """The site indices to compare, the inputs flat and nested, and the naive program."""
     plan = compiled.plan
     rng = np.random.default_rng(seed)
     count = len(plan.sites)

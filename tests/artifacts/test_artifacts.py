@@ -20,6 +20,7 @@ import ismc
 from ismc.artifacts.container import read, write
 from tests.support.comparing import some_slow
 from tests.support.corrupting import corrupted
+from tests.support.models import conv_pool_dense
 from tests.zoo import ZOO, random_inputs, randomise
 
 WRITES = tuple(map(int, tf.__version__.split(".")[:2])) >= (2, 18)
@@ -30,12 +31,8 @@ MODELS = ("basset", "bpnet", "danq", "two_sequences", "sequence_and_features", "
 
 
 def small_net(filters: int = 6, length: int = 30, name: str = "net") -> keras.Model:
-    x = keras.Input((length, 4), name="dna")
-    y = keras.layers.Conv1D(filters, 5, activation="relu", name="conv")(x)
-    y = keras.layers.MaxPooling1D(2, name="pool")(y)
-    y = keras.layers.Flatten(name="flat")(y)
-    y = {"a": keras.layers.Dense(2, name="a")(y), "b": keras.layers.Dense(1, name="b")(y)}
-    return randomise(keras.Model(x, y, name=name), 0)
+    heads = {"a": 2, "b": 1}
+    return conv_pool_dense(length, {"conv": filters}, heads, sequence="dna", name=name)
 
 
 def one_hot(count: int, length: int = 30, seed: int = 0) -> np.ndarray:
@@ -213,7 +210,7 @@ def test_a_whole_file_that_is_no_artifact(
     found = read(saved[1])
     left = {key: value for key, value in found.manifest.items() if key != missing}
     write(tmp_path / "x.ismc", replace(found, manifest=left))
-    with pytest.raises(ismc.ArtifactError, match="is whole, but no artifact"):
+    with pytest.raises(ismc.ArtifactError, match="is intact, but not an artifact"):
         ismc.load(tmp_path / "x.ismc", cache=False)
 
 

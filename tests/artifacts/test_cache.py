@@ -187,19 +187,19 @@ import os, sys, warnings
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"
 {before}
 import ismc, numpy as np
-from ismc.artifacts import kept, executables
+from ismc.artifacts.cache import cached, executables
 from tests.artifacts.test_artifacts import small_net, one_hot
 from tests.zoo import randomise
 warnings.simplefilter("always")
-lower, traced = kept.lower, []
-kept.lower = lambda *args: (traced.append(1), lower(*args))[1]
+lower, traced = cached.lower, []
+cached.lower = lambda *args: (traced.append(1), lower(*args))[1]
 laid = []
 lay_out = executables.lay_out
 executables.lay_out = lambda files: (laid.extend(files), lay_out(files))[1]
 model = randomise(small_net(), int(sys.argv[2]))
 ism = ismc.compile(model, cache=sys.argv[1])
 got = np.asarray(ism.saturate(one_hot(2))["a"])
-there = executables.there()
+there = executables.executable_names()
 made = there - set(laid)
 print("traced", len(traced), "laid", len(laid), "compiled", len(made))
 error = np.abs(got - np.asarray(ismc.NaiveISM(model).saturate(one_hot(2))["a"])).max()

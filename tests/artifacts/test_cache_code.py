@@ -539,14 +539,14 @@ SECOND = """
 import sys, warnings
 warnings.simplefilter("ignore")
 import ismc
-from ismc.artifacts import executables
+from ismc.artifacts.cache import executables
 from tests.artifacts.test_cache_code import Custom, K, both, network, np
 laid, lay_out = [], executables.lay_out
 executables.lay_out = lambda files: (laid.extend(files), lay_out(files))[1]
 for _ in range(int(sys.argv[2])):
     K.Dense(1)(np.zeros((1, 2)))  # so that names that Keras makes up are other ones
 got, want = both(network(Custom(lambda x: x * 2.0), seed=int(sys.argv[2])), sys.argv[1])
-print("laid", len(laid), "compiled", len(executables.there() - set(laid)))
+print("laid", len(laid), "compiled", len(executables.executable_names() - set(laid)))
 print("right" if np.abs(got - want).max() < 1e-5 * np.abs(want).max() else "wrong")
 """
 

@@ -127,9 +127,9 @@ def test_the_payload_is_a_file_of_safetensors() -> None:
         (Container({}, {".hidden": ""}), "The name '.hidden' cannot be stored"),
         (Container({}, {"a\n": ""}), "The name 'a\\n' cannot be stored"),
         (Container({}, {"a" * 201: ""}), "cannot be stored"),
-        (Container({"x": float("nan")}), "The manifest is no JSON data"),
-        (Container({"x": b"bytes"}), "The manifest is no JSON data"),
-        (Container({"x": {1, 2}}), "The manifest is no JSON data"),
+        (Container({"x": float("nan")}), "The manifest is not JSON data"),
+        (Container({"x": b"bytes"}), "The manifest is not JSON data"),
+        (Container({"x": {1, 2}}), "The manifest is not JSON data"),
         (Container({}, arrays={"o": np.array([object()])}), "The array 'o' has dtype object"),
         (Container({}, arrays={"u": np.array(["text"])}), "The array 'u' has dtype <U4"),
         (Container({}, arrays={"r": np.ones(1, [("a", "f4")])}), "The array 'r' has dtype"),
@@ -147,7 +147,7 @@ def test_what_cannot_be_stored_is_refused(container: Container, text: str, tmp_p
 def test_manifests_that_safetensors_would_not_read_are_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ismc.artifacts.payload.LARGEST", 1000)
+    monkeypatch.setattr("ismc.artifacts.payload.MAX_HEADER_BYTES", 1000)
     pack(Container({"a": "x" * 500}))
     with pytest.raises(ArtifactError, match="Manifest and texts take more than 1000 bytes"):
         pack(Container({"a": "x" * 1000}))

@@ -65,7 +65,7 @@ def test_every_bit_counts() -> None:
         texts.add(refusal(bytes(flipped)).partition(":")[0])
     assert texts == {
         "it is damaged",
-        "it is no artifact of ismc",
+        "it is not an artifact of ismc",
         "it was written by a newer ismc",
         "it has format 0, expected 2.",
     }
@@ -97,8 +97,8 @@ def test_messages(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="Hint: pip install --upgrade ismc"):
         unpack(newer, "it")
     assert refusal(b"PK\x03\x04" + bytes(99)) == (
-        "it is no artifact of ismc: it begins with b'PK\\x03\\x04\\x00\\x00\\x00\\x00', expected "
-        "b'\\x89ISM\\r\\n\\x1a\\n'."
+        "it is not an artifact of ismc: it begins with b'PK\\x03\\x04\\x00\\x00\\x00\\x00', "
+        "expected b'\\x89ISM\\r\\n\\x1a\\n'."
     )
     assert refusal(data.replace(b"\r\n", b"\n")) == (
         "it is damaged: it begins with b'\\x89ISM\\n\\x1a\\n\\x02', expected "
@@ -157,8 +157,8 @@ META = {"ismc": json.dumps(GOOD)}
         (tensors({"manifest": {}}), "it has no manifest"),
         (tensors({"manifest": [], "texts": {}}), "its manifest is a list"),
         (tensors({"manifest": None, "texts": {}}), "its manifest is a NoneType"),
-        (tensors({"manifest": {}, "texts": []}), "its texts are no text"),
-        (tensors({"manifest": {}, "texts": {"a": 1}}), "its texts are no text"),
+        (tensors({"manifest": {}, "texts": []}), "its texts are not text"),
+        (tensors({"manifest": {}, "texts": {"a": 1}}), "its texts are not text"),
         (tensors({"manifest": {}, "texts": {"../a": ""}}), "a text has the name '../a'"),
         (tensors(GOOD, {"w": np.ones(1)}), "a tensor has the name 'w'"),
         (tensors(GOOD, {"array:": np.ones(1)}), "a tensor has the name 'array:'"),
@@ -190,7 +190,7 @@ META = {"ismc": json.dumps(GOOD)}
 )  # fmt: skip
 def test_malformed_contents_under_a_right_digest(payload: bytes, text: str) -> None:
     found = refusal(sealed(payload))
-    assert found.startswith("it is whole, but not as ismc writes it: ")
+    assert found.startswith("it is intact, but not in the form that ismc writes: ")
     assert text in found
 
 

@@ -30,7 +30,7 @@ def exported(request: Any, tmp_path_factory: Any) -> tuple[Path, dict[str, Any]]
     folder = tmp_path_factory.mktemp("exported")
     model = ZOO[request.param].model(small=True)
     options = {"sites": 20, "sequences": SEQUENCES, "tiles": (0, 3), "batches": BATCHES}
-    with patch.object(cost, "WORTH", 1e-12):
+    with patch.object(cost, "MIN_SECONDS_PER_THREAD", 1e-12):
         found = export(request.param, model, folder, **options)
     return folder, json.loads(json.dumps(found, default=str))
 

@@ -27,7 +27,7 @@ from ismc.artifacts.cache.fingerprint import (
     rules,
     state,
 )
-from ismc.frontend import read
+from ismc.frontend.read import read
 from ismc.passes import Program, Request
 from ismc.passes.flatten import flatten
 from ismc.rules import base

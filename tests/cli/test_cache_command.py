@@ -48,7 +48,7 @@ def call(*arguments: str, text: str | None = None) -> tuple[int, str, str]:
 def test_an_empty_cache(store: ProgramStore) -> None:
     where = f"in {store.directory}\n"
     assert call("list") == (0, f"0 entries, 0.0 MiB of 8.0 MiB, {where}", "")
-    assert call("verify") == (0, f"0 entries whole, 0 damaged, {where}", "")
+    assert call("verify") == (0, f"0 entries intact, 0 damaged, {where}", "")
     assert call("clear", "--yes") == (0, f"removed 0 entries from {store.directory}\n", "")
     code, out, err = call("show", "01")
     assert (code, out) == (1, "")
@@ -99,13 +99,13 @@ def test_verify_tells_what_is_damaged(kept: ProgramStore) -> None:
     (kept.directory / "notes.txt").write_text("mine")
     code, out, _ = call("verify")
     assert code == 0
-    assert out.startswith("foreign: notes.txt: ismc did not write it\n1 entries whole, 0 damaged")
+    assert out.startswith("foreign: notes.txt: ismc did not write it\n1 entries intact, 0 damaged")
     path = kept.directory / f"{KEY}.entry"
     path.write_bytes(path.read_bytes()[:-1] + b"~")
     code, out, _ = call("verify")
     assert code == 1
     assert out.startswith(f"damaged: {KEY}.entry: {path} is damaged: its SHA-256 is ")
-    assert f"0 entries whole, 1 damaged, in {kept.directory}" in out
+    assert f"0 entries intact, 1 damaged, in {kept.directory}" in out
     assert call("list")[1].startswith("0 entries")
 
 

@@ -23,17 +23,10 @@ from ismc.io.sequences.fasta import read_fasta
 from ismc.io.stores.store import Store, opened
 from ismc.jobs import program as programs
 from tests.support.comparing import assert_same_outputs
+from tests.support.models import head_and_track
 from tests.zoo import randomise
 
 COUNT, LENGTH = 6, 12
-
-
-def small_model() -> keras.Model:
-    """A model with the outputs ``head`` ``[2]`` and ``track`` ``[L, 3]``."""
-    sequence = keras.Input((LENGTH, 4), name="sequence")
-    x = layers.Conv1D(3, 3, padding="same", activation="relu", name="track")(sequence)
-    y = layers.Dense(2, name="head")(layers.Flatten()(x))
-    return randomise(keras.Model(sequence, {"head": y, "track": x}), 0)
 
 
 def loaded(path: Path) -> dict[str, Any]:
@@ -57,7 +50,7 @@ def loaded(path: Path) -> dict[str, Any]:
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model and sequences; one position is unknown."""
     folder = tmp_path_factory.mktemp("files")
-    small_model().save(folder / "model.keras")
+    head_and_track(LENGTH, 3, 3).save(folder / "model.keras")
     letters = np.random.default_rng(0).choice(list("ACGT"), (COUNT, LENGTH))
     letters[1, 2] = "N"
     text = "".join(f">s{i} gene\n{''.join(row)}\n" for i, row in enumerate(letters))
@@ -122,19 +115,34 @@ def test_run_writes_what_python_answers(work: Path, suffix: str) -> None:
 
 
 def test_run_for_some_outputs_in_a_batch_of_one(work: Path) -> None:
-    assert _call(*_run("--outputs", "head", "--batch-size", "1", "--end", "2"))[0] == 0
+    assert _call(*_run("--model-output", "head", "--batch-size", "1", "--end", "2"))[0] == 0
     one = loaded(work / "out.npz")
     assert one["scores"].shape == (COUNT, 2, 4, 2)
-    both = ("--outputs", "track", "--outputs", "head", "--overwrite", "--end", "2")
+    both = ("--model-output", "track", "--outputs", "head", "--overwrite", "--end", "2")
     assert _call(*_run(*both))[0] == 0
     two = loaded(work / "out.npz")
     assert two["scores/track"].shape == (COUNT, 2, 4, LENGTH, 3)
     np.testing.assert_allclose(two["scores/head"], one["scores"], rtol=0, atol=1e-6)
 
 
+def test_former_names_of_options_still_work(work: Path) -> None:
+    start = ("run", "model.keras", "--fasta", "in.fa", "--end", "1")
+    warning = "warning: --outputs is deprecated; use --model-output."
+    code, _, err = _call(*start, "--output", "old.npz", "--outputs", "head")
+    assert code == 0
+    assert warning in err
+    code, _, err = _call(*start, "--output=new.npz", "--model-output", "head")
+    assert code == 0
+    assert "warning" not in err
+    old, new = loaded(work / "old.npz"), loaded(work / "new.npz")
+    np.testing.assert_array_equal(old["scores"], new["scores"])
+    for command in ("run", "compile", "explain", "convert", "plot", "report", "demo"):
+        assert "--output" not in _call(command, "--help")[1]
+
+
 def test_explain_prints_the_plan(work: Path) -> None:
     assert work
-    code, out, _ = _call("explain", "model.keras", "--outputs", "head", "--start", "3")
+    code, out, _ = _call("explain", "model.keras", "--model-output", "head", "--start", "3")
     assert code == 0
     expected = ismc.compile(
         keras.models.load_model("model.keras"),
@@ -195,7 +203,7 @@ def test_options_that_do_not_go_together(work: Path) -> None:
 
 def test_scores_convert_plot_and_report(work: Path) -> None:
     assert "log2_ratio" in _call("scores")[1]
-    run = ("run", "model.keras", "--fasta", "in.fa", "-o", "out.zarr", "--outputs", "head")
+    run = ("run", "model.keras", "--fasta", "in.fa", "-o", "out.zarr", "--model-output", "head")
     assert _call(*run, "--sites", "2,4-6")[0] == 0
     assert opened(work / "out.zarr").sites.tolist() == [[2, 3], [4, 5], [5, 6]]
     assert _call(*run, "--overwrite")[0] == 0
@@ -223,9 +231,9 @@ def test_the_inputs_are_not_overwritten(work: Path) -> None:
 def test_models_that_do_not_fit(work: Path) -> None:
     (work / "text.keras").write_text("no model")
     (work / "long.fa").write_text(">a\n" + "A" * 20 + "\n")
-    _fails(_run(model="text.keras"), "text.keras cannot be read", "expected a whole file", "Copy")
+    _fails(_run(model="text.keras"), "text.keras cannot be read", "expected a complete", "Copy")
     _fails(_run(fasta="long.fa"), "20 letters, expected 12", "model.keras", "Cut or pad")
-    _fails(_run("--outputs", "heat"), "'heat'", "'head', 'track'")
+    _fails(_run("--model-output", "heat"), "'heat'", "'head', 'track'")
     assert not list(work.glob("*out*"))
 
 
@@ -269,7 +277,7 @@ def test_a_run_that_fails_keeps_what_is_whole(
         write(self, *values)
 
     monkeypatch.setattr(Store, "write", fail)
-    arguments = _run("--outputs", "head", "--end", "1", "--batch-size", "2", "--resume")
+    arguments = _run("--model-output", "head", "--end", "1", "--batch-size", "2", "--resume")
     for left in (set(), {work / "out.npz.part.zarr"}):
         with pytest.raises((error, AssertionError)):
             assert _call(*arguments)[0] == 0
@@ -284,7 +292,7 @@ def test_a_run_that_fails_keeps_what_is_whole(
     ("arguments", "words"),
     [
         (("run",), ("Missing argument", "MODEL")),
-        (("run", "model.keras", "--fasta", "in.fa"), ("Missing option", "--output")),
+        (("run", "model.keras", "--fasta", "in.fa"), ("Missing option", "--out")),
         (_run("--batch-size", "0"), ("Invalid value", "--batch-size")),
         (_run("--start", "two"), ("Invalid value", "--start")),
         (("walk",), ("walk",)),

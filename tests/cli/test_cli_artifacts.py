@@ -9,7 +9,8 @@ import pytest
 
 import ismc
 from tests.artifacts.test_artifacts import pytestmark
-from tests.cli.test_cli import _call, _fails, files, loaded, small_model, work
+from tests.cli.test_cli import LENGTH, _call, _fails, files, loaded, work
+from tests.support.models import head_and_track
 from tests.support.runs import kept_programs
 
 __all__ = ["files", "kept_programs", "pytestmark", "work"]
@@ -39,7 +40,7 @@ def test_an_artifact_scores_as_its_model_does(work: Path, artifact: Path) -> Non
 
 
 def test_an_artifact_without_a_score(work: Path) -> None:
-    ismc.compile(small_model()).save(work / "plain.ismc")
+    ismc.compile(head_and_track(LENGTH, 3, 3)).save(work / "plain.ismc")
     assert _call("run", "model.keras", "--fasta", "in.fa", "-o", "a.npz")[0] == 0
     assert _call("run", "plain.ismc", "--fasta", "in.fa", "-o", "b.npz")[0] == 0
     first, second = loaded(work / "a.npz"), loaded(work / "b.npz")
@@ -50,10 +51,12 @@ def test_an_artifact_without_a_score(work: Path) -> None:
 def test_what_does_not_fit_an_artifact(work: Path, artifact: Path) -> None:
     start = ("run", artifact.name, "-o", "out.npz")
     _fails((*start, "--fasta", "in.fa", "--start", "3"), "is for 5 sites, (2, 3) to (6, 7)")
-    _fails((*start, "--fasta", "in.fa", "--outputs", "head"), "has the outputs")
+    _fails((*start, "--fasta", "in.fa", "--model-output", "head"), "has the outputs")
     (work / "long.fa").write_text(">a\n" + "ACGT" * 20 + "\n")
     _fails((*start, "--fasta", "long.fa"), "have 80 letters, expected")
-    ismc.compile(small_model(), score=lambda r, m: 2 * (m - r)).save(work / "own.ismc")
+    ismc.compile(head_and_track(LENGTH, 3, 3), score=lambda r, m: 2 * (m - r)).save(
+        work / "own.ismc"
+    )
     own = ("run", "own.ismc", "--fasta", "in.fa", "-o", "out.npz")
     _fails((*own, "--score", "difference"), "has the score", "<lambda>")
     artifact.write_bytes(artifact.read_bytes()[:-1])
@@ -74,9 +77,9 @@ def test_inspect_prints_plan_versions_sizes_and_checks(work: Path, artifact: Pat
     del work
     code, out, _ = _call("inspect", artifact.name)
     assert code == 0
-    for words in ("whole", "operations per mutant", f"ismc {ismc.__version__}", "tensorflow ",
+    for words in ("intact", "operations per mutant", f"ismc {ismc.__version__}", "tensorflow ",
                   "difference", "5, (2, 3) to (6, 7)", "saturate-3-turned-1",
-                  "answers at 5 sites", "numbers"):  # fmt: skip
+                  "results at 5 sites", "numbers"):  # fmt: skip
         assert words in out, out
-    _fails(("inspect", "in.fa"), "is no artifact of ismc")
+    _fails(("inspect", "in.fa"), "is not an artifact of ismc")
     _fails(("inspect", "nothing.ismc"), "cannot be read")

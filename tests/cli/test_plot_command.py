@@ -128,7 +128,7 @@ def test_distances_have_no_sign(stores: dict[str, Any], drawn: Drawn, tmp_path: 
     (image,) = drawn[-1].axes[0].images
     assert image.get_cmap().name == "Purples"
     assert image.get_clim()[0] == 0
-    with pytest.raises(InputError, match="l2 has no sign"):
+    with pytest.raises(InputError, match="l2 is unsigned"):
         call(stores["distances"], tmp_path, kind="logo", task="0", signed=True, overwrite=True)
 
 
@@ -152,7 +152,7 @@ def test_contributions(stores: dict[str, Any], drawn: Drawn, tmp_path: Path) -> 
         ({"record": "zzz"}, "The first: peak 0"),
         ({"kind": "heat-map"}, "(?s)no kind 'heat-map'.*Did you mean heatmap?"),
         ({"kind": "zzz"}, "expected one of all, heatmap"),
-        ({}, r"scores \[3\], expected to be told which.*\n.*--task, 0 to 2"),
+        ({}, r"scores \[3\], expected one to be chosen.*\n.*--task, 0 to 2"),
         ({"task": "3"}, r"--task is 3, expected 0 to 2"),
         ({"task": "-1"}, r"--task is -1, expected 0 to 2"),
         ({"task": "0,0"}, r"--task is 0,0, expected 0 to 2"),
@@ -161,11 +161,11 @@ def test_contributions(stores: dict[str, Any], drawn: Drawn, tmp_path: Path) -> 
         ({"output": "profile", "task": "1"}, r"\[5, 2\], and --task is 1, expected 0,0 to 4,1"),
         ({"output": "profile", "kind": "clustermap"}, r"shape \[5, 2\], expected \[T\]"),
         ({"output": "profile", "kind": "track"}, r"shape \[5, 2\], expected \[T\]"),
-        ({"output": "many", "kind": "track"}, r"scores \[9\], expected to be told which"),
+        ({"output": "many", "kind": "track"}, r"scores \[9\], expected one to be chosen"),
         ({"output": "haed"}, "no output 'haed', expected one of head"),
         ({"kind": "clustermap", "task": "1"}, "shows all tasks"),
         ({"task": "1", "start": 50}, f"--start is 50, expected 0 to {LENGTH - 1}"),
-        ({"task": "1", "start": 9, "end": 9}, "hold no position"),
+        ({"task": "1", "start": 9, "end": 9}, "contain no position"),
         ({"task": "1", "end": 5}, r"No site is in the window 0 to 5.*sites are from 10 to 31"),
         ({"kind": "lollipop", "task": "0"}, "no variants for --kind lollipop"),
         ({"kind": "track", "variants": Path("a.tsv")}, "for --kind lollipop, not for track"),

@@ -43,7 +43,7 @@ def test_the_scan_equals_the_oracle(scores: np.ndarray) -> None:
 def test_the_model_is_small_and_the_one_of_the_script() -> None:
     path = demo.FOLDER / "model.keras"
     assert path.stat().st_size < 1_000_000
-    shipped, built = demo.load_model(), train.build(train.SCANNED)
+    shipped, built = demo.load_model(), train.build(train.SCAN_LENGTH)
     assert [w.shape for w in shipped.weights] == [w.shape for w in built.weights]
     assert shipped.count_params() == built.count_params()
 
@@ -51,17 +51,17 @@ def test_the_model_is_small_and_the_one_of_the_script() -> None:
 def test_training_learns_from_what_it_draws() -> None:
     rng = np.random.default_rng(0)
     x, y = train.draw(rng, 64)
-    assert x.shape == (64, train.TRAINED, 4)
+    assert x.shape == (64, train.TRAIN_LENGTH, 4)
     assert (x.sum(-1) == 1).all()
     again, _ = train.draw(np.random.default_rng(0), 64)
     assert np.array_equal(x, again)
     text = ["".join("ACGT"[i] for i in row) for row in x.argmax(-1)]
     carries = [bool(re.search("TGA[CG]TCA", row)) for row in text]
     assert np.mean(carries == y[:, 0]) > 0.9  # a later decoy may be written over a motif
-    model, shipped = train.build(train.TRAINED), demo.load_model()
+    model, shipped = train.build(train.TRAIN_LENGTH), demo.load_model()
     model.set_weights(shipped.get_weights())
     kernel, bias = shipped.get_layer("logits").get_weights()
-    shrunk = kernel * (train.TRAINED / train.SCANNED)
+    shrunk = kernel * (train.TRAIN_LENGTH / train.SCAN_LENGTH)
     model.get_layer("logits").set_weights([shrunk, bias])
     said = keras.ops.convert_to_numpy(model(x)) > 0
     assert (said == y).mean() > 0.9

@@ -46,8 +46,8 @@ def test_the_error_is_measured_and_told() -> None:
     ism = ismc.compile(convolutions(), precision="bfloat16")
     assert ism.measured.error is not None
     assert 1e-4 < ism.measured.error < 2e-2
-    assert f"off by at most {ism.measured.error:.1e} of the largest change" in ism.explain()
-    assert "off by at most" not in ismc.compile(convolutions()).explain()
+    assert f"errors are at most {ism.measured.error:.1e} of the largest change" in ism.explain()
+    assert "errors are at most" not in ismc.compile(convolutions()).explain()
 
 
 def test_unverified_programs_tell_no_error() -> None:
@@ -57,7 +57,7 @@ def test_unverified_programs_tell_no_error() -> None:
 
 def test_what_is_rounded_stands_in_the_source() -> None:
     source = ismc.compile(convolutions(), precision="bfloat16", verify=False).source
-    assert 'k3 = taps(w["conv1d_1"], products="bfloat16")' in source
+    assert 'k3 = gemm_kernel(w["conv1d_1"], products="bfloat16")' in source
     assert "conv1d_outer(d0" in source  # the first one, of four channels, is no product
     assert source.count('products="bfloat16"') == 4  # 2 kernels, Dense twice
     assert "bfloat16" not in ismc.compile(convolutions(), verify=False).source

@@ -16,7 +16,7 @@ from tests.generators.check import Run, checked, main, problem_of, scanned
 from tests.generators.models import Case, random_case
 from tests.support.as_written import as_written
 from tests.support.comparing import assert_same_outputs
-from tests.support.runs import small_model
+from tests.support.models import two_heads
 
 DEADLY = 3
 
@@ -67,7 +67,7 @@ def _scan_or(scan: Any, right: Any) -> Any:
 def test_functions_are_compiled_again_behind_an_eager_part() -> None:
     import tensorflow as tf
 
-    ism = ismc.compile(small_model(), verify=False)
+    ism = ismc.compile(two_heads(), verify=False)
     with pytest.raises(ZeroDivisionError), as_written(ism):
         assert tf.config.functions_run_eagerly()
         raise ZeroDivisionError

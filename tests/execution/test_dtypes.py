@@ -81,4 +81,4 @@ def test_channels_first_is_named() -> None:
     turned = keras.Input((20, 4))
     after = keras.Model(turned, layer(layers.Permute((2, 1))(turned)))
     ism = ismc.compile(after)
-    assert "positions change their axis" in ism.explain()
+    assert "it moves the positions to another axis" in ism.explain()

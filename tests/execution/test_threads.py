@@ -37,7 +37,7 @@ NAMES = (
 @pytest.fixture(autouse=True)
 def every_part_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small models have parts too."""
-    monkeypatch.setattr(cost, "WORTH", 1e-12)
+    monkeypatch.setattr(cost, "MIN_SECONDS_PER_THREAD", 1e-12)
 
 
 def leaves(nest: Any) -> list[np.ndarray]:

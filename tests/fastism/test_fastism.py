@@ -373,10 +373,10 @@ def test_pooling(layer: Any) -> None:
 @pytest.mark.parametrize(
     ("layer", "reason"),
     [
-        (lambda: WeightedPool(3, 2, "same"), "with the padding 'same'"),
-        (lambda: WeightedPool(5, 5, "same"), "with the padding 'same'"),
+        (lambda: WeightedPool(3, 2, "same"), "its padding is 'same'"),
+        (lambda: WeightedPool(5, 5, "same"), "its padding is 'same'"),
         (lambda: WeightedPool(2, data_format="channels_first"), "channels come first"),
-        (lambda: Twice(), "no whole numbers"),
+        (lambda: Twice(), "are not integers"),
     ],
 )
 def test_pooling_that_is_not_understood_stops(layer: Any, reason: str) -> None:

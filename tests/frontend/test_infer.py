@@ -13,8 +13,8 @@ from keras import ops
 
 import ismc
 import ismc.rules.base
-from ismc.frontend import read
 from ismc.frontend.infer import infer, suggestion
+from ismc.frontend.read import read
 from ismc.ir.graph import Layer
 from ismc.ir.window import Window
 from ismc.rules import Role, Rule

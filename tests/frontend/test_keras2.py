@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 import ismc
-from ismc.frontend import read
+from ismc.frontend.read import read
 from ismc.plan.explain import table
 from tests.support.comparing import assert_same_outputs
 

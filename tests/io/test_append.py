@@ -230,8 +230,8 @@ def test_what_cannot_be_appended(files: Path, both: Path, tmp_path: Path) -> Non
     elsewhere = regions(files, bed=files / "third.narrowPeak", genome=other / "genome.fa")
     third = part(files, "third")
     cases = [
-        (wanted(files), part(files, "second"), append, "holds the records of second.*\n.*--resume"),
-        (wanted(files), part(files, "first"), append, "holds the records of first.narrowPeak"),
+        (wanted(files), part(files, "second"), append, "already holds .* second.*\n.*--resume"),
+        (wanted(files), part(files, "first"), append, "already holds .* first.narrowPeak"),
         (wanted(files, score="l2"), third, append, "score is 'difference', expected 'l2'"),
         (wanted(files), third, places(append=True, start=3), "sites is 60 ranges"),
         (wanted(files), plain, append, "Only one of .* has genome_chroms, genome_sizes, chrom"),
@@ -255,9 +255,7 @@ def test_a_run_is_finished_first(
     with stopped_after(2, monkeypatch):
         run(wanted(files), part(files, "second"), append, path)
     assert not opened(path).complete
-    with pytest.raises(
-        InputError, match=r"not written.*\n.*second\.narrowPeak first, by --append --resume"
-    ):
+    with pytest.raises(InputError, match=r"not written.*\n.*second\.narrowPeak: --append --resume"):
         run(wanted(files), part(files, "third"), append, path)
     summary = run(wanted(files), part(files, "second"), places(append=True, resume=True), path)
     assert opened(path).complete

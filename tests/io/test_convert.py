@@ -208,7 +208,9 @@ def test_bad_tasks(shape: tuple[int, ...], task: str | int | None, text: str) ->
 
 def test_outputs_are_chosen() -> None:
     two = facts((), (2,))
-    with pytest.raises(InputError, match=r"outputs a, b, expected one to be chosen.*\n.*--outputs"):
+    with pytest.raises(
+        InputError, match=r"outputs a, b, expected one to be chosen.*\n.*--model-output"
+    ):
         chosen(two, None, None)
     with pytest.raises(InputError, match=r"no output 'c', expected one of a, b"):
         chosen(two, "c", None)

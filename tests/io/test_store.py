@@ -59,8 +59,8 @@ def test_the_folder_is_the_users_own(store: ProgramStore) -> None:
 @pytest.mark.parametrize(
     ("mode", "user", "words"),
     [
-        (0o770, 0, "may be written by others (chmod 700"),
-        (0o702, 0, "may be written by others (chmod 700"),
+        (0o770, 0, "is writable by others (chmod 700"),
+        (0o702, 0, "is writable by others (chmod 700"),
         (0o700, 1, "belongs to user"),
     ],
 )
@@ -114,7 +114,7 @@ def test_the_least_recently_used_make_room(store: ProgramStore) -> None:
     store.put(B, content(1))
     assert names(store.directory) == [f"{B}.entry"]
     store.limit -= 1
-    with pytest.warns(RuntimeWarning, match=r"more than ISMC_CACHE_LIMIT \(\d+\): it is not kept"):
+    with pytest.warns(RuntimeWarning, match=r"than ISMC_CACHE_LIMIT \(\d+\): it is not cached"):
         store.put(A, content(0))
     assert names(store.directory) == [f"{B}.entry"]
 
@@ -158,9 +158,9 @@ def test_a_limit_that_is_no_size(text: str, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("key", ["", "a", "../" + "a" * 61, A.upper(), A + "0", A + "\n"])
 def test_keys_are_digests(store: ProgramStore, key: str) -> None:
     for call in (store.get, lambda key: store.put(key, content(1)), lambda key: store.clear([key])):
-        with pytest.raises(InputError, match="is no SHA-256"):
+        with pytest.raises(InputError, match="is not a SHA-256"):
             call(key)
-    with pytest.raises(InputError, match="is no SHA-256"), store.locked(key):
+    with pytest.raises(InputError, match="is not a SHA-256"), store.locked(key):
         pass
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ismc.artifacts.cache.store import DAMAGED, ProgramStore
+from ismc.artifacts.cache.store import MAX_DAMAGED_ENTRIES, ProgramStore
 from ismc.artifacts.container import Container, write
 from tests.support.corrupting import corrupted
 from tests.support.stores import A, B, age, content, fails, names, new_store, path_of, same
@@ -51,11 +51,11 @@ def test_the_entry_of_another_key_is_foreign(store: ProgramStore) -> None:
     path_of(store, A).rename(path_of(store, B))
     (problem,) = store.verify()
     assert problem.kind == "damaged"
-    with pytest.warns(RuntimeWarning, match=f"it holds the entry '{A}', expected its name's"):
+    with pytest.warns(RuntimeWarning, match=f"its key is '{A}', expected its file name"):
         assert store.get(B) is None
     write(path_of(store, B), content(1))
     assert store.entries() == []
-    with pytest.warns(RuntimeWarning, match="it holds the entry None, expected its name's"):
+    with pytest.warns(RuntimeWarning, match="its key is None, expected its file name"):
         assert store.get(B) is None
     path_of(store, B).mkdir()
     with pytest.warns(RuntimeWarning, match="is a directory, expected a file"):
@@ -74,7 +74,7 @@ def test_a_thousand_damaged_entries(store: ProgramStore) -> None:
             assert store.get(A) is None
         assert len(warned) == 1
         assert not path.exists()
-        assert len(names(store.directory / "damaged")) == min(seed + 1, DAMAGED)
+        assert len(names(store.directory / "damaged")) == min(seed + 1, MAX_DAMAGED_ENTRIES)
     path.write_bytes(data)
     assert same(store.get(A), content(1))
 
@@ -104,7 +104,7 @@ def test_what_cannot_be_kept_is_warned_of_once(
         ProgramStore().put(B, content(2))
     (warning,) = warned
     assert str(warning.message) == (
-        "Compiled programs are not kept: set ISMC_CACHE_DIR to a folder of your own, or compile "
+        "Compiled programs are not cached: set ISMC_CACHE_DIR to a folder of your own, or compile "
         f"with cache=False. {path_of(store, A)} cannot be written ({os.strerror(code)})."
     )
     assert same(store.get(A), content(1))
@@ -133,7 +133,7 @@ def test_a_folder_that_is_read_only_is_read(store: ProgramStore) -> None:
     store.directory.chmod(0o500)
     try:
         assert same(store.get(A), content(1))
-        with pytest.warns(RuntimeWarning, match="are not kept"):
+        with pytest.warns(RuntimeWarning, match="are not cached"):
             store.put(B, content(2))
         with store.locked(A) as held:
             assert not held
@@ -149,7 +149,7 @@ def test_a_folder_without_times_is_read(
     assert same(store.get(A), content(1))
     path_of(store, A).write_bytes(b"damaged")
     fails(monkeypatch, "pathlib.Path.replace", errno.EROFS)
-    with pytest.warns(RuntimeWarning, match="It stays there .* compiled again") as warned:
+    with pytest.warns(RuntimeWarning, match="It cannot be moved .* compiled again") as warned:
         assert store.get(A) is None
         assert store.get(A) is None
     assert len(warned) == 1

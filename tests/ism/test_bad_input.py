@@ -11,6 +11,7 @@ from keras import layers
 
 import ismc
 from tests.support.comparing import assert_same_outputs
+from tests.support.models import head_and_track
 from tests.zoo import one_hot, randomise
 
 LENGTH = 20
@@ -18,10 +19,7 @@ LENGTH = 20
 
 @pytest.fixture(scope="module")
 def model() -> keras.Model:
-    sequence = keras.Input((LENGTH, 4), name="sequence")
-    x = layers.Conv1D(5, 5, padding="same", activation="relu", name="conv")(sequence)
-    y = layers.Dense(2, name="head")(layers.Flatten()(x))
-    return randomise(keras.Model(sequence, {"head": y, "track": x}), 0)
+    return head_and_track(LENGTH, 5, 5)
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +146,7 @@ def test_wrong_sites(model: keras.Model, sites: Any, words: tuple[str, ...]) -> 
 
 def test_names_that_the_model_does_not_have(model: keras.Model) -> None:
     _fails(lambda: ismc.compile(model, stop_at="convolution"), "'convolution'", "stop_at", "Hint:")
-    _fails(lambda: ismc.compile(model, stop_at=["conv", "x"]), "'x'", "stop_at")
+    _fails(lambda: ismc.compile(model, stop_at=["track", "x"]), "'x'", "stop_at")
     _fails(lambda: ismc.compile(model, outputs="haed"), "'haed'", "head", "track", "Hint:")
     _fails(lambda: ismc.compile(model, outputs=["head", "other"]), "'other'", "track")
     _fails(lambda: ismc.compile(model, outputs=2), "2", "track")

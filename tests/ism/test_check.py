@@ -13,10 +13,10 @@ import tensorflow as tf
 import ismc
 from ismc.errors import InputError, VerificationError
 from ismc.ism.checking.block import Block, letters_at, spans_of
-from ismc.ism.checking.choose import FEW, allotted, chosen
+from ismc.ism.checking.choose import MIN_ROWS, choose_mutants, row_budget
 from ismc.ism.checking.tolerance import exceeds
 from tests.support.comparing import some_slow
-from tests.support.runs import small_model
+from tests.support.models import two_heads
 from tests.support.wrong import LENGTH, RIGHT, WRONG, network, sequences
 from tests.zoo import ZOO, random_inputs
 
@@ -61,7 +61,7 @@ def test_predict_takes_the_models_own_answers(score: Any) -> None:
     x[3, 20:30] = 0
     close(ism.predict(x, batch_size=6), ismc.NaiveISM(model, score=score).saturate(x))
     assert ism.checks.found.recomputed == len(x)
-    assert 20 <= ism.checks.found.mutants <= 3 * FEW
+    assert 20 <= ism.checks.found.mutants <= 3 * MIN_ROWS
     assert ism.checks.found.error > 1e-2
 
 
@@ -94,10 +94,10 @@ def test_each_kind_of_call_is_checked() -> None:
 
 @pytest.mark.as_written
 def test_small_calls_share_one_allotment() -> None:
-    ism = ismc.compile(small_model(), score="difference", verify=False)
+    ism = ismc.compile(two_heads(), score="difference", verify=False)
     for i in range(len(X)):
         ism.predict(X[i : i + 1])
-    assert ism.checks.found.mutants == FEW - 1  # and their sequence
+    assert ism.checks.found.mutants == MIN_ROWS - 1  # and their sequence
     assert 0 <= ism.checks.found.error < 1e-4
 
 
@@ -137,7 +137,7 @@ def test_artifacts_are_checked(tmp_path: Any) -> None:
 
 
 def test_numbers_that_are_none_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    ism = ismc.compile(small_model(), verify=False)
+    ism = ismc.compile(two_heads(), verify=False)
     real = type(ism).saturated
 
     def broken(self: Any, *more: Any) -> list[Any]:
@@ -155,9 +155,9 @@ def test_scores_that_magnify_rounding_are_let_through() -> None:
     def score(reference: Any, mutant: Any) -> Any:
         return tf.math.log(tf.abs(mutant - reference) + 1e-12)
 
-    ism = ismc.compile(small_model(), score=score, verify=False)
+    ism = ismc.compile(two_heads(), score=score, verify=False)
     ism.predict(X)
-    assert 8 <= ism.checks.found.mutants < FEW
+    assert 8 <= ism.checks.found.mutants < MIN_ROWS
 
 
 @pytest.mark.parametrize("verify", some_slow([True, False], [True]))
@@ -192,7 +192,7 @@ def test_the_largest_changes_edges_and_unknown_letters_are_chosen() -> None:
     largest = [(i, 5 * i + 2, int(x[i, 5 * i + 2].argmin())) for i in range(8, 12)]
     for number, place in enumerate(largest):
         some.answers[0][place] = 1.0 + number
-    found = [tuple(row) for row in chosen(some, 16, seed=3).tolist()]
+    found = [tuple(row) for row in choose_mutants(some, 16, seed=3).tolist()]
     records = {record for record, _, _ in found}
     assert len(found) == len(set(found))
     assert len(found) + len(records) == 16
@@ -202,8 +202,8 @@ def test_the_largest_changes_edges_and_unknown_letters_are_chosen() -> None:
     assert records == {4, 8, 9, 10, 11}
     for record, site, letter in found:
         assert not x[record, site, letter]
-    assert found == [tuple(row) for row in chosen(some, 16, seed=3).tolist()]
-    assert found[4:] != [tuple(row) for row in chosen(some, 16, seed=4).tolist()][4:]
+    assert found == [tuple(row) for row in choose_mutants(some, 16, seed=3).tolist()]
+    assert found[4:] != [tuple(row) for row in choose_mutants(some, 16, seed=4).tolist()][4:]
 
 
 def test_own_sites_are_chosen_where_there_are_any() -> None:
@@ -211,20 +211,20 @@ def test_own_sites_are_chosen_where_there_are_any() -> None:
     at[2, 0], at[5] = 40, [1, 2, 3]
     some = block(X)
     some = replace(some, spans=spans_of((), 12, at), answers=[some.answers[0][:, :3]])
-    found = {tuple(row[:2]) for row in chosen(some, 16, seed=0).tolist()}
+    found = {tuple(row[:2]) for row in choose_mutants(some, 16, seed=0).tolist()}
     assert found <= {(2, 0), (5, 0), (5, 1), (5, 2)}
     assert {(5, 0), (5, 2)} <= found or {(2, 0)} <= found
 
 
 def test_the_budget_is_a_share_of_the_run() -> None:
-    plan = replace(ismc.compile(small_model(), verify=False).plan, seconds=(1.0, 50.0))
-    parts = [allotted(plan, 1000, 3, i, i + 6) for i in range(0, 600, 6)]
-    assert parts[0] == FEW
-    assert sum(parts) == allotted(plan, 1000, 3, 0, 600)
-    assert all(count % FEW == 0 for count in parts)
+    plan = replace(ismc.compile(two_heads(), verify=False).plan, seconds=(1.0, 50.0))
+    parts = [row_budget(plan, 1000, 3, i, i + 6) for i in range(0, 600, 6)]
+    assert parts[0] == MIN_ROWS
+    assert sum(parts) == row_budget(plan, 1000, 3, 0, 600)
+    assert all(count % MIN_ROWS == 0 for count in parts)
     assert 0.015 < sum(parts) * 50 / (600 * 3000) < 0.025
-    assert allotted(plan, 1000, 3, 600, 600) == 0
-    assert allotted(replace(plan, seconds=(1.0, 1.0)), 1000, 3, 0, 100) <= 8 * 100
+    assert row_budget(plan, 1000, 3, 600, 600) == 0
+    assert row_budget(replace(plan, seconds=(1.0, 1.0)), 1000, 3, 0, 100) <= 8 * 100
 
 
 def test_one_infinite_answer_hides_no_other() -> None:

@@ -20,21 +20,12 @@ from ismc.ism.ensemble import Ensemble
 from ismc.ism.ensemble.views import View
 from ismc.jobs.digests import model_digest
 from tests.scores.test_scores_by_name import WRITES
+from tests.support.models import track_flat_head as build
 from tests.zoo import one_hot, randomise
 
 LENGTH = 18
 Array = np.ndarray
 quick = partial(ensemble, verify=False)
-
-
-def build(seed: int = 0, length: int = LENGTH, tasks: int = 2) -> keras.Model:
-    """``track`` ``[16, 2]``, ``flat`` ``[16]`` and ``head`` ``[3]``, all above 0."""
-    x = keras.Input((length, 4), name="dna")
-    y = layers.Conv1D(5, 3, activation="relu", name="trunk")(x)
-    track = layers.Conv1D(tasks, 1, activation="softplus", name="track")(y)
-    flat = layers.Flatten(name="flat")(layers.Conv1D(1, 1, activation="softplus", name="one")(y))
-    head = layers.Dense(3, activation="softplus", name="head")(layers.Flatten(name="all")(y))
-    return randomise(keras.Model(x, {"track": track, "flat": flat, "head": head}), seed)
 
 
 @cache
@@ -289,8 +280,16 @@ def any_length() -> keras.Model:
     ("models", "settings", "said"),
     [
         (list, {}, "models is empty"),
-        (lambda: [build(), build(length=20)], {}, r"Model 1 differs in its inputs .*\[\[20, 4\]\]"),
-        (lambda: [build(), build(tasks=3)], {}, "Model 1 differs in its output shapes"),
+        (
+            lambda: [build(), build(length=20)],
+            {},
+            r"Model 1 differs in its inputs .*\[\[20, 4\]\]",
+        ),
+        (
+            lambda: [build(), build(tasks=3)],
+            {},
+            "Model 1 differs in its output shapes",
+        ),
         (any_length, {}, "Model 0 takes sequences of any length"),
         (build, {"shifts": (0, 18)}, "shifts is .*, expected different whole numbers between -17"),
         (build, {"shifts": ()}, "shifts is"),
@@ -298,7 +297,7 @@ def any_length() -> keras.Model:
         (build, {"shifts": (0.5,)}, "shifts is"),
         (build, {"mirror_outputs": "tracks"}, "mirror_outputs names 'tracks'"),
         (build, {"score": "counts"}, "does not fit"),
-        (mirrored_inputs, {"shifts": (0, 1)}, "'control' may lie along the sequence"),
+        (mirrored_inputs, {"shifts": (0, 1)}, "'control' may have positions"),
         (lambda: [ismc.compile(build(), verify=False), build()], {}, "compiled already"),
         (lambda: ismc.compile(build(), verify=False), {"shifts": (0, 1)}, "compiled already"),
     ],

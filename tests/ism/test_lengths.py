@@ -5,23 +5,14 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from keras import layers, ops
+from keras import ops
 
 import ismc
 from tests.support.comparing import assert_same_outputs
+from tests.support.models import open_length
 from tests.zoo.inputs import one_hot
 from tests.zoo.spliceai import spliceai
 from tests.zoo.weights import randomise
-
-
-def net() -> keras.Model:
-    sequence = keras.Input((None, 4), name="sequence")
-    stem = keras.Sequential([layers.Conv1D(5, 5, padding="same"), layers.ReLU()], name="stem")
-    x = stem(sequence)
-    x = layers.Add()([x, layers.Conv1D(5, 3, padding="same", dilation_rate=2)(x)]) * 0.5
-    return randomise(
-        keras.Model(sequence, {"mean": layers.GlobalAveragePooling1D()(x), "track": x}), 0
-    )
 
 
 def sequences(length: int) -> np.ndarray:
@@ -29,7 +20,7 @@ def sequences(length: int) -> np.ndarray:
 
 
 def test_one_program_per_length_is_exact_and_reused() -> None:
-    model = net()
+    model = open_length()
     before = [layer.name for layer in model.layers]
     ism = ismc.compile(model)
     for length in (15, 32, 15):
@@ -51,7 +42,7 @@ def test_one_program_per_length_is_exact_and_reused() -> None:
 
 
 def test_a_nested_model_of_open_length_is_inlined() -> None:
-    inner = net()
+    inner = open_length()
     fixed = keras.Input((18, 4))
     model = keras.Model(fixed, ops.tanh(inner(fixed)["track"]))
     ism = ismc.compile(model)
@@ -78,7 +69,7 @@ def test_spliceai_of_open_length() -> None:
 
 
 def test_wrong_channels_and_short_sequences_are_named() -> None:
-    ism = ismc.compile(net(), sites=[20])
+    ism = ismc.compile(open_length(), sites=[20])
     with pytest.raises(
         ismc.InputError, match=r"\[\[15, 5\]\] per sequence, expected \[\[None, 4\]\]"
     ):

@@ -13,15 +13,12 @@ from typer.testing import CliRunner
 import ismc
 from ismc.cli.app import app
 from ismc.ism.profile import _part, _rising
+from tests.support.models import conv_pool_dense
 
 
 @pytest.fixture
 def model() -> keras.Model:
-    x = keras.Input((24, 4), name="x")
-    y = layers.Conv1D(3, 5, activation="relu", name="first")(x)
-    y = layers.MaxPooling1D(2, name="pool")(y)
-    y = layers.Dense(2, name="dense")(layers.Flatten(name="flatten")(y))
-    return keras.Model(x, y, name="tiny")
+    return conv_pool_dense(24, {"first": 3}, {"dense": 2})
 
 
 def test_every_statement_has_a_row_and_shares_add_up(model: keras.Model) -> None:
@@ -69,9 +66,9 @@ def test_a_part_keeps_what_the_rest_wants(model: keras.Model) -> None:
     for end in range(len(ism.plan.tile) + 1):
         part = _part(ism, end)
         assert len(part.plan.tile) == end + 1
-        assert "held(" in part.source
+        assert "checksum(" in part.source
         names = {step.target for step in ism.plan.tile[:end]}
-        last = part.source.split("y = held(n")[1].split(")")[0]
+        last = part.source.split("y = checksum(n")[1].split(")")[0]
         assert all(name in names for name in last.replace(",", " ").split())
 
 

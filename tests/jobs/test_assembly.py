@@ -10,7 +10,8 @@ import pytest
 
 import ismc
 from tests.support.comparing import refused
-from tests.support.runs import LENGTH, kept_programs, small_model
+from tests.support.models import two_heads
+from tests.support.runs import LENGTH, kept_programs
 
 __all__ = ["kept_programs"]
 
@@ -19,7 +20,7 @@ LETTERS = "ACGT" * (LENGTH // 4)
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    return small_model()
+    return two_heads()
 
 
 @pytest.fixture(scope="module")
@@ -52,27 +53,27 @@ def test_what_a_ready_program_is_asked_for(model: Any) -> None:
         },
         "(19, 20), expected none": {"sites": []},
         "the score 'l2', expected 'centred'": {"score": "centred"},
-        "cannot have memory, tile": {"memory": 1 << 20, "tile": 3},
+        "cannot take memory, tile": {"memory": 1 << 20, "tile": 3},
     }
     for words, more in others.items():
-        refused(lambda more=more: ismc.score(program, LETTERS, **more), "compiled already", words)
+        refused(lambda more=more: ismc.score(program, LETTERS, **more), "already compiled", words)
 
 
 def test_lengths(model: Any, scores: Any, tmp_path: Path) -> None:
-    open_model = small_model(length=None)
+    open_model = two_heads(length=None)
     for models in (open_model, ismc.compile(open_model, score="difference")):
         found = ismc.score(models, LETTERS)
         np.testing.assert_allclose(found.scores("head")[:], scores.scores("head")[:], atol=1e-6)
     both = ismc.score([open_model, model], LETTERS)
     np.testing.assert_allclose(both.scores("head")[:], scores.scores("head")[:], atol=1e-6)
-    words = f"expected {LENGTH}, as the model", "Cut or pad"
+    words = f"expected {LENGTH}, the length of the model", "Cut or pad"
     refused(lambda: ismc.score(model, LETTERS[:40]), "40 letters", *words)
     refused(lambda: ismc.score(model, LETTERS, length=40), "length is 40", *words)
-    refused(lambda: ismc.score([small_model(length=40), model], LETTERS), "40 and 60 letters")
+    refused(lambda: ismc.score([two_heads(length=40), model], LETTERS), "40 and 60 letters")
     records = [LETTERS, LETTERS[:50], LETTERS[:50], LETTERS[:50], LETTERS[::-1]]
     fasta = tmp_path / "x.fa"
     fasta.write_text("".join(f">r{i}\n{text}\n" for i, text in enumerate(records)))
-    with pytest.warns(UserWarning, match="3 records left out"):
+    with pytest.warns(UserWarning, match="3 records skipped"):
         found = ismc.score(model, fasta, on_error="skip")
     assert found.names.tolist() == ["r0", "r4"]
     cut = ismc.score(open_model, LETTERS[:40])

@@ -14,7 +14,7 @@ import ismc
 from ismc.cli.run import run
 from ismc.errors import VerificationError
 from ismc.io.stores.store import opened
-from ismc.ism.checking.choose import FEW
+from ismc.ism.checking.choose import MIN_ROWS
 from ismc.ism.checking.statistics import Checked
 from ismc.jobs.program import ScoringSpec
 from ismc.jobs.ray import Actor, pack_programs
@@ -68,14 +68,14 @@ def test_a_run_goes_on_with_the_models_own_scores(files: Path, tmp_path: Path, b
         np.testing.assert_allclose(store.scores(name)[:], y, rtol=1e-4, atol=1e-5 * abs(y).max())
     assert store.checked == summary.tally.checked
     assert store.checked.recomputed == COUNT
-    assert 8 * 6 <= store.checked.mutants <= 8 * FEW
+    assert 8 * 6 <= store.checked.mutants <= 8 * MIN_ROWS
     assert "30 sequences recomputed by the model itself" in str(summary)
 
 
 def test_off_is_off_and_the_summary_says_so(files: Path, tmp_path: Path) -> None:
     summary = run(wrong(), regions(files), places(check=False), tmp_path / "out.zarr")
     assert opened(tmp_path / "out.zarr").checked == Checked()
-    assert "checked    nothing, as --check off says" in str(summary)
+    assert "checked    no mutants (--check off)" in str(summary)
 
 
 def test_summary_and_store_tell_what_was_checked(files: Path, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_summary_and_store_tell_what_was_checked(files: Path, tmp_path: Path) ->
     rows = store.column("check")
     assert rows.shape == (COUNT, 3)
     assert summary.tally.checked == store.checked
-    assert store.checked.mutants == rows[:, 0].sum() >= FEW // 2
+    assert store.checked.mutants == rows[:, 0].sum() >= MIN_ROWS // 2
     assert 0 < store.checked.error == rows[:, 1].max() < 1e-4
     assert f"checked    {store.checked.mutants} mutants, off by" in str(summary)
 
@@ -101,7 +101,7 @@ def test_a_fault_in_a_later_block_keeps_those_before(
 
     with monkeypatch.context() as patch:
         patch.setattr(Scorer, "__call__", fault)
-        patch.setattr("ismc.ism.checking.check._wanted", lambda *_: FEW)  # in every block
+        patch.setattr("ismc.ism.checking.check._row_count", lambda *_: MIN_ROWS)  # in every block
         with pytest.raises(VerificationError, match=NAMED):
             run(wanted(files), regions(files), places(), path)
     assert opened(path).done.tolist() == [True] * 3 + [False] * 5
@@ -120,7 +120,7 @@ def test_resumed_runs_and_shards_add_up(files: Path, whole: Path, tmp_path: Path
         found += run(wanted(files), regions(files), places(shard=shard), path).tally.checked
     summary = run(wanted(files), regions(files), places(resume=True), path)
     assert found + summary.tally.checked == opened(path).checked == opened(whole).checked
-    assert "(in all" in str(summary)
+    assert "(in total" in str(summary)
     assert contents(path) == contents(whole)
 
 
@@ -132,7 +132,7 @@ def test_appended_records_are_checked_too(files: Path, tmp_path: Path) -> None:
     path = tmp_path / "out.zarr"
     first = run(wanted(files), regions(files, bed=beds[0]), places(), path).tally.checked
     more = run(wanted(files), regions(files, bed=beds[1]), places(append=True), path).tally.checked
-    assert FEW // 2 <= more.mutants < FEW
+    assert MIN_ROWS // 2 <= more.mutants < MIN_ROWS
     assert opened(path).checked == first + more
     assert opened(path).column("check")[18:, 0].sum() == more.mutants
 
@@ -233,4 +233,4 @@ def test_the_command_line_checks(
     assert "30 sequences recomputed by the model itself" in out
     code, out, err = _call("run", *options, "-o", "b.zarr", "--check", "off")
     assert code == 0, err
-    assert "checked    nothing" in out
+    assert "checked    no mutants" in out

@@ -18,15 +18,15 @@ from ismc.cli.options import InputOptions
 from ismc.cli.run import run
 from ismc.errors import ArtifactError, InputError
 from ismc.jobs.program import ScoringSpec
-from ismc.jobs.ray import ATTEMPTS, Actor, pack_programs, unpack_programs
+from ismc.jobs.ray import MAX_ATTEMPTS, Actor, pack_programs, unpack_programs
 from ismc.jobs.run import BlockDone
+from tests.support.models import two_heads
 from tests.support.runs import (
     LENGTH,
     contents,
     folder_of_inputs,
     places,
     regions,
-    small_model,
     wanted,
 )
 
@@ -102,7 +102,7 @@ def test_three_nodes_of_which_one_dies(
 def test_a_program_is_packed_and_unpacked(tmp_path: Path) -> None:
     x = np.eye(4, dtype=np.float32)[np.random.default_rng(0).integers(0, 4, (2, LENGTH))]
     both = ismc.ensemble(
-        [small_model(0), small_model(1)], shifts=(0, 2), score="centred", outputs="head"
+        [two_heads(0), two_heads(1)], shifts=(0, 2), score="centred", outputs="head"
     )
     packed = pickle.loads(pickle.dumps(pack_programs(both, tmp_path)))  # noqa: S301
     again = unpack_programs(packed, tmp_path)
@@ -110,14 +110,14 @@ def test_a_program_is_packed_and_unpacked(tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
     loaded = again.members[0].program
     with pytest.raises(InputError, match="other weights"):
-        pack_programs(loaded.with_weights(small_model(1)), tmp_path)
+        pack_programs(loaded.with_weights(two_heads(1)), tmp_path)
 
 
 def test_records_that_end_every_worker_are_given_up(tmp_path: Path) -> None:
     actor = object.__new__(Actor)
     actor.folder, actor.store = tmp_path, Mock(facts=Mock(resume_options="--resume"))
-    for _ in range(ATTEMPTS):
-        actor.attempt(slice(3, 5))
-    with pytest.raises(ArtifactError, match=r"records 3 to 4 were begun 8 times.*\n.*--memory"):
-        actor.attempt(slice(3, 5))
-    actor.attempt(slice(5, 8))
+    for _ in range(MAX_ATTEMPTS):
+        actor.count_attempt(slice(3, 5))
+    with pytest.raises(ArtifactError, match=r"records 3 to 4 were tried 8 times.*\n.*--memory"):
+        actor.count_attempt(slice(3, 5))
+    actor.count_attempt(slice(5, 8))

@@ -18,24 +18,14 @@ import pytest
 from keras import layers
 
 import ismc
-from ismc.frontend import read
+from ismc.frontend.read import read
 from ismc.ir.window import Span
 from ismc.passes import PIPELINE, Program, Request
 from ismc.plan.explain import table, verdict
+from tests.support.models import every_form
 from tests.zoo import ZOO
 
 GOLDENS = Path(__file__).parent.parent / "goldens"
-
-
-def small() -> keras.Model:
-    """Every form at once: a linear head, a slab, a merge, a nested model, a stop."""
-    x = keras.Input((40, 4), name="x")
-    inner = keras.Sequential([layers.Conv1D(3, 3, padding="same", name="conv")], name="inner")
-    y = layers.Conv1D(3, 5, activation="relu", name="first")(x)
-    y = layers.MaxPooling1D(3, name="pool")(y)
-    y = layers.Add(name="add")([y, inner(y)])
-    y = layers.Dense(2, name="dense")(layers.Flatten(name="flatten")(y))
-    return keras.Model(x, y, name="small")
 
 
 def stages(model: keras.Model) -> list[str]:
@@ -64,7 +54,7 @@ def check(name: str, text: str, update: bool) -> None:
 
 
 def test_every_pass_prints_what_it_found(request: pytest.FixtureRequest) -> None:
-    check("small.txt", "\n\n".join(stages(small())), request.config.getoption("--update"))
+    check("small.txt", "\n\n".join(stages(every_form())), request.config.getoption("--update"))
 
 
 @pytest.mark.parametrize("name", ["basset", "bpnet"])
@@ -76,7 +66,7 @@ def test_plan_and_program_of_known_models(name: str, request: pytest.FixtureRequ
 
 
 def test_passes_do_not_change_what_they_are_given() -> None:
-    graph = read(small()).graph
+    graph = read(every_form()).graph
     program = Program(graph, Request(graph.inputs[0], (Span(3, 4),), graph.outputs))
     for step in PIPELINE:
         before = str(program)
@@ -100,7 +90,7 @@ def test_source_is_formatted_and_shown_by_inspect(tmp_path: Path) -> None:
 
 def test_dump_writes_every_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISMC_DUMP", str(tmp_path))
-    ism = ismc.compile(small(), verify=False)
+    ism = ismc.compile(every_form(), verify=False)
     ism.saturate(np.eye(4, dtype="float32")[np.zeros((1, 40), int)])
     names = sorted(path.name for path in tmp_path.iterdir())
     passes = [f"{i + 1}-{step.__name__}.txt" for i, step in enumerate(PIPELINE)]
@@ -112,7 +102,7 @@ def test_dump_writes_every_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_debug_prints(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ISMC_DEBUG", "1")
-    ismc.compile(small(), verify=False)
+    ismc.compile(every_form(), verify=False)
     assert f"--- {place('segment')}-segment.txt" in capsys.readouterr().err
 
 
@@ -148,7 +138,7 @@ def test_what_explain_says_of_time_and_of_operations_agrees() -> None:
     said = verdict(replace(plan, seconds=(1.0, 3.0)))
     assert said == "predicted gain: 3.0 times"
     said = verdict(replace(plan, seconds=(1.0, 1.2)))  # fewer operations in the same time
-    assert said.startswith("predicted gain: 1.2 times, for the operations left take longer")
+    assert said.startswith("predicted gain: 1.2 times; the remaining operations take longer")
     lines = tuple(replace(line, operations=2 * line.naive) for line in plan.lines)
     more = replace(plan, seconds=(1.0, 1.2), lines=lines)
     assert verdict(more).startswith("no large gain is expected")

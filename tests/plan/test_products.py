@@ -19,7 +19,7 @@ import tf_keras
 from keras import layers
 
 import ismc
-from ismc.frontend import read
+from ismc.frontend.read import read
 from ismc.ir.graph import Graph, Layer
 from ismc.passes import Program, Request
 from ismc.passes.flatten import flatten

@@ -52,7 +52,7 @@ def test_negative_tracks_are_refused() -> None:
         (lambda: plot.track(SCORES / 0.0), "infinite"),
         (lambda: plot.track(SCORES, tasks=["a"]), "1 names for 2 tasks"),
         (lambda: plot.clustermap(SCORES, ["a"]), "1 names for 2 tasks"),
-        (lambda: plot.figure(SCORES[:, :, 0], ONE_HOT, kinds=["line"]), "expected some of heatm"),
+        (lambda: plot.figure(SCORES[:, :, 0], ONE_HOT, kinds=["line"]), "one or more of heatmap"),
         (lambda: plot.importance(SCORES, ONE_HOT[:9]), r"\[9, 4\], expected \[80, 4\]"),
         (lambda: plot.importance(SCORES[0]), r"\[4, 2\], expected \[S, 4\]"),
     ],
@@ -66,7 +66,7 @@ def test_shapes_are_checked(draw: Callable[[], Any], words: str) -> None:
 @pytest.mark.parametrize(
     ("sites", "words"),
     [
-        ([0, 1, 1], "site 1 stands 2 times"),
+        ([0, 1, 1], "site 1 occurs 2 times"),
         ([0, 1, 80], "site at 80, expected 0 to 79"),
         ([0, -1, 5], "site at -1, expected 0 to 79"),
         ([0, 1], r"shape \[2\].*expected 3 positions"),

@@ -160,7 +160,7 @@ def test_compressed_tables_and_those_of_windows(
         (["chr1\t5\tA\tC\tlow"], r"score is 'low' \(line 4\), expected numbers"),
         (["chr1\t-5\tA\tC\t1"] * 7, r"\(line 8\), and 2 more"),
         (["chr1\t5\tA\tC\t1", "chr1\t5\tA\tC\t1\t2"], "cannot be parsed.*line 5, saw 6"),
-        (["chr1\t5\tA\tC\t1\t2"] * 2, "cannot be parsed.*parted by tabs, as many"),
+        (["chr1\t5\tA\tC\t1\t2"] * 2, "cannot be parsed.*columns by tabs, the same"),
         (["chr1\t5\tA\tC"], "None of the 1 variants.*1 outside the window.*chrom in the table is"),
         ([], "None of the 0 variants"),
     ],
@@ -179,7 +179,7 @@ def test_a_table_of_another_genome(stores: dict[str, Store], tmp_path: Path) -> 
     good = row(store, 12, 1.0)
     chrom, pos, ref, alt, _ = row(store, 13, 1.0).split("\t")
     path = table(tmp_path / "v.tsv", good, f"{chrom}\t{pos}\t{alt}\t{ref}\t1")
-    with pytest.raises(InputError, match=rf"ref of 1 variants.*{alt} where {ref} is \(line 5\)"):
+    with pytest.raises(InputError, match=rf"ref of 1 variants.*{alt} in place of {ref} \(line 5\)"):
         call(store, tmp_path, variants=path)
 
 
@@ -229,7 +229,7 @@ def test_variants_of_a_store(drawn: Drawn, tmp_path: Path) -> None:
     assert heads(drawn[-1]) == {(START + 120, "G", float(held[0][1][1, 0, 2]))}
     with pytest.raises(InputError, match="w2 has no variant with a score"):
         call(store, tmp_path, record="w2")
-    with pytest.raises(InputError, match="expected to be told which"):
+    with pytest.raises(InputError, match="expected one to be chosen"):
         call(store, tmp_path, record="w0", task=None)
     with pytest.raises(InputError, match=r"holds variants.*\n.*--kind lollipop"):
         call(store, tmp_path, record="w0", kind="logo")

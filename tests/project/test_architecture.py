@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -124,6 +125,15 @@ def test_tensorflow_stays_where_it_belongs(path: Path) -> None:
 def test_files_are_one_thing(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 320
     assert path.stem not in ("utils", "common", "helpers", "misc")
+
+
+def test_the_page_has_a_paragraph_on_each_entry_and_the_picture_of_the_ranks() -> None:
+    page = (ROOT.parent / "docs" / "architecture.md").read_text()
+    picture = page.split("```text\n")[1].split("```")[0]
+    assert tuple(set(line.split()) for line in picture.splitlines()) == RANKS
+    paragraphs = set(re.findall(r"^\* `(\w+)(?:/|\.py)`", page, re.M))
+    assert paragraphs | {"report", "toolkits", "demo"} == set().union(*RANKS)
+    assert all(f"`{name}" in page for name in ("report/", "toolkits.py", "demo/"))
 
 
 def test_import_is_light() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import keras
@@ -54,6 +56,34 @@ def run(page: Path, **given: object) -> int:
             line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else lines[0]
             raise AssertionError(f"{page.name}:{line}: {type(error).__name__}: {error}") from error
     return len(blocks)
+
+
+PRINTED = re.compile(r"^```python\n((?:(?!```).*\n)*)```\n\n```text\n((?:(?!```).*\n)*)```$", re.M)
+
+
+def with_printed(page: Path) -> str:
+    """The text of a page, with what its blocks of Python print in the blocks of text below them."""
+    text, names = page.read_text(), {"__name__": f"docs.{page.stem}"}
+    blocks: list[tuple[int, int, str]] = []
+    below = {block.start(1): block.span(2) for block in PRINTED.finditer(text)}
+    for block in BLOCK.finditer(text):
+        with redirect_stdout(StringIO()) as out:
+            exec(compile(block[1], str(page), "exec"), names)  # noqa: S102
+        if block.start(1) in below:
+            blocks.append((*below[block.start(1)], out.getvalue()))
+    for begin, end, printed in reversed(blocks):
+        text = text[:begin] + printed + text[end:]
+    assert blocks
+    return text
+
+
+def test_a_conv1d_through_every_stage(pytestconfig: pytest.Config) -> None:
+    """``pytest --update`` writes what the page's blocks print."""
+    page = DOCS / "from_conv_to_program.md"
+    text = with_printed(page)
+    if pytestconfig.getoption("--update"):
+        page.write_text(text)
+    assert page.read_text() == text
 
 
 def anchors(page: Path) -> set[str]:

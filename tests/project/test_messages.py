@@ -30,7 +30,14 @@ PAGES = [
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z_-]*[a-z]")
 ARGUMENT = re.compile(r"(?<![\w.\[{'\"*-])([a-z_]+)=(?!=)")
 CALL = re.compile(r"\b((?:ismc\.)?[A-Za-z_]+)\(([^()]*)\)")
-OTHERS = ("pip install", "ray start", "#SBATCH", "XLA", "tf_xla")  # programs of other people
+OTHERS = (
+    "pip install",
+    "pre-commit",
+    "ray start",
+    "#SBATCH",
+    "XLA",
+    "tf_xla",
+)  # programs of other people
 OWN = {
     "tests.generators.check": "tests/generators/check.py",
     "pytest": "tests/conftest.py",
@@ -38,13 +45,12 @@ OWN = {
 }
 SPEAKS_OF = {  # modules whose messages are read by users of these commands alone
     "io/convert/": ("convert", "report", "run"),  # "run again with"
-    "commands/convert.py": ("convert",),
-    "commands/plot": ("plot",),
-    "commands/report.py": ("report",),
-    "commands/run": ("run",),
-    "commands/options.py": ("run",),
-    "distributed.py": ("run",),
-    "jobs.py": ("run",),
+    "cli/convert.py": ("convert",),
+    "cli/plot": ("plot",),
+    "cli/report.py": ("report",),
+    "cli/run": ("run",),
+    "cli/options.py": ("run",),
+    "jobs/": ("run",),
 }
 
 
@@ -71,6 +77,11 @@ def docstrings(path: Path) -> set[str]:
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
     nodes = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, kinds)]
     return {ast.get_docstring(node, clean=False) or "" for node in nodes}
+
+
+def test_every_module_that_speaks_to_one_command_exists() -> None:
+    names = [str(path.relative_to(ROOT / "ismc")) for path in MODULES]
+    assert not [part for part in SPEAKS_OF if not any(name.startswith(part) for name in names)]
 
 
 def options_of(module: str) -> set[str]:
@@ -160,8 +171,8 @@ def test_every_argument_that_a_message_names_exists() -> None:
 
 def test_these_tests_see_what_is_wrong() -> None:
     assert unknown_options("io/convert/selection.py", "Choose with --head NAME.") == ["--head"]
-    assert unknown_options("commands/plot.py", "Pass --genome.") == ["--genome"]
-    assert not unknown_options("commands/run.py", "Pass --genome.")
+    assert unknown_options("cli/plot.py", "Pass --genome.") == ["--genome"]
+    assert not unknown_options("cli/run.py", "Pass --genome.")
     assert unknown_arguments("Compile with stopat=, or sites=.", arguments()) == ["stopat"]
     assert unknown_arguments("ismc.compile(model, genome=x)", arguments()) == ["genome"]
 

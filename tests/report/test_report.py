@@ -20,9 +20,9 @@ from ismc.io.stores.content import Content
 from ismc.io.stores.facts import Output
 from ismc.io.stores.making import created
 from ismc.io.stores.store import opened
-from ismc.report import chosen
-from ismc.report.entries import OTHER, same_as, scaled
-from ismc.report.strongest import APART, PEAKS, Strongest, peaks
+from ismc.report import choose_tracks
+from ismc.report.entries import UNKNOWN_LETTER, quantize, same_as
+from ismc.report.strongest import MAX_PEAKS, MIN_DISTANCE, Strongest, peaks
 from tests.support.reports import FACTS, Parsed, made, records, sized
 
 
@@ -43,7 +43,9 @@ def test_the_page_holds_the_store(tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.isnan(values), np.isnan(expected))
         assert (np.nan_to_num(np.abs(values - expected)) <= tops / 65534 * (1 + 1e-6)).all()
         one_hot = store.one_hot[entry]
-        np.testing.assert_array_equal(letters, np.where(one_hot.any(1), one_hot.argmax(1), OTHER))
+        np.testing.assert_array_equal(
+            letters, np.where(one_hot.any(1), one_hot.argmax(1), UNKNOWN_LETTER)
+        )
     text = page.read_text("utf-8")
     assert "1/65534" in text and "d" * 64 in text and "regions.bed" in text
     report(tmp_path / "s.zarr", tmp_path / "again.html")
@@ -63,11 +65,11 @@ def test_the_strongest_sites(tmp_path: Path) -> None:
                      if not one_hot[s, a] and np.isfinite(scores[s, a])]  # fmt: skip
             taken: list[tuple[float, int, int]] = []
             for item in sorted(order):
-                if all(abs(item[1] - other[1]) >= APART for other in taken):
+                if all(abs(item[1] - other[1]) >= MIN_DISTANCE for other in taken):
                     taken.append(item)
-            best = [4 * s + a for _, s, a in taken[:PEAKS]]
+            best = [4 * s + a for _, s, a in taken[:MAX_PEAKS]]
             assert parsed.scores(entry)[2][track][: len(best)].tolist() == best
-            for _, s, a in taken[:PEAKS]:
+            for _, s, a in taken[:MAX_PEAKS]:
                 there = "ACGT"[one_hot[s].argmax()] if one_hot[s].any() else "N"
                 every.append((entry, s, f"{there}>{'ACGT'[a]}", float(scores[s, a])))
         every.sort(key=lambda row: -abs(row[3]))
@@ -78,9 +80,9 @@ def test_the_strongest_sites(tmp_path: Path) -> None:
 
 def test_scores_as_integers() -> None:
     values = np.array([[3.0, -1.5, np.nan, np.inf, 0.0]], np.float32)
-    steps, top = scaled(values)
+    steps, top = quantize(values)
     assert top == 3 and steps.tolist() == [[32767, -16384, -32768, -32768, 0]]
-    assert scaled(np.zeros((2, 2)))[1] == 0
+    assert quantize(np.zeros((2, 2)))[1] == 0
     one_hot = np.eye(4)[[0, 0, 1]]
     found = same_as(one_hot, np.array([[0, 2], [1, 3]]))
     assert found.tolist() == [[True, False, False, False], [False] * 4]
@@ -98,20 +100,20 @@ def test_equal_scores_keep_the_first() -> None:
 def test_what_is_shown() -> None:
     two = replace(FACTS, outputs=(Output("a", (), ()), Output("b", (3,), (100, 3))))
     labels = {"a", "b [0]", "b [1]", "b [2]"}
-    tracks, note = chosen(two)
+    tracks, note = choose_tracks(two)
     assert {t.label for t in tracks} == labels and not note
-    assert [t.label for t in chosen(two, ["b"], [2])[0]] == ["b [2]"]
+    assert [t.label for t in choose_tracks(two, ["b"], [2])[0]] == ["b [2]"]
     assert tracks[1].predictions(np.zeros((100, 3))) == []
     many = replace(FACTS, outputs=(Output("many", (164,), (164,)),))
-    tracks, note = chosen(many)
+    tracks, note = choose_tracks(many)
     assert [t.label for t in tracks] == ["many [0]"] and "many [0], 1 of 164" in note
-    assert [t.task for t in chosen(many, task=[7, 3])[0]] == [3, 7]
-    with pytest.raises(InputError, match="9 tasks are asked for, expected 8 at most"):
-        chosen(many, task=range(9))
+    assert [t.task for t in choose_tracks(many, task=[7, 3])[0]] == [3, 7]
+    with pytest.raises(InputError, match="9 tasks are requested, expected at most 8"):
+        choose_tracks(many, task=range(9))
     with pytest.raises(InputError, match="no task 164 of the output 'many', expected 0 to 163"):
-        chosen(many, task=[164])
+        choose_tracks(many, task=[164])
     with pytest.raises(InputError, match="no output 'x', expected one of many"):
-        chosen(many, ["x"])
+        choose_tracks(many, ["x"])
 
 
 def test_few_of_many_values(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_both_zoom_together(tab: Any) -> None:
     assert abs(first - 25) < 0.5 and abs(last - 35) < 0.5
     assert "position 30" in pointed(tab, 30, "", "position 30")
     assert "position 30" in pointed(tab, 30, "C", "position 30")
-    tab.click("#whole")
+    tab.click("#reset")
     until(tab, "state.to - state.from === 300")
     assert tab.evaluate("figure.layout.xaxis.range") == [-0.5, 299.5]
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import ismc
 from ismc.cli.layers import example_model
-from ismc.frontend import read
+from ismc.frontend.read import read
 from ismc.ir.window import Span
 from ismc.passes import Form, Program, Request
 from ismc.passes.classify import classify

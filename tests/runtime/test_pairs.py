@@ -71,8 +71,8 @@ def test_no_difference_stays_none() -> None:
 def test_models_by_this_form_agree_with_the_oracle(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cost, "LONG", 1)
-    monkeypatch.setattr(cost, "MANY", 1)
+    monkeypatch.setattr(cost, "MIN_PAIR_LENGTH", 1)
+    monkeypatch.setattr(cost, "MIN_PAIR_CHANNELS", 1)
     model = ZOO[name].model(small=True)
     assert_form_agrees("pairs", model, random_inputs(model, 2, seed=4), monkeypatch)
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import ismc
 from ismc.plan import cost
-from ismc.plan.cost import POINTS, toom
+from ismc.plan.cost import MAX_POINTS, toom
 from ismc.runtime import conv1d_gemm, conv1d_toom, toom_kernel
 from tests.support.comparing import assert_form_agrees, some_slow
 from tests.zoo import ZOO, random_inputs
@@ -69,7 +69,7 @@ def test_every_position_meets_every_tap() -> None:
             met = groups.groups * groups.positions + groups.ungrouped
             assert width <= met < width + groups.positions
             assert groups.large > 0
-            assert groups.positions + groups.taps - 1 <= POINTS
+            assert groups.positions + groups.taps - 1 <= MAX_POINTS
             assert groups.products < width * size
 
 
@@ -87,7 +87,7 @@ def test_no_difference_stays_none() -> None:
 def test_models_by_this_form_agree_with_the_oracle(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cost, "MANY", 0)  # channels are few in small models
+    monkeypatch.setattr(cost, "MIN_PAIR_CHANNELS", 0)  # channels are few in small models
     model = ZOO[name].model(small=True)
     assert_form_agrees("toom", model, random_inputs(model, 2, seed=4), monkeypatch)
 

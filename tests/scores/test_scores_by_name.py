@@ -21,8 +21,9 @@ from ismc.artifacts.cache import cached as kept
 from ismc.errors import InputError
 from ismc.execution.substitutions import every_letter
 from ismc.scores import registry
-from ismc.scores.letters import finished, present
+from ismc.scores.letters import apply_across, present
 from tests.support.comparing import some_slow
+from tests.support.models import track_flat_head
 from tests.zoo import one_hot, randomise
 
 WRITES = tuple(map(int, tf.__version__.split(".")[:2])) >= (2, 18)  # StableHLO
@@ -31,18 +32,6 @@ SITES = [(0, 1), (7, 8), (8, 9), (19, 20)]
 WINDOWS = [(2, 5), (4, 6), (17, 20)]
 Array = np.ndarray
 Formula = Callable[[Array, Array], Array]
-
-
-def small_model() -> keras.Model:
-    """``track`` ``[16, 3]`` logits, ``flat`` ``[16]`` logits and ``head`` ``[3]``, not negative."""
-    x = keras.Input((LENGTH, 4), name="dna")
-    y = layers.Conv1D(6, 3, activation="relu", name="trunk")(x)
-    track = layers.Conv1D(TASKS, 3, name="track")(y)
-    flat = layers.Flatten(name="flat")(layers.Conv1D(1, 3, name="one")(y))
-    head = layers.Dense(TASKS, activation="softplus", name="head")(
-        layers.Flatten()(layers.MaxPooling1D(3, name="pool")(y))
-    )
-    return randomise(keras.Model(x, {"track": track, "flat": flat, "head": head}), 0)
 
 
 def sequences(count: int = 3, *, unknown: bool = True) -> Array:
@@ -55,7 +44,7 @@ def sequences(count: int = 3, *, unknown: bool = True) -> Array:
 
 @cache
 def model() -> keras.Model:
-    return small_model()
+    return track_flat_head(0, LENGTH, TASKS, logits=True)
 
 
 @cache
@@ -195,16 +184,18 @@ def test_rounding_is_taken_off_the_letter_that_is_there() -> None:
     spans, width = tf.constant(sites), max(stop - start for start, stop in sites)
     off, at = tf.fill([3, len(sites), 4, 2], 1e-7), there(sequences(), sites)
     for score in (scores.named("difference"), scores.named("centred")):
-        (found,) = finished(score, [off], x, spans, width, alternatives_only=False)
+        (found,) = apply_across(score, [off], x, spans, width, alternatives_only=False)
         d = np.where(at[..., None], 0, np.full(off.shape, 1e-7))
         want = d if score.name == "difference" else d - d.mean(2, keepdims=True)
         np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-12)
     assert (
-        finished(scores.named("difference"), [off], x, spans, width, alternatives_only=True)[0]
+        apply_across(scores.named("difference"), [off], x, spans, width, alternatives_only=True)[0]
         is off
     )
-    assert finished(lambda r, m: m - r, [off], x, spans, width, alternatives_only=False)[0] is off
-    assert finished(None, [off], x, spans, width, alternatives_only=False)[0] is off
+    assert (
+        apply_across(lambda r, m: m - r, [off], x, spans, width, alternatives_only=False)[0] is off
+    )
+    assert apply_across(None, [off], x, spans, width, alternatives_only=False)[0] is off
 
 
 def test_the_distance_is_that_of_scipy() -> None:
@@ -235,13 +226,13 @@ def test_verification_is_passed_by_scores_that_magnify_rounding() -> None:
 
 
 def test_verification_sees_a_wrong_score(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ismc.ism import compiled
+    from ismc.ism import program
 
     def wrong(score: Any, answers: Any, *rest: Any) -> Any:
         del score, rest
         return [y * 1.01 for y in answers]
 
-    monkeypatch.setattr(compiled, "finished", wrong)
+    monkeypatch.setattr(program, "apply_across", wrong)
     with pytest.raises(ismc.VerificationError, match="where the model gives"):
         ismc.compile(model(), score="log2_ratio", outputs="head", sites=SITES)
 
@@ -347,8 +338,8 @@ def test_present_letters_of_sites() -> None:
     [
         ("centered", "There is no score 'centered', expected one of difference, centred, "),
         ("centered", "Did you mean 'centred'?"),
-        ("counts", "does not fit 'track': The score counts takes a head .*found .n, 16, 3."),
-        ("profile(track=mean)", "does not fit 'flat': track=mean .*found .n, 16."),
+        ("counts", "does not fit 'track': The score counts takes a head .*found .n, 18, 3."),
+        ("profile(track=mean)", "does not fit 'flat': track=mean .*found .n, 18."),
         ("difference(targets=[3])", "number 3 of the 3 targets of an output .n, 3."),
         ("difference(targets=5:)", "none of the 3 targets"),
         ("log2_ratio(pseudocount=0)", "pseudocount is 0.0, expected a number above 0"),

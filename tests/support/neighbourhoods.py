@@ -30,8 +30,8 @@ from ismc import api
 from ismc.errors import UnsupportedModelError
 from ismc.execution.inputs import random_inputs, site_spans
 from ismc.execution.substitutions import kinds
-from ismc.frontend import read
 from ismc.frontend.masks import with_masks
+from ismc.frontend.read import read
 from ismc.passes import Form, Program, Request
 from ismc.passes.choose_recompute import choose_recompute
 from ismc.passes.flatten import flatten

@@ -23,7 +23,7 @@ from ismc.io.stores.facts import Facts, Output, Part, block_size
 from ismc.io.stores.making import created
 from ismc.io.stores.store import Store
 from ismc.report.entries import LEVELS, same_as
-from ismc.report.strongest import PEAKS
+from ismc.report.strongest import MAX_PEAKS
 
 Array = np.ndarray
 
@@ -104,12 +104,12 @@ class Parsed(HTMLParser):
         index = json.loads(self.text)
         data = zlib.decompress(base64.b64decode(self.entries[entry]))
         tracks, sites = len(index["tracks"]), len(index["sites"])
-        codes, size = 4 * PEAKS * tracks, tracks * 4 * sites
+        codes, size = 4 * MAX_PEAKS * tracks, tracks * 4 * sites
         high = np.frombuffer(data[-2 * size : -size], np.int8).astype(int)
         steps = 256 * high + np.frombuffer(data[-size:], np.uint8)
         tops = np.array(index["tops"][entry])[:, None, None]
         values = np.where(steps < -LEVELS, np.nan, steps).reshape(tracks, 4, sites) * tops / LEVELS
-        strongest = np.frombuffer(data[:codes], "<u4").reshape(tracks, PEAKS)
+        strongest = np.frombuffer(data[:codes], "<u4").reshape(tracks, MAX_PEAKS)
         return values.swapaxes(1, 2), np.frombuffer(data[codes : -2 * size], np.uint8), strongest
 
 
@@ -155,7 +155,7 @@ def shown(browser: Any, path: Path, address: str = "") -> Iterator[Any]:
     )
     try:
         tab.goto(path.as_uri() + address)
-        until(tab, "document.getElementById('message').textContent !== 'Reading the page ..'")
+        until(tab, "document.getElementById('message').textContent !== 'Loading ...'")
         assert tab.inner_text("#message") == ""
         yield tab
         assert not wrong and len(asked) == 1

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
-from keras import layers
 
 from ismc.cli.options import InputOptions, RunOptions
 from ismc.jobs.program import ScoringSpec
-from tests.zoo import randomise
+from tests.support.models import two_heads
 
 LENGTH = 60
 CHROMOSOMES = {"chr1": 6000, "chr2": 3000, "chrM": 40}
@@ -26,20 +24,6 @@ def kept_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("ISMC_CACHE", "on")
         patch.setenv("ISMC_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         yield
-
-
-def small_model(seed: int = 0, length: int | None = LENGTH) -> keras.Model:
-    """Convolution, pooling and two heads: ``head`` ``[3]`` and ``counts`` ``[1]``."""
-    sequence = keras.Input((length, 4), name="sequence")
-    x = layers.Conv1D(6, 7, padding="same", activation="relu")(sequence)
-    x = layers.MaxPooling1D(2)(x)
-    x = layers.Conv1D(4, 5, padding="same", activation="relu")(x)
-    pooled = layers.GlobalAveragePooling1D()(x)
-    heads = {
-        "head": layers.Dense(3, name="head")(pooled),
-        "counts": layers.Dense(1, name="counts")(pooled),
-    }
-    return randomise(keras.Model(sequence, heads), seed)
 
 
 def write_genome(path: Path, seed: int = 0) -> dict[str, str]:
@@ -67,7 +51,7 @@ def write_regions(path: Path, count: int = 30, seed: int = 0) -> None:
 def folder_of_inputs(folder: Path, models: int = 1) -> Path:
     """A folder with ``model.keras`` (``model1.keras``, ..), ``genome.fa`` and ``regions.bed``."""
     for i in range(models):
-        small_model(i).save(folder / f"model{i or ''}.keras")
+        two_heads(i).save(folder / f"model{i or ''}.keras")
     write_genome(folder / "genome.fa")
     write_regions(folder / "regions.narrowPeak")
     return folder

@@ -12,7 +12,6 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from keras import layers
 
 import ismc
 from ismc import api
@@ -21,8 +20,9 @@ from ismc.ism.compiled import CompiledISM
 from ismc.plan.cost import Rates
 from ismc.plan.plan import Plan
 from ismc.tuning import calibration
-from ismc.tuning.trials import Trials, sample, tile_sites, together
+from ismc.tuning.trials import Trials, sample, sequences_per_tile, tile_sites
 from tests.support.comparing import assert_equal_to_oracle
+from tests.support.models import conv_pool_dense
 
 
 def always(value: float) -> Callable[..., float]:
@@ -61,7 +61,7 @@ class Fake:
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("ISMC_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(calibration, "measured", Rates)
+    monkeypatch.setattr(calibration, "measure_rates", Rates)
     cache._warned.cache_clear()
     yield
     cache._warned.cache_clear()
@@ -69,11 +69,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 
 @pytest.fixture
 def model() -> keras.Model:
-    x = keras.Input((40, 4), name="x")
-    y = layers.Conv1D(6, 5, activation="relu", name="first")(x)
-    y = layers.Conv1D(6, 5, activation="relu", name="second")(y)
-    y = layers.Flatten(name="flatten")(layers.MaxPooling1D(2, name="pool")(y))
-    return keras.Model(x, layers.Dense(2, name="dense")(y), name="tiny")
+    return conv_pool_dense(40, {"first": 6, "second": 6}, {"dense": 2})
 
 
 @pytest.fixture
@@ -255,8 +251,8 @@ def test_a_sample_is_of_whole_tiles_at_even_distances(model: keras.Model) -> Non
     plan = replace(ismc.compile(model, verify=False).plan, mutants=6, seconds=(1.0, 1.0))
     assert sample(plan) == (6, 7, 20, 21, 32, 33)
     assert sample(replace(plan, seconds=(1e-6, 1.0))) == plan.active
-    assert together(plan) == 1
-    assert together(replace(plan, mutants=120 * 5)) == 4
+    assert sequences_per_tile(plan) == 1
+    assert sequences_per_tile(replace(plan, mutants=120 * 5)) == 4
 
 
 def test_a_real_autotune_is_exact_and_remembered(model: keras.Model) -> None:

@@ -29,7 +29,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]
         return FOUND
 
     monkeypatch.setenv("ISMC_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(calibration, "measured", measured)
+    monkeypatch.setattr(calibration, "measure_rates", measured)
     cache._warned.cache_clear()
     yield done
     cache._warned.cache_clear()
@@ -107,9 +107,9 @@ def test_the_command_prints_every_rate() -> None:
 
 def test_a_measurement_is_quick_and_positive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    monkeypatch.setattr(calibration, "SECONDS", 0.0)
-    monkeypatch.setattr(calibration, "LARGE", 1 << 20)
+    monkeypatch.setattr(calibration, "SECONDS_PER_RATE", 0.0)
+    monkeypatch.setattr(calibration, "STREAM_ELEMENTS", 1 << 20)
     monkeypatch.setattr(calibration, "FOOTPRINTS", (1 << 20, 1 << 22))
-    found = calibration.measured()
+    found = calibration.measure_rates()
     assert all(0 < value < 1e16 for value in asdict(found).values())
     assert found.cache * cores() in (1 << 20, 1 << 22)

@@ -111,7 +111,7 @@ def by_tensorflow() -> Any:
     return tf_keras.Model(x, tf_keras.layers.Flatten()(tf.nn.dropout(y, 0.5)))
 
 
-STAYS_ON, OWN = "training=True", "Draw nothing where training is False"
+STAYS_ON, OWN = "training=True", "Draw no random numbers when training is False"
 UNSTEADY = {
     "dropout": (lambda: chain(keras.layers.Dropout(0.5, name="mc"), training=True),
                 "'mc' draws random numbers", STAYS_ON),
@@ -122,7 +122,7 @@ UNSTEADY = {
     "noise": (lambda: chain(keras.layers.GaussianNoise(0.5, name="mc"), training=True),
               "'mc' draws random numbers", STAYS_ON),
     "batch": (lambda: chain(keras.layers.BatchNormalization(name="bn"), training=True),
-              "'bn' answers for one sequence by what else is in the batch", STAYS_ON),
+              "'bn' gives an answer for one sequence that depends on the rest of", STAYS_ON),
     "no draw": (lambda: chain(Doubled(name="mc"), training=True),
                 "'mc' is switched off by training=False", STAYS_ON),
     "nested": (lambda: nested(keras), "mc' draws random numbers", STAYS_ON),
@@ -135,7 +135,7 @@ UNSTEADY = {
     "tf.random": (lambda: chain(Noisy(lambda x: tf.random.normal(tf.shape(x)), name="mc")),
                   "'mc' draws random numbers", OWN),
     "numpy": (lambda: chain(Noisy(lambda _: float(np.random.normal()), name="mc")),
-              "'mc' answers differently when it is called twice", OWN),
+              "'mc' gives different answers when it is called twice", OWN),
     # a compiled program would draw others of the same seed
     "a fixed seed": (lambda: chain(Noisy(lambda _: keras.random.normal((1, 1, 5), seed=7),
                                          name="mc")), "'mc' draws random numbers", OWN),
@@ -153,7 +153,7 @@ UNSTEADY = {
     "tf_keras noise": (lambda: chain(tf_keras.layers.GaussianNoise(1e-9, name="mc"), tf_keras,
                                      training=True), "'mc' draws random numbers", STAYS_ON),
     "tf_keras batch": (lambda: chain(tf_keras.layers.BatchNormalization(name="bn"), tf_keras,
-                                     training=True), "'bn' answers for one sequence", STAYS_ON),
+                                     training=True), "'bn' gives an answer for one", STAYS_ON),
     "tf_keras nested": (lambda: nested(tf_keras), "mc' draws random numbers", STAYS_ON),
     "tf_keras switched on": (lambda: switched_on(tf_keras), "draws random numbers", STAYS_ON),
     "tf_keras layer": (lambda: chain(Old(name="mc"), tf_keras), "'mc' draws", OWN),

@@ -16,7 +16,7 @@ import ismc
 from ismc import api
 from ismc.artifacts.cache import cached as kept
 from ismc.rules import base
-from ismc.verification.revealed import hides, shown
+from ismc.verification.revealed import hides, reveal_weight
 from tests.artifacts.test_artifacts import one_hot, pytestmark, small_net
 from tests.support.comparing import assert_equal_to_oracle
 from tests.zoo import randomise
@@ -162,7 +162,7 @@ def test_which_weights_hide() -> None:
         assert not hides(weight)
     for weight in (0 * full, np.ones(4, np.float32), 1e-7 * full, pruned, np.zeros(1, np.float32)):
         assert hides(weight)
-        other = shown(weight, rng)
+        other = reveal_weight(weight, rng)
         assert not hides(other)
         assert other.dtype == weight.dtype
         assert np.abs(other).max() < 5
@@ -204,7 +204,7 @@ def test_a_hit_is_compared_before_its_first_answer(
     for y, found in zip(keras.tree.flatten(answer()), right, strict=True):
         np.testing.assert_array_equal(np.asarray(y), np.asarray(found))
     moved(monkeypatch)
-    with pytest.raises(ismc.VerificationError, match="that was kept gives"):
+    with pytest.raises(ismc.VerificationError, match="The cached program of model"):
         answer()
 
 

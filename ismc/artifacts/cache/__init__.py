@@ -1,1 +1,1 @@
-"""Compiled programs kept between runs, and the keys they are found by."""
+"""The cache of compiled programs on disk, and the keys of its entries."""

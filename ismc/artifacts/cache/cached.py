@@ -1,4 +1,4 @@
-"""A program that comes out of the cache, or goes into it, when it is first called."""
+"""A program that is read from the cache, or compiled and stored there, on its first call."""
 
 from __future__ import annotations
 
@@ -27,21 +27,25 @@ CODE = "program.mlirbc"
 
 @dataclass
 class CachedProgram:
-    """A program; it is made, or read, when it is first called.
+    """A program that is loaded or compiled on its first call.
 
     Attributes:
-        runtime: where it runs.
-        function: of flat tensors, which returns a list of them.
-        store: the cache, if there is one.
-        key: of the entry, 64 hexadecimal digits; where it is empty, what the program is is known
-            once it is traced, and its StableHLO gives the key.
-        manifest: what an entry says of itself beside the module.
-        texts: what an entry shows to whoever looks: the plan, the source.
-        variables: arguments, by number, that are the values of variables.
-        name: what it is called where stages are shown.
-        counted: whether the last argument says how many tiles are run.
-        still: whether the key still tells the program, where that may have changed meanwhile.
-        found: whether it came out of the cache, by a key that was known before a trace.
+        runtime: the runtime that executes it.
+        function: a function of flat tensors that returns a list of tensors.
+        store: the cache; ``None`` for no cache.
+        key: the key of the entry, 64 hexadecimal digits. If empty, the function is traced and its
+            StableHLO determines the key.
+        manifest: the manifest of the entry, without the module.
+        texts: makes the texts of an entry that people read: the plan and the source.
+        variables: by argument number, the variables whose values are arguments.
+        name: the name under which stages are dumped.
+        counted: whether the last argument is the number of tiles to run.
+        still: whether the key still identifies the program; asked before an entry is stored, for
+            programs that may change in the meantime.
+        module: the module, once it is read or traced.
+        run: the loaded module, once it is ready to run.
+        found: whether it came from the cache under a key that was known without a trace.
+        making: the lock that lets only one thread make the program.
     """
 
     runtime: Runtime
@@ -60,66 +64,66 @@ class CachedProgram:
     making: Any = field(default_factory=Lock, repr=False)
 
     def __call__(self, arguments: Sequence[Any]) -> list[Any]:
-        """Runs the program; the first of several threads makes it."""
+        """Runs the program; the first of several threads loads or compiles it."""
         with self.making:
             if self.run is None:
                 self._make(arguments)
-        assert self.run is not None  # noqa: S101  (made just now)
+        assert self.run is not None  # noqa: S101  (set by _make)
         return self.run(arguments)
 
     def _make(self, arguments: Sequence[Any]) -> None:
         if self.store is None:
-            self._made(arguments)
+            self._load(arguments)
             return
         key = self.key or self._traced_key(arguments)
         if not key:
-            self._made(arguments)
+            self._load(arguments)
             return
         with self.store.locked(key):
-            self._found(arguments, self.store, key)
+            self._load_or_store(arguments, self.store, key)
 
-    def made(self, arguments: Sequence[Any]) -> Module:
-        """The module for arguments like these; it is traced if there is none yet.
+    def get_module(self, arguments: Sequence[Any]) -> Module:
+        """The module for such arguments: from the cache if possible, else traced.
 
         Raises:
-            LoweringError: when there cannot be one.
+            LoweringError: when the function cannot be lowered.
         """
         if self.module is None and self.store is not None and self.key:
             entry = self.store.get(self.key)
             self.module = None if entry is None else _module(entry)
-        return self.traced(arguments)
+        return self.trace_module(arguments)
 
-    def traced(self, arguments: Sequence[Any]) -> Module:
-        """The same, whatever the cache holds.
+    def trace_module(self, arguments: Sequence[Any]) -> Module:
+        """The module for such arguments, traced if there is none yet; the cache is not read.
 
         Raises:
-            LoweringError: when there cannot be one.
+            LoweringError: when the function cannot be lowered.
         """
         if self.module is None:
             specs = [Spec(tuple(map(int, a.shape)), str(a.dtype.name)) for a in arguments]
-            assert self.function is not None  # noqa: S101  (there is a module, or what makes it)
-            told = not self.key
-            self.module = lower(self.function, specs, self.name, self.variables, told)
+            assert self.function is not None  # noqa: S101  (without a module there is a function)
+            with_digest = not self.key
+            self.module = lower(self.function, specs, self.name, self.variables, with_digest)
         return self.module
 
     def _traced_key(self, arguments: Sequence[Any]) -> str:
-        """The key that the program itself gives; none if it cannot be lowered."""
+        """The key made from the traced program; empty if it cannot be lowered."""
         try:
-            return module_key(self.traced(arguments).meaning)
+            return module_key(self.trace_module(arguments).meaning)
         except LoweringError:
             return ""
 
-    def _made(self, arguments: Sequence[Any]) -> Module | None:
-        """The module, loaded; where there is none the function is compiled as it is."""
+    def _load(self, arguments: Sequence[Any]) -> Module | None:
+        """Loads the traced module; without a module, compiles the function itself."""
         try:
-            self.run = self.runtime.load(self.traced(arguments))
+            self.run = self.runtime.load(self.trace_module(arguments))
         except LoweringError:
             direct = tf.function(self.function, jit_compile=True, autograph=False)
-            self.run = lambda given: list(direct(*map(tf.convert_to_tensor, given)))
+            self.run = lambda values: list(direct(*map(tf.convert_to_tensor, values)))
         return self.module
 
-    def _found(self, arguments: Sequence[Any], store: ProgramStore, key: str) -> None:
-        """Reads the entry, or makes it; either way XLA compiles nothing that it has kept."""
+    def _load_or_store(self, arguments: Sequence[Any], store: ProgramStore, key: str) -> None:
+        """Loads the entry, or makes it; XLA compiles nothing whose executable is in the entry."""
         entry = store.get(key)
         if entry is not None:
             self.found = bool(self.key)
@@ -128,30 +132,30 @@ class CachedProgram:
             files = {k.removeprefix(XLA): v for k, v in entry.blobs.items() if k.startswith(XLA)}
             if files and executables.lay_out(files):
                 with executables.quiet():
-                    self._compiled(arguments)
+                    self._compile(arguments)
                 return
-        found = self._made(arguments) if self.run is None else self.module
-        with executables.gathered() as files:
-            self._compiled(arguments)
-        if found is None or (entry is not None and not files):
+        traced = self._load(arguments) if self.run is None else self.module
+        with executables.collect() as files:
+            self._compile(arguments)
+        if traced is None or (entry is not None and not files):
             return
         if entry is None and self.key and self.still is not None and not self.still():
             return
-        blobs = {CODE: found.code, **{f"{XLA}{name}": code for name, code in files.items()}}
-        constants = {str(i): value for i, value in enumerate(found.constants)}
-        manifest = {**self.manifest, "module": found.record()}
+        blobs = {CODE: traced.code, **{f"{XLA}{name}": code for name, code in files.items()}}
+        constants = {str(i): value for i, value in enumerate(traced.constants)}
+        manifest = {**self.manifest, "module": traced.record()}
         store.put(key, Container(manifest, self.texts(), blobs, constants))
 
-    def _compiled(self, arguments: Sequence[Any]) -> None:
-        """Compiles the program; of its tiles none is run."""
-        assert self.run is not None  # noqa: S101  (made just now)
-        *others, count = arguments
-        last = self.runtime.put(np.zeros((), np.int32)) if self.counted else count
-        self.run([*others, last])
+    def _compile(self, arguments: Sequence[Any]) -> None:
+        """Compiles the program by a call that runs no tile."""
+        assert self.run is not None  # noqa: S101  (set by the caller)
+        *inputs, count = arguments
+        limit = self.runtime.put(np.zeros((), np.int32)) if self.counted else count
+        self.run([*inputs, limit])
 
 
 def module_key(digest: str) -> str:
-    """The key of a program of that digest, compiled here."""
+    """The key of a program with this digest, compiled in this environment."""
     return sha256(json.dumps([digest, environment()], sort_keys=True).encode()).hexdigest()
 
 
@@ -161,10 +165,10 @@ def _module(entry: Container) -> Module:
 
 
 def open_cache(cache: Any) -> ProgramStore | None:
-    """The cache that a user names: a folder, ``False`` for none, ``None`` for the usual one.
+    """The cache for a user's setting: a folder, ``False`` for none, ``None`` for the default.
 
     Raises:
-        InputError: for anything else.
+        InputError: for any other setting.
     """
     if cache is False or (cache is None and executables.is_off()):
         return None

@@ -1,4 +1,4 @@
-"""What machine code depends on beside the program: versions, processor, devices, switches."""
+"""What machine code depends on besides the program: versions, processor, devices, switches."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def environment() -> dict[str, Any]:
 
 @cache
 def _fixed() -> dict[str, Any]:
-    """What stays as it is in a process."""
+    """The part of the environment that is constant within a process."""
     return {
         "versions": {
             "ismc": __version__,
@@ -51,7 +51,7 @@ def _fixed() -> dict[str, Any]:
 
 
 def _version(package: str) -> str:
-    """The version of a package that may not be there: artifacts are run without Keras."""
+    """The version of a package, or an empty text: artifacts run without Keras."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -59,28 +59,28 @@ def _version(package: str) -> str:
 
 
 def _switches() -> dict[str, str]:
-    """Environment variables that change what TensorFlow computes, and how it is compiled."""
-    found = {key: value for key, value in os.environ.items() if key.startswith(SWITCHES)}
+    """Environment variables that affect what TensorFlow computes or how it compiles."""
+    variables = {key: value for key, value in os.environ.items() if key.startswith(SWITCHES)}
     flags = os.environ.get("TF_XLA_FLAGS", "").split()
-    kept = [flag for flag in flags if not flag.startswith(PERSISTENT)]
-    return found | ({"TF_XLA_FLAGS": " ".join(kept)} if kept else {})
+    options = [flag for flag in flags if not flag.startswith(PERSISTENT)]
+    return variables | ({"TF_XLA_FLAGS": " ".join(options)} if options else {})
 
 
 def _processor() -> tuple[str, str]:
-    """The processor's name, and a digest of the instructions that it has."""
+    """The processor's name, and a digest of its instruction sets."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         return platform.processor(), ""
     lines = [line.partition(":") for line in text.partition("\n\n")[0].splitlines()]
-    found = {key.strip(): value.strip() for key, _, value in lines}
-    flags = sorted(set((found.get("flags") or found.get("Features") or "").split()))
+    properties = {key.strip(): value.strip() for key, _, value in lines}
+    flags = sorted(set((properties.get("flags") or properties.get("Features") or "").split()))
     parts = ("model name", "vendor_id", "cpu family", "model", "CPU implementer", "CPU part")
-    return " ".join(found.get(part, "") for part in parts), _digest(" ".join(flags).encode())
+    return " ".join(properties.get(part, "") for part in parts), _digest(" ".join(flags).encode())
 
 
 def _devices() -> list[str]:
-    """The kinds of devices, each once."""
+    """The kinds of devices, each listed once."""
     kinds = set()
     for device in tf.config.list_physical_devices():
         details: dict[str, Any] = {}
@@ -92,12 +92,14 @@ def _devices() -> list[str]:
 
 
 def _sources(folder: Path) -> str:
-    """A digest of the package's own files, for a version alone does not tell of an edit."""
+    """A digest of the package's files: the version does not change when a file is edited."""
     files = [file for kind in ("*.py", "*.jinja") for file in folder.rglob(kind)]
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for file in sorted(files):
-        found.update(f"{file.relative_to(folder).as_posix()} {_digest(file.read_bytes())}".encode())
-    return found.hexdigest()
+        digest.update(
+            f"{file.relative_to(folder).as_posix()} {_digest(file.read_bytes())}".encode()
+        )
+    return digest.hexdigest()
 
 
 def _digest(data: bytes) -> str:

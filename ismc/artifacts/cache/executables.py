@@ -1,10 +1,10 @@
-"""XLA's own cache of executables, kept inside of ismc's entries.
+"""XLA's own cache of executables, stored inside ismc's entries.
 
-TensorFlow can keep what XLA compiles in a directory, if an environment variable says so before it
-runs its first graph. ismc gives it a private directory per process; what appears there while a
-program is compiled is put into the program's entry in the cache, under the entry's digest, and is
-laid out again before the same program is compiled in another process. So nothing is loaded as
-machine code that has not been checked.
+TensorFlow stores what XLA compiles in a directory if an environment variable names one before it
+runs its first graph. ismc names a private directory for each process. The files that appear there
+while a program is compiled become part of the program's cache entry, under the entry's digest. They
+are copied back before the same program is compiled in another process. So only verified machine
+code is loaded.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 
 VARIABLE = "TF_XLA_FLAGS"
 OPTION = "--tf_xla_persistent_cache_directory="
-STALE = 7 * 24 * 3600  # seconds after which no process is taken to use a directory
+STALE_SECONDS = 7 * 24 * 3600  # a directory of this age is taken to be unused
 NAME = re.compile(r"[\w-]+\.pb")
 INHERITED = re.compile(rf"{OPTION}\S*ismc-\d+-[0-9a-f]{{16}} --\S*device_types=CPU,GPU")
 OFF = ("off", "0", "false", "no")
@@ -31,20 +31,20 @@ NOISE = (b"XlaSerializedCacheEntry", b"cpu_aot_loader.cc")
 
 
 def prepare() -> None:
-    """Sets up the directory; to be called before TensorFlow runs its first graph."""
+    """Sets up the directory; call this before TensorFlow runs its first graph."""
     if is_off():
         return
     flags = INHERITED.sub("", os.environ.get(VARIABLE, ""))
-    if OPTION in flags:  # the user's own
+    if OPTION in flags:  # set by the user
         return
     where = Path(tempfile.gettempdir()) / f"ismc-{os.getpid()}-{os.urandom(8).hex()}"
-    ours = (f"{OPTION}{where}", "--tf_xla_persistent_cache_device_types=CPU,GPU")
-    os.environ[VARIABLE] = " ".join([*flags.split(), *ours])
+    options = (f"{OPTION}{where}", "--tf_xla_persistent_cache_device_types=CPU,GPU")
+    os.environ[VARIABLE] = " ".join([*flags.split(), *options])
     _prepared[:] = [where]
 
 
 def is_off() -> bool:
-    """Whether the user wants no cache, but where one is named."""
+    """Whether ``ISMC_CACHE`` disables the default cache; a cache that is named is used anyway."""
     return os.environ.get("ISMC_CACHE", "").lower() in OFF
 
 
@@ -54,7 +54,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def lay_out(files: Mapping[str, bytes]) -> bool:
-    """Puts executables where TensorFlow looks for them; whether it can."""
+    """Copies executables to the directory that TensorFlow reads; returns whether there is one."""
     where = _directory()
     if where is None:
         return False
@@ -64,76 +64,79 @@ def lay_out(files: Mapping[str, bytes]) -> bool:
     return True
 
 
-def there() -> set[str]:
-    """The names of the executables that TensorFlow has kept, or found, in this process."""
+def executable_names() -> set[str]:
+    """The names of the executables in this process's directory, stored by TensorFlow or copied."""
     where = _directory()
     return set() if where is None else {path.name for path in where.iterdir()}
 
 
 @contextlib.contextmanager
-def gathered() -> Iterator[dict[str, bytes]]:
-    """A dict that holds the executables that were kept inside of the block, at its end."""
-    where, before = _directory(), there()
-    found: dict[str, bytes] = {}
-    yield found
+def collect() -> Iterator[dict[str, bytes]]:
+    """Yields a dict that, after the block, contains the executables that the block added."""
+    where, before = _directory(), executable_names()
+    executables: dict[str, bytes] = {}
+    yield executables
     if where is None:
         return
     for path in where.iterdir():
         if path.name not in before and NAME.fullmatch(path.name):
             with contextlib.suppress(OSError):
-                found[path.name] = path.read_bytes()
-    if not found and not before:
+                executables[path.name] = path.read_bytes()
+    if not executables and not before:
         _too_late()
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps two notes of XLA's loader, which are wrong, from the standard error stream.
+    """Filters two wrong messages of XLA's loader out of the standard error stream.
 
-    One is about the form of the file, the other about two settings of the code generator that the
-    loader takes for features of the processor. Everything else that is written is passed on.
+    One is about the file format. The other is about two settings of the code generator that the
+    loader takes for processor features. Everything else is passed through.
     """
-    with tempfile.TemporaryFile() as held:
+    with tempfile.TemporaryFile() as buffer:
         try:
-            kept = os.dup(2)
+            stderr = os.dup(2)
         except OSError:
             yield
             return
-        os.dup2(held.fileno(), 2)
+        os.dup2(buffer.fileno(), 2)
         try:
             yield
         finally:
-            os.dup2(kept, 2)
-            held.seek(0)
-            for line in held:
+            os.dup2(stderr, 2)
+            buffer.seek(0)
+            for line in buffer:
                 if not any(noise in line for noise in NOISE):
                     os.write(2, line)
-            os.close(kept)
+            os.close(stderr)
 
 
 def _directory() -> Path | None:
-    """The directory of this process; made when it is first asked for."""
+    """The directory of this process, created when first needed."""
     if not _prepared or str(_prepared[0]) not in os.environ.get(VARIABLE, ""):
         return None
-    return _made(_prepared[0])
+    return _make_directory(_prepared[0])
 
 
 @cache
-def _made(where: Path) -> Path | None:
+def _make_directory(where: Path) -> Path | None:
     try:
         where.mkdir(mode=0o700)
     except OSError:
         return None
-    atexit.register(_removed, where, os.getpid())
-    for left in where.parent.glob("ismc-*-*"):  # of processes that were killed
-        with contextlib.suppress(OSError, AttributeError):  # other systems have no owners
-            if left.stat().st_mtime < time.time() - STALE and left.stat().st_uid == os.getuid():
-                shutil.rmtree(left, ignore_errors=True)
+    atexit.register(_remove, where, os.getpid())
+    for folder in where.parent.glob("ismc-*-*"):  # left by killed processes
+        with contextlib.suppress(OSError, AttributeError):  # no owners on some systems
+            if (
+                folder.stat().st_mtime < time.time() - STALE_SECONDS
+                and folder.stat().st_uid == os.getuid()
+            ):
+                shutil.rmtree(folder, ignore_errors=True)
     return where
 
 
-def _removed(where: Path, owner: int) -> None:
-    """Removes the directory, unless this is a fork of the process that uses it."""
+def _remove(where: Path, owner: int) -> None:
+    """Removes the directory, except in a fork of the process that owns it."""
     if os.getpid() == owner:
         shutil.rmtree(where, ignore_errors=True)
 
@@ -141,7 +144,7 @@ def _removed(where: Path, owner: int) -> None:
 @cache
 def _too_late() -> None:
     warnings.warn(
-        "XLA keeps no executables, so every process compiles again: TensorFlow ran a compiled "
+        "XLA stores no executables, so every process compiles again: TensorFlow ran a compiled "
         "function before ismc was imported. Import ismc first.",
         RuntimeWarning,
         stacklevel=2,

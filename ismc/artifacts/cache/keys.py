@@ -1,4 +1,4 @@
-"""What a program is kept under: all that determines it, but the weights and made-up names."""
+"""Keys of programs: all that determines a program, except weights and generated names."""
 
 from __future__ import annotations
 
@@ -13,34 +13,35 @@ from ismc.artifacts.cache.fingerprint import FingerprintError, architecture, dig
 from ismc.artifacts.cache.fingerprint.scores import score_data
 from ismc.artifacts.cache.store import ProgramStore
 from ismc.artifacts.container import Container
-from ismc.frontend import Model
+from ismc.frontend.model import Model
 from ismc.passes import Request
 from ismc.plan.plan import Plan
 
 
 def program_key(model: Model, request: Request, plan: Plan, score: Any) -> str:
-    """64 hexadecimal digits, or nothing where code of the user's takes part.
+    """64 hexadecimal digits, or an empty text if the program contains code of the user's.
 
-    What such code does is known once it is traced; the program itself then gives the key.
+    What the user's code does is unknown until it is traced; the key is then made from the traced
+    program.
 
     Args:
-        model: as it was lowered.
-        request: what was asked for, and chosen by autotuning.
-        plan: what was decided.
-        score: what is computed from reference and mutant, or ``None``.
+        model: the lowered model.
+        request: the request, with the choices of autotuning.
+        plan: the plan.
+        score: the function of reference and mutant, or ``None``.
     """
     try:
-        found = architecture(model)
+        model_data = architecture(model)
         weights = [
-            [found.owners[owner], [found.weights[owner][name] for name in named]]
-            for owner, named in model.variables.items()
+            [model_data.owners[owner], [model_data.weights[owner][name] for name in variables]]
+            for owner, variables in model.variables.items()
         ]
         data = {
-            "architecture": found.data,
+            "architecture": model_data.data,
             "weights": weights,
-            "request": _request(request, found.layers),
-            "rules": rules(request.rules, found.layers),
-            "plan": _plan(plan, found.layers),
+            "request": _request(request, model_data.layers),
+            "rules": rules(request.rules, model_data.layers),
+            "plan": _plan(plan, model_data.layers),
             "score": score_data(score),
             "environment": environment(),
         }
@@ -50,31 +51,31 @@ def program_key(model: Model, request: Request, plan: Plan, score: Any) -> str:
 
 
 def verdict_key(key: str, weights: Sequence[Any]) -> str:
-    """What it is kept under that a program was verified with these weights.
+    """The key of a verdict: that a program was verified with these weights.
 
     Args:
-        key: the program's; without one there is none for the verdict.
+        key: the program's key; if empty, the verdict has no key.
         weights: arrays, in the order of the program.
     """
     if not key:
         return ""
-    found = sha256()
+    content = sha256()
     for weight in weights:
         array = np.ascontiguousarray(np.asarray(weight))
-        found.update(f"{array.dtype}{array.shape}".encode())
-        found.update(array.view(np.uint8).data if array.ndim else array.tobytes())
-    return digest([key, "verified", found.hexdigest()])
+        content.update(f"{array.dtype}{array.shape}".encode())
+        content.update(array.view(np.uint8).data if array.ndim else array.tobytes())
+    return digest([key, "verified", content.hexdigest()])
 
 
-def recalled(store: ProgramStore | None, key: str) -> float | None:
-    """The error that was found under the key of a verdict; nothing if there is none."""
-    found = store.get(key) if store is not None and key else None
-    error = None if found is None else found.manifest.get("error")
+def read_verdict(store: ProgramStore | None, key: str) -> float | None:
+    """The error that a verification measured, or ``None`` if there is no such verdict."""
+    entry = store.get(key) if store is not None and key else None
+    error = None if entry is None else entry.manifest.get("error")
     return error if isinstance(error, float) else None
 
 
-def remembered(store: ProgramStore | None, key: str, model: str, error: float) -> None:
-    """Keeps that a program was verified, under the key of the verdict."""
+def write_verdict(store: ProgramStore | None, key: str, model: str, error: float) -> None:
+    """Stores the verdict that a program was verified, with the error that was measured."""
     if store is not None and key:
         manifest = {"model": model, "program": "verified", "error": float(error), "versions": {}}
         store.put(key, Container(manifest, {}, {}, {}))
@@ -96,7 +97,7 @@ def _request(request: Request, names: Any) -> dict[str, Any]:
 
 
 def _plan(plan: Plan, names: Any) -> dict[str, Any]:
-    """What rates of a machine may have decided, too."""
+    """The plan as data; it may also depend on measured rates of the machine."""
     return {
         "inputs": [[renamed(name, names), list(shape)] for name, shape in plan.inputs],
         "lines": [[x.role, x.form, x.strategy, x.width, x.length] for x in plan.lines],

@@ -1,7 +1,8 @@
-"""What was measured on a machine, remembered between runs: small JSON files.
+"""Measurements of a machine, stored between runs as small JSON files.
 
-They lie in the user's cache directory, or where the environment variable ``ISMC_CACHE_DIR`` says.
-Nothing depends on them: what cannot be read or written is measured again, with one warning.
+The files are in the user's cache directory, or in the folder that the environment variable
+``ISMC_CACHE_DIR`` names. They are optional: what cannot be read or written is measured again, with
+one warning.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from platformdirs import user_cache_dir
 
 
 def directory() -> Path:
-    """Where the files lie."""
+    """The folder of the files."""
     return Path(os.environ.get("ISMC_CACHE_DIR") or user_cache_dir("ismc", appauthor=False))
 
 
 def recall(kind: str, key: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What was remembered under a key, or nothing."""
+    """The value stored under a key, or ``None``."""
     path = _path(kind, key)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return dict(found["value"]) if found["key"] == dict(key) else None
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return dict(record["value"]) if record["key"] == dict(key) else None
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -38,7 +39,7 @@ def recall(kind: str, key: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def remember(kind: str, key: Mapping[str, Any], value: Mapping[str, Any]) -> None:
-    """Remembers a value under a key: written under another name, then renamed."""
+    """Stores a value under a key: written to a temporary file, then renamed."""
     path = _path(kind, key)
     text = json.dumps({"key": dict(key), "value": dict(value)}, indent=1, sort_keys=True)
     try:
@@ -54,7 +55,7 @@ def remember(kind: str, key: Mapping[str, Any], value: Mapping[str, Any]) -> Non
             raise
     except OSError as error:
         warn_once(
-            path.parent, f"{path} cannot be written ({error}); it is measured anew next time."
+            path.parent, f"{path} cannot be written ({error}); it is measured again next time."
         )
 
 
@@ -64,7 +65,7 @@ def _path(kind: str, key: Mapping[str, Any]) -> Path:
 
 
 def warn_once(about: Path, text: str) -> None:
-    """Warns of a path once in a process; a warning that is made an error is one each time."""
+    """Warns about a path once per process; if warnings are errors, every time."""
     if about not in _warned():
         warnings.warn(text, RuntimeWarning, stacklevel=4)
         _warned().add(about)

@@ -1,9 +1,9 @@
-"""Compiled programs kept between runs: one file for each, found by the digest of what it is of.
+"""The store of compiled programs: one file per program, named by its key.
 
-In the folder lie ``<key>.entry``, in the format of `ismc.artifacts.container`; ``<key>.lock``,
-empty; ``.<digits>.part``, entries that are being written; ``damaged/``, entries that failed the
-check. The time of change of an entry is that of its last use. Nothing depends on the folder: what
-cannot be read or kept is compiled again, with a warning.
+The folder contains ``<key>.entry``, in the format of `ismc.artifacts.container`; ``<key>.lock``,
+empty; ``.<digits>.part``, entries that are being written; and ``damaged/``, entries that failed
+verification. The modification time of an entry is the time of its last use. The store is optional:
+what cannot be read or stored is compiled again, with a warning.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from typing import Any, Literal
 from filelock import FileLock
 
 from ismc.artifacts.cache import measurements as cache
-from ismc.artifacts.cache.folder import ELSEWHERE, LIMIT, size_limit, usable
+from ismc.artifacts.cache.folder import DEFAULT_LIMIT_BYTES, ELSEWHERE, is_usable, size_limit
 from ismc.artifacts.container import Container, header, read, write
 from ismc.errors import ArtifactError, InputError
 
 KEY = re.compile(r"[0-9a-f]{64}")
-PART = re.compile(r"\.[0-9a-f]{16}\.part")
-STALE = 3600  # seconds after which a file that is being written belongs to a process that died
-DAMAGED = 8  # entries that are kept for a look at them
-PATIENCE = 600.0
+PARTIAL = re.compile(r"\.[0-9a-f]{16}\.part")
+STALE_SECONDS = 3600  # a partial file of this age belongs to a process that died
+MAX_DAMAGED_ENTRIES = 8  # kept for inspection
+LOCK_TIMEOUT_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A program in the cache; times are in seconds since 1970."""
+    """A program in the store; times are in seconds since 1970."""
 
     key: str
     size: int
@@ -47,7 +47,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Problem:
-    """A file that should not lie in the cache; only a damaged one was of use."""
+    """A file that does not belong in the store; only damaged ones were entries."""
 
     path: Path
     kind: Literal["damaged", "leftover", "foreign"]
@@ -55,76 +55,78 @@ class Problem:
 
 
 class ProgramStore:
-    """A folder of programs, of which the least recently used make room for others.
+    """A folder of programs; the least recently used are removed to make room.
 
-    Threads and processes may share it: entries are replaced as a whole, and removing one does not
-    disturb those who read it.
+    Threads and processes may share a store: an entry is replaced atomically, and removing it does
+    not disturb its readers.
     """
 
-    def __init__(self, directory: Path | None = None, limit: int = LIMIT) -> None:
+    def __init__(self, directory: Path | None = None, limit: int = DEFAULT_LIMIT_BYTES) -> None:
         self.directory = directory or cache.directory() / "programs"
         self.limit = size_limit(limit)
 
     def get(self, key: str) -> Container | None:
-        """The entry of a key, verified, or nothing; a damaged one is set aside with a warning."""
+        """The verified entry of a key, or ``None``; a damaged entry is set aside with a warning."""
         path = self._path(key)
-        if not usable(self.directory):
+        if not is_usable(self.directory):
             return None
         try:
-            found = _entry(path)
+            container = _entry(path)
         except ArtifactError as error:
             self._report(path, error)
             return None
-        with suppress(OSError):  # a folder that may only be read
+        with suppress(OSError):  # a read-only folder
             os.utime(path, ns=(now := time.time_ns(), now))
-        return found
+        return container
 
     def put(self, key: str, container: Container) -> None:
-        """Keeps an entry, with its key and the time added to its manifest; failures are warned of.
+        """Stores an entry, with the key and the time in its manifest; failures only warn.
 
-        Then the least recently used others are removed while all take more than the limit.
+        Afterwards the least recently used other entries are removed until the total is within the
+        limit.
         """
         path = self._path(key)
         if container.size > self.limit:
             text = f"takes {container.size} bytes, more than ISMC_CACHE_LIMIT ({self.limit})"
-            cache.warn_once(path, f"The compiled program {text}: it is not kept.")
+            cache.warn_once(path, f"The compiled program {text}: it is not cached.")
             return
-        if not usable(self.directory, make=True):
+        if not is_usable(self.directory, make=True):
             return
-        added = {"key": key, "created": time.time()}
+        metadata = {"key": key, "created": time.time()}
         try:
-            kept = replace(container, manifest={**container.manifest, **added})
-            write(path, kept, private=True)
+            entry = replace(container, manifest={**container.manifest, **metadata})
+            write(path, entry, private=True)
         except ArtifactError as error:
-            text = f"Compiled programs are not kept: {ELSEWHERE}. {_first_line(error)}"
+            text = f"Compiled programs are not cached: {ELSEWHERE}. {_first_line(error)}"
             cache.warn_once(self.directory, text)
             return
         self._make_room(path)
 
     @contextmanager
-    def locked(self, key: str, timeout: float = PATIENCE) -> Iterator[bool]:
-        """Yields whether the lock of a key is held; without it, the caller works unlocked.
+    def locked(self, key: str, timeout: float = LOCK_TIMEOUT_SECONDS) -> Iterator[bool]:
+        """Yields whether the lock of a key was acquired; if not, the caller works without a lock.
 
-        Only one thread of one process holds it, and a process that dies lets go, as the lock is
-        the operating system's. It is not held after ``timeout`` seconds, where a file system has no
-        locks, or where the folder cannot be written. The empty file stays: to remove it would let
-        one who waits for it and one who makes it anew both hold a lock; only `clear` does so.
+        The lock is exclusive between threads and processes. It belongs to the operating system,
+        which releases it if the process dies. Acquisition fails after ``timeout`` seconds, on a
+        file system without locks, and in a folder that cannot be written. The empty lock file
+        remains: if it were removed, a process that waits for the old file and one that creates a
+        new file could both hold a lock. Only `clear` removes it.
         """
         lock = _lock(self._path(key, ".lock"), timeout)
-        held = False
-        if usable(self.directory, make=True):
+        acquired = False
+        if is_usable(self.directory, make=True):
             with suppress(OSError, RuntimeError, NotImplementedError):  # a timeout is an OSError
                 lock.acquire()
-                held = True
+                acquired = True
         try:
-            yield held
+            yield acquired
         finally:
-            if held:
+            if acquired:
                 lock.release()
 
     def entries(self) -> list[Entry]:
-        """All entries that are whole, the last used first."""
-        found = []
+        """All undamaged entries, the most recently used first."""
+        entries = []
         for path, status in self._files():
             with suppress(ArtifactError):
                 manifest = header(path)
@@ -138,15 +140,15 @@ class ProgramStore:
                     model=str(manifest.get("model", "")),
                     versions=versions if isinstance(versions, dict) else {},
                 )
-                found.append(entry)
-        return sorted(found, key=lambda entry: (-entry.used, entry.key))
+                entries.append(entry)
+        return sorted(entries, key=lambda entry: (-entry.used, entry.key))
 
     def show(self, prefix: str) -> Container:
-        """The entry whose key begins so.
+        """The entry whose key begins with a prefix.
 
         Raises:
-            InputError: when none does, or several do.
-            ArtifactError: when it is damaged.
+            InputError: when no entry or several entries match.
+            ArtifactError: when the entry is damaged.
         """
         paths = [path for path, _ in self._files() if path.stem.startswith(prefix)]
         if len(paths) != 1:
@@ -158,26 +160,26 @@ class ProgramStore:
         return _entry(paths[0])
 
     def verify(self) -> list[Problem]:
-        """Reads all entries, and names the files that should not be there; nothing is changed."""
+        """Reads all entries and lists files that do not belong in the store; changes nothing."""
         problems = []
-        for path in sorted(self.directory.iterdir()) if usable(self.directory) else ():
-            known = KEY.fullmatch(path.stem) and path.suffix in (".entry", ".lock")
-            if known and path.suffix == ".entry":
+        for path in sorted(self.directory.iterdir()) if is_usable(self.directory) else ():
+            is_known = KEY.fullmatch(path.stem) and path.suffix in (".entry", ".lock")
+            if is_known and path.suffix == ".entry":
                 try:
                     _entry(path)
                 except ArtifactError as error:
                     problems.append(Problem(path, "damaged", _first_line(error)))
-            elif PART.fullmatch(path.name):
-                if _age(path) > STALE:
+            elif PARTIAL.fullmatch(path.name):
+                if _age(path) > STALE_SECONDS:
                     problems.append(Problem(path, "leftover", "a process died writing it"))
-            elif not known and path.name != "damaged":
+            elif not is_known and path.name != "damaged":
                 problems.append(Problem(path, "foreign", "ismc did not write it"))
         return problems
 
     def clear(self, keys: Iterable[str] | None = None) -> int:
-        """Removes the entries of some keys, or all and what else ismc left; counts the entries."""
+        """Removes the entries of some keys, or all of ismc's files; returns the entries' number."""
         paths = [self._path(key) for key in keys or ()]
-        if not usable(self.directory):
+        if not is_usable(self.directory):
             return 0
         count = sum(_remove(path) for path in paths)
         if keys is None:
@@ -186,54 +188,54 @@ class ProgramStore:
             shutil.rmtree(self.directory / "damaged", ignore_errors=True)
             for path in self.directory.glob("*.lock"):
                 if KEY.fullmatch(path.stem):
-                    with self.locked(path.stem, timeout=0) as held:
-                        if held:
+                    with self.locked(path.stem, timeout=0) as acquired:
+                        if acquired:
                             _remove(path)
         return count
 
     def _path(self, key: str, suffix: str = ".entry") -> Path:
         if not KEY.fullmatch(key):
-            raise InputError(f"The key {key!r} is no SHA-256, expected 64 digits 0-9 a-f.")
+            raise InputError(f"The key {key!r} is not a SHA-256, expected 64 digits 0-9 a-f.")
         return self.directory / f"{key}{suffix}"
 
     def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
-        """The files of entries that are there now."""
-        for path in sorted(self.directory.glob("*.entry")) if usable(self.directory) else ():
+        """The files of the entries that exist now."""
+        for path in sorted(self.directory.glob("*.entry")) if is_usable(self.directory) else ():
             with suppress(OSError):
                 if KEY.fullmatch(path.stem):
                     yield path, path.stat()
 
     def _report(self, path: Path, error: ArtifactError) -> None:
-        """Warns of an entry that is there and cannot be used; it is set aside if it is damaged."""
+        """Warns about an entry that exists but is unusable; a damaged one is set aside."""
         if isinstance(error.__cause__, FileNotFoundError):
             return
         reason = _first_line(error)
-        if isinstance(error.__cause__, (OSError, MemoryError)):  # the entry may be whole
+        if isinstance(error.__cause__, (OSError, MemoryError)):  # the entry may be undamaged
             cache.warn_once(path, f"{reason} The program is compiled again.")
             return
         try:
             folder = self._set_aside(path)
         except OSError as failure:
             cache.warn_once(
-                path, f"{reason} It stays there ({failure}); the program is compiled again."
+                path, f"{reason} It cannot be moved ({failure}); the program is compiled again."
             )
             return
         text = f"{reason} It is moved to {folder}, and the program is compiled again."
         warnings.warn(text, RuntimeWarning, stacklevel=3)
 
     def _set_aside(self, path: Path) -> Path:
-        """Moves a file into ``damaged/``, where the newest few stay."""
+        """Moves a file into ``damaged/``, which keeps only the newest few."""
         folder = self.directory / "damaged"
         folder.mkdir(mode=0o700, exist_ok=True)
         with suppress(FileNotFoundError):  # another process was faster
             path.replace(folder / f"{time.time_ns()}-{path.name}")
-        for old in sorted(folder.iterdir())[:-DAMAGED]:
+        for old in sorted(folder.iterdir())[:-MAX_DAMAGED_ENTRIES]:
             if not _remove(old):
                 shutil.rmtree(old, ignore_errors=True)
         return folder
 
     def _make_room(self, written: Path) -> None:
-        """Removes the least recently used entries beyond the limit, save the one just written."""
+        """Removes the least recently used entries beyond the limit, except the one just written."""
         self._sweep()
         files = sorted(self._files(), key=lambda file: file[1].st_mtime_ns)
         total = sum(status.st_size for _, status in files)
@@ -242,9 +244,9 @@ class ProgramStore:
                 total -= status.st_size
 
     def _sweep(self) -> None:
-        """Removes what processes that died left half-written."""
+        """Removes partial files of processes that died."""
         for path in self.directory.glob(".*.part"):
-            if PART.fullmatch(path.name) and _age(path) > STALE:
+            if PARTIAL.fullmatch(path.name) and _age(path) > STALE_SECONDS:
                 _remove(path)
 
 
@@ -254,14 +256,14 @@ def _entry(path: Path) -> Container:
     Raises:
         ArtifactError: as `read`, and for the entry of another key.
     """
-    found = read(path)
-    _check_key(path, found.manifest)
-    return found
+    container = read(path)
+    _check_key(path, container.manifest)
+    return container
 
 
 def _check_key(path: Path, manifest: Mapping[str, Any]) -> None:
     if (key := manifest.get("key")) != path.stem:
-        raise ArtifactError(f"{path} is damaged: it holds the entry {key!r}, expected its name's.")
+        raise ArtifactError(f"{path} is damaged: its key is {key!r}, expected its file name.")
 
 
 def _lock(path: Path, timeout: float) -> FileLock:
@@ -269,7 +271,7 @@ def _lock(path: Path, timeout: float) -> FileLock:
 
 
 def _remove(path: Path) -> bool:
-    """Whether the file was removed; on Windows it stays while it is read."""
+    """Removes a file; returns whether it was removed. On Windows a file in use cannot be."""
     try:
         path.unlink()
     except OSError:
@@ -278,7 +280,7 @@ def _remove(path: Path) -> bool:
 
 
 def _age(path: Path) -> float:
-    """Seconds since a file was changed; 0 when it is gone."""
+    """Seconds since a file was modified; 0 if it does not exist."""
     try:
         return time.time() - path.stat().st_mtime
     except OSError:

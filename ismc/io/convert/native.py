@@ -70,7 +70,7 @@ def _every_output(request: Request) -> Store:
     if request.output is not None or request.task is not None:
         raise InputError(
             "An output or task is chosen, expected none: npz and h5 hold all outputs.",
-            hint="Leave out --outputs and --task, or choose a format with --to.",
+            hint="Leave out --model-output and --task, or choose a format with --to.",
         )
     return request.store
 

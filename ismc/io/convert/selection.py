@@ -41,7 +41,7 @@ def chosen_output(facts: Facts, output: str | None) -> Output:
     if output is None and len(outputs) > 1:
         raise InputError(
             f"The store has the outputs {', '.join(outputs)}, expected one to be chosen.",
-            hint="Choose with --outputs NAME, or output= in Python.",
+            hint="Choose with --model-output NAME, or output= in Python.",
         )
     if output is not None and output not in outputs:
         raise InputError(

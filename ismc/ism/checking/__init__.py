@@ -1,4 +1,4 @@
-"""A few mutants of a run are also computed by the model itself, and compared."""
+"""The check of a run: the model itself computes a few mutants, for comparison."""
 
 from ismc.ism.checking.check import Checks, mode_of
 from ismc.ism.checking.predict import predicted

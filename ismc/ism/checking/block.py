@@ -1,4 +1,4 @@
-"""Sequences that were answered for, and some of their mutants."""
+"""`Block`: sequences with the answers for their mutants."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Block:
     Shapes: ``n`` sequences, ``S`` sites, ``A`` substitutions, ``W`` the width of the widest site.
 
     Attributes:
-        inputs: of the model by name, ``[n, ...]`` each.
-        sequence: the name of the one that is mutated, ``[n, L, C]``.
-        spans: ``[n, S, 2]`` half-open positions; -1 where a sequence has fewer sites.
-        blocks: ``[A, W, C]``, what is written at a site.
-        answers: ``[n, S, A, *score]`` of each output.
-        saturates: whether all the letters are written.
+        inputs: the inputs of the model by name, ``[n, ...]`` each.
+        sequence: the name of the mutated input, ``[n, L, C]``.
+        spans: half-open positions of the sites, ``[n, S, 2]``; -1 if a sequence has fewer sites.
+        blocks: the substitutions of a site, ``[A, W, C]``.
+        answers: the scores ``[n, S, A, *score]`` of each output.
+        saturates: whether the substitutions are all letters.
     """
 
     inputs: Mapping[str, Array]
@@ -41,16 +41,16 @@ class Block:
 
     @property
     def kind(self) -> str:
-        """What tells programs for such sequences from others: one-hot ones have their own."""
+        """The kind of program that answers: one-hot sequences have a program of their own."""
         return "letters" if self.saturates and is_one_hot(self.x) else f"other {self.saturates}"
 
     def written(self, mutants: Array) -> Array:
-        """The mutants ``[m, L, C]`` of places ``[m, 3]``."""
-        found = self.x[mutants[:, 0]].copy()
-        for row, (record, site, block) in zip(found, mutants, strict=True):
+        """The sequences ``[m, L, C]`` of mutants ``[m, 3]``: sequence, site and substitution."""
+        mutated = self.x[mutants[:, 0]].copy()
+        for row, (record, site, block) in zip(mutated, mutants, strict=True):
             start, stop = self.spans[record, site]
             row[start:stop] = self.blocks[block, : stop - start]
-        return found
+        return mutated
 
     def changed(self, mutant: Sequence[int]) -> bool:
         """Whether a mutant differs from its sequence."""
@@ -59,13 +59,13 @@ class Block:
         return bool((self.x[record, start:stop] != self.blocks[block, : stop - start]).any())
 
     def answered(self, output: int, mutants: Array) -> Array:
-        """What was answered for them: ``[m, *score]``."""
+        """The answers for mutants ``[m, 3]``: ``[m, *score]``."""
         records, sites, blocks = mutants.T
         return self.answers[output][records, sites, blocks]
 
 
 def spans_of(sites: Sequence[tuple[int, int]], count: int, at: Array | None = None) -> Array:
-    """``[n, S, 2]``: the same sites in all sequences, or the positions ``[n, S]`` of each."""
+    """Spans ``[n, S, 2]`` of the same sites in all sequences, or of positions ``at`` ``[n, S]``."""
     if at is None:
         return np.broadcast_to(np.asarray(sites, np.int64), (count, len(sites), 2))
     return np.stack([at, np.where(at < 0, -1, at + 1)], -1).astype(np.int64)

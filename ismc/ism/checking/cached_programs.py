@@ -1,4 +1,4 @@
-"""Programs that come out of the cache are compared with the model before they first answer."""
+"""Compares cached programs with the model at their first use."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Sites = Sequence[int] | None
 
 
 def trust(programs: Iterable[Any]) -> None:
-    """Marks programs that have just been verified: their next answer needs no check."""
+    """Marks programs that have just been verified, so that their next answer is not checked."""
     for program in programs:
-        inside: Any = getattr(program, "run", None)
-        for made in (program, inside):
-            if hasattr(made, "found"):
-                made.found = False
+        inner: Any = getattr(program, "run", None)
+        for candidate in (program, inner):
+            if hasattr(candidate, "found"):
+                candidate.found = False
 
 
 def check_mutants(
@@ -36,18 +36,18 @@ def check_mutants(
     answers: Sequence[Any],
     sites: Sites,
 ) -> None:
-    """Compares the first, middle and last site of the first sequence with the model.
+    """Compares the answers at the first, middle and last site of one sequence with the model's.
 
     Args:
-        ism: what was called.
-        program: what answered; nothing is done but for its first answer out of the cache.
-        inputs: of the call, by name.
-        letters: what was written.
-        answers: of the call, ``[B, S, A or C, *output]`` each.
-        sites: by number, those whose answers count; all by default.
+        ism: the callable.
+        program: its program that answered; only the first answer of a cached program is checked.
+        inputs: the inputs of the call, by name.
+        letters: the substitutions of the call.
+        answers: the answers of the call, ``[B, S, A or C, *output]`` each.
+        sites: the indices of the sites whose answers are used; all by default.
 
     Raises:
-        VerificationError: where they do not agree.
+        VerificationError: when an answer differs from the model's.
     """
     if not program.found:
         return
@@ -62,9 +62,9 @@ def check_mutants(
             return [np.asarray(y) for y in ism.flat(oracle.saturate(nest))]
         return [np.asarray(y)[:, :, None] for y in ism.flat(oracle(nest, letters.block[0]))]
 
-    whole = [np.asarray(y) for y in ism.flat(ism.oracle(spans).reference(nest))]
-    found = [np.asarray(y)[:1, chosen] for y in answers]
-    for i, (ours, want, raw) in enumerate(zip(found, true(), whole, strict=True)):
+    references = [np.asarray(y) for y in ism.flat(ism.oracle(spans).reference(nest))]
+    chosen_answers = [np.asarray(y)[:1, chosen] for y in answers]
+    for i, (ours, want, raw) in enumerate(zip(chosen_answers, true(), references, strict=True)):
         scale = float(np.nanmax(np.abs(raw), initial=0.0))
         from_reference = want if ism.score is not None else want - raw[:, None, None]
         change = float(np.nanmax(np.abs(from_reference), initial=0.0))
@@ -72,8 +72,8 @@ def check_mutants(
         if exceeds(ours, want, scale) is None:
             continue
         if ism.score is not None:
-            most = over_letters(ism, true(rounding_sensitivity(ism.score)))[i]
-            ours = towards(want, ours, most)
+            sensitivity = over_letters(ism, true(rounding_sensitivity(ism.score)))[i]
+            ours = towards(want, ours, sensitivity)
         _agree(ism, i, ours, want, scale)
     program.found = False
 
@@ -81,25 +81,26 @@ def check_mutants(
 def check_model(
     ism: CompiledProgram, programs: Sequence[Any], inputs: Inputs, answers: Sequence[Any]
 ) -> None:
-    """Compares the outputs for the first sequence, if that is finite, with the model's own.
+    """Compares the outputs for the first sequence, if that is finite, with the model's.
 
     Args:
-        ism: what was called.
-        programs: of which one answered; nothing is done but for first answers out of the cache.
-        inputs: of the call, by name.
-        answers: of the call, ``[B, *output]`` each.
+        ism: the callable.
+        programs: the programs that may have answered; only first answers of cached programs are
+            checked.
+        inputs: the inputs of the call, by name.
+        answers: the answers of the call, ``[B, *output]`` each.
 
     Raises:
-        VerificationError: where they do not agree.
+        VerificationError: when an output differs from the model's.
     """
-    found = [program for program in programs if program is not None and program.found]
-    if not found or not all(np.isfinite(value[:1]).all() for value in inputs.values()):
+    unchecked = [program for program in programs if program is not None and program.found]
+    if not unchecked or not all(np.isfinite(value[:1]).all() for value in inputs.values()):
         return
     one = {name: value[:1] for name, value in inputs.items()}
-    wanted = ism.oracle(ism.plan.sites[:1]).answers(one)
-    for i, (ours, want) in enumerate(zip(answers, wanted, strict=True)):
+    expected = ism.oracle(ism.plan.sites[:1]).answers(one)
+    for i, (ours, want) in enumerate(zip(answers, expected, strict=True)):
         _agree(ism, i, np.asarray(ours)[:1], want, 0.0)
-    for program in found:
+    for program in unchecked:
         program.found = False
 
 
@@ -107,8 +108,8 @@ def _agree(ism: CompiledProgram, output: int, ours: Array, want: Array, scale: f
     worst = exceeds(ours, want, scale)
     if worst is not None:
         raise VerificationError(
-            f"The program of model {ism.plan.model!r} that was kept gives {ours[worst]:.6g} for "
-            f"output {ism.output_names[output]!r}, where the model gives {want[worst]:.6g}.",
-            hint="The model's code may have changed since ismc.compile: compile it again; or "
+            f"The cached program of model {ism.plan.model!r} gives {ours[worst]:.6g} for output "
+            f"{ism.output_names[output]!r}, where the model gives {want[worst]:.6g}.",
+            hint="If the model's code has changed since ismc.compile, compile it again. Otherwise "
             "empty the cache with 'ismc cache clear', and report it.",
         )

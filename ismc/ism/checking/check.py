@@ -1,4 +1,4 @@
-"""The check of a run: some mutants of each block are also computed by the model itself."""
+"""The check of a run: the model itself computes a few mutants of each block."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from ismc.errors import InputError, VerificationError
 from ismc.ism.checking.block import Block
-from ismc.ism.checking.choose import FEW, allotted, chosen
-from ismc.ism.checking.compare import Difference, compared
+from ismc.ism.checking.choose import MIN_ROWS, choose_mutants, row_budget
+from ismc.ism.checking.compare import Difference, compare
 from ismc.ism.checking.model import every_score
 from ismc.ism.checking.statistics import MODES, Checked, Mode, of
 
@@ -20,29 +20,29 @@ LETTERS = "ACGT"
 
 
 def mode_of(check: Mode, default: Mode = True) -> bool | str:
-    """What is done about answers, ``None`` standing for the default.
+    """The mode of a check; ``None`` means the default.
 
     Raises:
-        InputError: when it is none of `ismc.ism.checking.statistics.MODES`.
+        InputError: when ``check`` is not in `ismc.ism.checking.statistics.MODES`.
     """
-    found = default if check is None else check
-    if not any(found is mode or (isinstance(mode, str) and found == mode) for mode in MODES):
+    choice = default if check is None else check
+    if not any(choice is mode or (isinstance(mode, str) and choice == mode) for mode in MODES):
         raise InputError(
-            f"check is {found!r}, expected True, False or 'recompute'.",
-            hint="True stops at a wrong answer; 'recompute' takes the model's own in its place.",
+            f"check is {choice!r}, expected True, False or 'recompute'.",
+            hint="True raises on a wrong answer; 'recompute' replaces it by the model's own.",
         )
-    return found  # pyright: ignore[reportReturnType]
+    return choice  # pyright: ignore[reportReturnType]
 
 
 @dataclass
 class Checks:
-    """How the answers of a program are checked, and what checks have found in its `predict`.
+    """How the answers of a program are checked, and the results of the checks in `predict`.
 
     Attributes:
         mode: ``True``, ``False`` or ``"recompute"``; see `ismc.compile`.
-        seen: sequences that `predict` has answered for, by the kind of call; calls of a kind are
-            one run.
-        found: the mutants that were checked.
+        seen: the number of sequences of all `predict` calls so far, by kind of call. Calls of one
+            kind count as one run.
+        found: the statistics of the checks so far.
     """
 
     mode: bool | str = True
@@ -50,16 +50,16 @@ class Checks:
     found: Checked = field(default_factory=Checked)
 
     def predicted(self, ism: Any, block: Block, mode: bool | str, begin: int) -> list[Array]:
-        """The answers of a batch of `predict`, checked: those that were found, or the model's.
+        """Checks a batch of `predict`; the answers of the program, or the model's if recomputed.
 
         Args:
-            ism: what answered.
-            block: its answers.
+            ism: the program or ensemble that answered.
+            block: the batch and its answers.
             mode: see `ismc.compile`.
-            begin: the number of the first sequence in the call.
+            begin: the index of the batch's first sequence in the call.
 
         Raises:
-            VerificationError: when they are wrong, and are not to be recomputed.
+            VerificationError: when an answer is wrong and the mode is not ``"recompute"``.
         """
         if mode is False:
             return list(block.answers)
@@ -80,61 +80,61 @@ def checked(
     name: Callable[[int], str],
     own: list[Array] | None = None,
 ) -> tuple[list[Array], Array]:
-    """The answers of a block, and what checks found: float32 ``[n, 3]``.
+    """The checked answers of a block, and its statistics: float32 ``[n, 3]``.
 
-    See `ismc.ism.checking.statistics.of`.
+    `ismc.ism.checking.statistics.of` sums the statistics.
 
     Args:
-        ism: what answered.
-        block: its answers.
+        ism: the program or ensemble that answered.
+        block: the sequences and their answers.
         mode: see `ismc.compile`.
-        first: the number of the block's first sequence in its run.
-        name: what a sequence of the run is called, by number.
-        own: as for `ismc.ism.checking.compare.compared`.
+        first: the index of the block's first sequence in its run.
+        name: gives the name of a sequence, by its index in the run.
+        own: as for `ismc.ism.checking.compare.compare`.
 
     Raises:
-        VerificationError: when answers are wrong, and are not to be recomputed.
+        VerificationError: when an answer is wrong and the mode is not ``"recompute"``.
     """
     answers, count = list(block.answers), len(block.x)
-    wanted = 0 if mode is False else _wanted(ism, block, first, mode)
-    if not wanted or _is_naive(ism):
+    rows = 0 if mode is False else _row_count(ism, block, first, mode)
+    if not rows or _is_naive(ism):
         return answers, Checked().rows(count)
     across = block.saturates and getattr(ism, "first", ism).compares_letters
-    mutants = chosen(block, wanted, first, across)
+    mutants = choose_mutants(block, rows, first, across)
     if not len(mutants):
         return answers, Checked().rows(count)
-    errors, worst = compared(ism, block, mutants, own)
+    errors, worst = compare(ism, block, mutants, own)
     if worst is not None and mode != "recompute":
-        raise _wrong(ism, block, worst, name(first + worst.mutant[0]))
+        raise _wrong_answer(ism, block, worst, name(first + worst.mutant[0]))
     if worst is not None:
         answers = every_score(ism, block)
         if own is not None:
             answers = [y - r[:, None, None] for y, r in zip(answers, own, strict=True)]
-    told = Checked(recomputed=0 if worst is None else count)
-    there = np.asarray([block.changed(mutant) for mutant in mutants])
-    return answers, told.rows(count, mutants[there, 0].tolist(), errors[there].tolist())
+    summary = Checked(recomputed=0 if worst is None else count)
+    real = np.asarray([block.changed(mutant) for mutant in mutants])
+    return answers, summary.rows(count, mutants[real, 0].tolist(), errors[real].tolist())
 
 
-def _wanted(ism: Any, block: Block, first: int, mode: bool | str) -> int:
-    """How many mutants are checked; a program that may be wrong is looked at in every block."""
+def _row_count(ism: Any, block: Block, first: int, mode: bool | str) -> int:
+    """The number of rows to check; at least `MIN_ROWS` per block in the mode ``"recompute"``."""
     plan = getattr(ism, "first", ism).plan
     letters = plan.letters if block.saturates else 1
     stop = first + len(block.x)
-    found = allotted(plan, block.spans.shape[1], letters, first, stop)
-    return max(found, FEW) if mode == "recompute" and stop > first else found
+    rows = row_budget(plan, block.spans.shape[1], letters, first, stop)
+    return max(rows, MIN_ROWS) if mode == "recompute" and stop > first else rows
 
 
 def _is_naive(ism: Any) -> bool:
-    """Whether the naive program was measured to be the faster one, and has answered."""
+    """Whether the naive program answered, because it was measured to be faster."""
     members = getattr(ism, "members", None)
     programs = [ism] if members is None else [member.program for member in members]
     return all(program.measured.naive_is_faster for program in programs)
 
 
-def _wrong(ism: Any, block: Block, worst: Difference, name: str) -> VerificationError:
+def _wrong_answer(ism: Any, block: Block, worst: Difference, name: str) -> VerificationError:
     record, site, letter = worst.mutant
     span = tuple(map(int, block.spans[record, site]))
-    written = "the block that is written"
+    written = "with the substituted block"
     if block.saturates:
         known = len(block.blocks) == len(LETTERS)
         written = f"letter {LETTERS[letter] if known else letter}"
@@ -142,8 +142,8 @@ def _wrong(ism: Any, block: Block, worst: Difference, name: str) -> Verification
     return VerificationError(
         f"The compiled program gives {worst.found:.6g} for output "
         f"{ism.output_names[worst.output]!r}{where} of {name} at site {span}, {written}, where the "
-        f"model gives {worst.true:.6g}; that is more than rounding explains.",
-        hint="Compile with stop_at= naming the layer that is at fault, most likely one with a rule "
-        "of your own, for exact answers; verify=True may name it. check='recompute' goes on with "
-        "the model's own answers where they differ. Please report the model's layers.",
+        f"model gives {worst.true:.6g}; rounding does not explain the difference.",
+        hint="For exact answers compile with stop_at= and the name of the faulty layer, most "
+        "likely one with a rule of your own; verify=True may name it. check='recompute' continues "
+        "with the model's own answers where they differ. Please report the model's layers.",
     )

@@ -1,4 +1,4 @@
-"""How far answers may be from the model's own, and how far they are."""
+"""Compares answers with the model's own, within the error that rounding explains."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ismc.ism.checking.tolerance import ATOL, ROUNDING, exceeds, towards
 
 Array = np.ndarray
 
-BFLOAT16 = 2.0**-8  # the error of products in bfloat16, where it was not measured
-MARGIN = 8.0  # of the measured error: thousands of sequences have larger ones than a few
+BFLOAT16_ERROR = 2.0**-8  # of products in bfloat16, if it was not measured
+ERROR_MARGIN = 8.0  # times the measured error, which thousands of sequences exceed
 
 
 @dataclass(frozen=True)
 class Difference:
-    """An answer that is farther from the model's than rounding explains.
+    """An answer that differs from the model's by more than rounding explains.
 
     Attributes:
-        output: by number.
-        mutant: sequence, site and substitution.
-        entry: where the number stands in the answer for one mutant.
+        output: the index of the output.
+        mutant: the indices of sequence, site and substitution.
+        entry: the index of the number in the answer for one mutant.
         found: the program's number.
-        true: the model's.
+        true: the model's number.
     """
 
     output: int
@@ -36,82 +36,82 @@ class Difference:
     true: float
 
 
-def compared(
+def compare(
     ism: Any, block: Block, mutants: Array, own: list[Array] | None = None
 ) -> tuple[Array, Difference | None]:
-    """Errors of mutants ``[m]``, each a share of the largest of their scores; the worst difference.
+    """The errors of mutants ``[m]`` as shares of the largest score, and the worst difference.
 
     Args:
-        ism: what answered.
-        block: its answers.
-        mutants: those that are compared, ``[m, 3]``.
-        own: what answers for mutants were measured from, ``[n, *output]`` of each output, if the
-            program does not know the score itself.
+        ism: the program or ensemble that answered.
+        block: the sequences and their answers.
+        mutants: the mutants to compare, ``[m, 3]``.
+        own: the values that were subtracted from the answers, ``[n, *output]`` of each output, if
+            the program does not compute the score itself.
     """
     truths, sizes = model_scores(ism, block, mutants)
     if own is not None:
         truths = [true - y[mutants[:, 0]] for true, y in zip(truths, own, strict=True)]
     rounded, errors, worst = rounding_of(ism), np.zeros(len(mutants)), None
     for i, (true, size) in enumerate(zip(truths, sizes, strict=True)):
-        found = block.answered(i, mutants)
-        errors = np.maximum(errors, _errors(found, true, size))
-        scale = max(size, MARGIN * rounded * _change(block, i, mutants) / ATOL)
-        if worst is None and exceeds(found, true, scale) is not None:
+        answers = block.answered(i, mutants)
+        errors = np.maximum(errors, _errors(answers, true, size))
+        scale = max(size, ERROR_MARGIN * rounded * _change(block, i, mutants) / ATOL)
+        if worst is None and exceeds(answers, true, scale) is not None:
             most = _magnified(ism, block, mutants)[i]
-            place = exceeds(towards(true, found, most), true, scale)
+            place = exceeds(towards(true, answers, most), true, scale)
             if place is not None:
                 row, *entry = place
                 record, site, letter = map(int, mutants[row])
-                numbers = float(found[place]), float(true[place])
+                numbers = float(answers[place]), float(true[place])
                 worst = Difference(i, (record, site, letter), tuple(entry), *numbers)
     return errors, worst
 
 
 def rounding_of(ism: Any) -> float:
-    """The error of products that are rounded, over the largest change; 0 for float32."""
+    """The error of rounded products as a share of the largest change; 0 for float32."""
     members = getattr(ism, "members", None)
     if members is not None:
         return max(rounding_of(member.program) for member in members)
     if 'products="bfloat16"' not in ism.source:
         return 0.0
-    return ism.measured.error or BFLOAT16
+    return ism.measured.error or BFLOAT16_ERROR
 
 
-def _errors(found: Array, true: Array, size: float) -> Array:
-    """The largest error of each mutant over the largest score, or number of the output itself."""
-    same = (found == true) | (np.isnan(found) & np.isnan(true))
+def _errors(got: Array, true: Array, size: float) -> Array:
+    """The largest error of each mutant over the largest score, or over ``size`` if that is 0."""
+    same = (got == true) | (np.isnan(got) & np.isnan(true))
     with np.errstate(invalid="ignore"):
-        off = np.where(same, 0.0, np.abs(found - true)).reshape(len(true), -1)
-    off[np.isnan(off)] = np.inf
+        errors = np.where(same, 0.0, np.abs(got - true)).reshape(len(true), -1)
+    errors[np.isnan(errors)] = np.inf
     largest = float(np.abs(true[np.isfinite(true)]).max(initial=0.0)) or size or 1.0
-    return off.max(1, initial=0.0) / largest
+    return errors.max(1, initial=0.0) / largest
 
 
 def _change(block: Block, output: int, mutants: Array) -> float:
-    """The largest change from letter to letter of a site; from site to site of one letter."""
+    """The largest change between the letters of a site, or of one block between sites."""
     y = block.answers[output][mutants[:, 0]]
     y = y[np.arange(len(y)), mutants[:, 1]] if len(block.blocks) > 1 else y[:, :, 0]
     with np.errstate(invalid="ignore"):
-        found = np.ptp(y, axis=1)
-    return float(found[np.isfinite(found)].max(initial=0.0))
+        changes = np.ptp(y, axis=1)
+    return float(changes[np.isfinite(changes)].max(initial=0.0))
 
 
 def _magnified(ism: Any, block: Block, mutants: Array) -> list[Array]:
-    """How far scores move where outputs are rounded otherwise: a logarithm near 0 moves far."""
+    """How far rounding of the outputs moves scores; a logarithm near 0 moves far."""
     if not ism.score_name:
         return [np.zeros(1)] * len(block.answers)
     ends = [model_scores(ism, block, mutants, off, False)[0] for off in (0, ROUNDING, -ROUNDING)]
-    found = []
+    magnified = []
     with np.errstate(invalid="ignore"):
-        for middle, *others in zip(*ends, strict=True):
-            moved = np.abs(np.stack(others) - middle)
-            most = np.where(np.isfinite(moved), moved, 0.0).max(0)
-            found.append(2 * _over_letters(most, block) if _compares(ism) else most)
-    return found
+        for middle, *shifted in zip(*ends, strict=True):
+            distances = np.abs(np.stack(shifted) - middle)
+            largest = np.where(np.isfinite(distances), distances, 0.0).max(0)
+            magnified.append(2 * _over_letters(largest, block) if _compares(ism) else largest)
+    return magnified
 
 
 def _over_letters(y: Array, block: Block) -> Array:
-    """The largest of all letters of a site, for each of them: they are measured from their mean."""
+    """The maximum over the letters of a site, for each letter: scores subtract the mean."""
     sites = y.reshape(-1, len(block.blocks), *y.shape[1:])
     return np.broadcast_to(sites.max(1, keepdims=True), sites.shape).reshape(y.shape)
 

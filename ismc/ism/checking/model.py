@@ -1,4 +1,4 @@
-"""What the model itself answers for mutants, for programs, artifacts and ensembles alike."""
+"""The model's own scores for mutants, of programs, artifacts and ensembles alike."""
 
 from __future__ import annotations
 
@@ -10,107 +10,107 @@ from ismc.ism.checking.block import Block
 
 Array = np.ndarray
 
-ROWS = 256  # mutants that are written at a time
+MUTANTS = 256  # per batch
 
 
 def model_scores(
-    ism: Any, block: Block, mutants: Array, moved: float = 0.0, across: bool = True
+    ism: Any, block: Block, mutants: Array, offset: float = 0.0, across: bool = True
 ) -> tuple[list[Array], list[float]]:
-    """Scores ``[m, *score]`` of each output, of mutants by sequence, site and substitution.
+    """The model's scores ``[m, *score]`` of each output, for mutants of a block.
 
     Args:
         ism: a compiled or loaded program, or an ensemble, whose members are averaged.
-        block: what they are mutants of.
-        mutants: ``[m, 3]``; where a score compares letters, all letters of each site in turn.
-        moved: by how much of the largest number outputs of mutants are moved before they are
-            scored.
-        across: whether what a score does across letters is done.
+        block: the sequences and sites.
+        mutants: indices of sequence, site and substitution, ``[m, 3]``. If the score compares
+            letters, all letters of each site in turn.
+        offset: added to the mutants' outputs before scoring, as a share of the largest number.
+        across: whether to apply the part of the score across letters.
 
     Returns:
-        The scores, and the largest absolute number of each output of the sequences themselves.
+        The scores, and the largest absolute number of each output for the references.
     """
     members = getattr(ism, "members", None)
     views = [(ism, None, block.inputs)]
     if members is not None:
         views = [(m.program, m, ism.named_for(m, block.inputs)) for m in members]
-    parts = [_seen(*view, block, mutants, moved, across) for view in views]
+    parts = [_scores_of_view(*view, block, mutants, offset, across) for view in views]
     averaged = [np.asarray(sum(ys)) / len(ys) for ys in zip(*(y for y, _ in parts), strict=True)]
     return averaged, [max(sizes) for sizes in zip(*(found for _, found in parts), strict=True)]
 
 
 def every_score(ism: Any, block: Block) -> list[Array]:
-    """The model's scores for all mutants ``[n, S, A, *score]``; NaN where there is no site."""
+    """The model's scores ``[n, S, A, *score]`` of all mutants; NaN where there is no site."""
     places = np.argwhere(np.ones((*block.spans.shape[:2], len(block.blocks)), bool))
     places = places[block.spans[places[:, 0], places[:, 1], 0] >= 0]
-    found = [np.full(y.shape, np.nan, np.float32) for y in block.answers]
-    size = ROWS // len(block.blocks) * len(block.blocks) or len(block.blocks)
+    results = [np.full(y.shape, np.nan, np.float32) for y in block.answers]
+    size = MUTANTS // len(block.blocks) * len(block.blocks) or len(block.blocks)
     for i in range(0, len(places), size):
-        some = places[i : i + size]
-        records, sites, letters = some.T
-        for y, scores in zip(found, model_scores(ism, block, some)[0], strict=True):
+        part = places[i : i + size]
+        records, sites, letters = part.T
+        for y, scores in zip(results, model_scores(ism, block, part)[0], strict=True):
             y[records, sites, letters] = scores
-    return found
+    return results
 
 
-def _seen(
+def _scores_of_view(
     program: Any,
     member: Any,
     inputs: Any,
     block: Block,
     mutants: Array,
-    moved: float,
+    offset: float,
     across: bool,
 ) -> tuple[list[Array], list[float]]:
-    """The scores of one program, as a member of an ensemble means them."""
+    """The scores of one program, in the ensemble's orientation if it is a member."""
     seen = (lambda x: x) if member is None else member.view.seen
-    records, own_of = np.unique(mutants[:, 0], return_inverse=True)
+    records, row_of = np.unique(mutants[:, 0], return_inverse=True)
     name = program.plan.sequence
     before, after = seen(block.x[records]), seen(block.written(mutants))
-    changed = (after != before[own_of]).reshape(len(after), -1).any(1)
+    changed = (after != before[row_of]).reshape(len(after), -1).any(1)
     both = np.concatenate([records, mutants[changed, 0]])
     rows = {key: value[both] for key, value in inputs.items()}
     rows[name] = np.concatenate([before, after[changed]])
     answers = [np.asarray(y) for y in program.evaluate_reference(rows)]
-    own = [y[: len(records)][own_of] for y in answers]
+    own = [y[: len(records)][row_of] for y in answers]
     sizes = [float(np.abs(y[np.isfinite(y)]).max(initial=0.0)) for y in own]
     ys = [y.copy() for y in own]
     for y, found in zip(ys, answers, strict=True):
         y[changed] = found[len(records) :]
-    if moved:
-        ys = [y + moved * _largest(r) for y, r in zip(ys, own, strict=True)]
+    if offset:
+        ys = [y + offset * _largest(r) for y, r in zip(ys, own, strict=True)]
     found = [np.asarray(y) for y in program.scored(own, ys)]
     if across and block.saturates and program.compares_letters:
-        found = _compared(program, member, block, mutants, found)
+        found = _across_letters(program, member, block, mutants, found)
     if member is None or not member.view.reverse:
         return found, sizes
-    kept = map(member.keeps_positions, range(len(found)))
-    return [y[:, ::-1] if keeps else y for y, keeps in zip(found, kept, strict=True)], sizes
+    mirrored = map(member.keeps_positions, range(len(found)))
+    return [y[:, ::-1] if keeps else y for y, keeps in zip(found, mirrored, strict=True)], sizes
 
 
 def _largest(own: Array) -> Array:
-    """The largest absolute number of each row, to be added to it."""
+    """The largest absolute number of each row, in a shape that broadcasts with the rows."""
     rows = np.abs(own.reshape(len(own), -1)).max(1, initial=0.0)
     return rows.reshape(-1, *[1] * (own.ndim - 1))
 
 
-def _compared(
+def _across_letters(
     program: Any, member: Any, block: Block, mutants: Array, found: list[Array]
 ) -> list[Array]:
-    """What a score does across the letters of each site; each site has a row for each letter."""
+    """Applies the part of a score across letters; each site has one row per letter."""
     letters = len(block.blocks)
     reverse = member is not None and member.view.reverse
     places = mutants[::letters, :2]
-    there = np.stack([_present(program, member, block, *place) for place in places])[:, None]
+    present = np.stack([_present(program, member, block, *place) for place in places])[:, None]
     sites = [y.reshape(len(places), 1, letters, *y.shape[1:]) for y in found]
     if reverse:
         sites = [np.ascontiguousarray(y[:, :, ::-1]) for y in sites]
-    ys = [np.asarray(y) for y in program.compared(sites, there)]
+    ys = [np.asarray(y) for y in program.compared(sites, present)]
     ys = [y[:, :, ::-1] if reverse else y for y in ys]
     return [y.reshape(like.shape) for y, like in zip(ys, found, strict=True)]
 
 
 def _present(program: Any, member: Any, block: Block, record: int, site: int) -> Array:
-    """Which letter fills a site as the program sees it, ``float32[C]``."""
+    """Which letter fills a site in the program's view, ``float32[C]``."""
     x, span = block.x[record], tuple(map(int, block.spans[record, site]))
     reverse = False
     if member is not None:
@@ -119,5 +119,5 @@ def _present(program: Any, member: Any, block: Block, record: int, site: int) ->
         if inside is not None:
             x, span = member.view.seen(x[None])[0], inside
     letters = np.eye(x.shape[1], dtype=x.dtype)
-    found = (x[span[0] : span[1], None] == letters).all((0, 2)).astype(np.float32)
-    return found[::-1] if reverse else found
+    present = (x[span[0] : span[1], None] == letters).all((0, 2)).astype(np.float32)
+    return present[::-1] if reverse else present

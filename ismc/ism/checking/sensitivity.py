@@ -1,4 +1,4 @@
-"""How far scores move where the outputs they are computed from are rounded otherwise."""
+"""How far rounding of a model's outputs moves its scores."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ Array = np.ndarray
 
 
 def rounding_sensitivity(score: Any) -> Any:
-    """How far a score moves where the outputs are rounded otherwise, as a score."""
+    """A function ``(reference, mutant)``: how far rounding of the outputs moves the score."""
 
-    def most(reference: tf.Tensor, mutant: tf.Tensor) -> tf.Tensor:
-        step, own = ROUNDING * tf.reduce_max(tf.abs(reference)), score(reference, mutant)
-        ends = tf.stack([tf.abs(score(reference, mutant + off) - own) for off in (step, -step)])
+    def sensitivity(reference: tf.Tensor, mutant: tf.Tensor) -> tf.Tensor:
+        step, exact = ROUNDING * tf.reduce_max(tf.abs(reference)), score(reference, mutant)
+        ends = tf.stack([tf.abs(score(reference, mutant + off) - exact) for off in (step, -step)])
         return tf.reduce_max(tf.where(tf.math.is_finite(ends), ends, tf.zeros_like(ends)), 0)
 
-    return most
+    return sensitivity
 
 
-def over_letters(compiled: Any, found: list[Array]) -> list[Array]:
-    """The same of all letters of a site, where the score compares them: each moves the others."""
+def over_letters(compiled: Any, sensitivities: list[Array]) -> list[Array]:
+    """Twice the maximum over a site's letters, if the score compares them; else unchanged."""
     if compiled.compares_letters:
-        return [np.broadcast_to(2 * y.max(2, keepdims=True), y.shape) for y in found]
-    return found
+        return [np.broadcast_to(2 * y.max(2, keepdims=True), y.shape) for y in sensitivities]
+    return sensitivities

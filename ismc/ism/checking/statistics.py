@@ -1,4 +1,4 @@
-"""How many mutants of a run the model itself was asked about, and how far answers were off."""
+"""Statistics of checks: how many mutants were compared, and the largest error."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import numpy as np
 Array = np.ndarray
 
 MODES = (True, False, "recompute")
-Mode = bool | str | None  # None: as the program was compiled
+Mode = bool | str | None  # None: as given to ismc.compile
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What checks found.
+    """The statistics of checks.
 
     Attributes:
-        mutants: how many were also computed by the model itself.
-        error: the largest error of them, as a share of the largest score of those that were checked
-            with it: the largest absolute value, over all numbers of an output.
-        recomputed: sequences whose scores are the model's own, as the program's were wrong.
+        mutants: the number of mutants that the model itself also computed.
+        error: their largest error, as a share of the largest absolute score of an output among the
+            mutants checked together with it.
+        recomputed: the number of sequences whose scores the model computed because the program's
+            were wrong.
     """
 
     mutants: int = 0
@@ -38,29 +39,29 @@ class Checked:
     def __str__(self) -> str:
         if not self.mutants:
             return "no mutants"
-        said = f"{self.mutants:,} mutants, off by {self.error:.1e} of the largest score at most"
+        text = f"{self.mutants:,} mutants, off by {self.error:.1e} of the largest score at most"
         if self.recomputed:
-            said += f"; {self.recomputed:,} sequences recomputed by the model itself"
-        return said
+            text += f"; {self.recomputed:,} sequences recomputed by the model itself"
+        return text
 
     def rows(self, count: int, records: Iterable[int] = (), errors: Iterable[float] = ()) -> Array:
-        """The same by sequence, as `of` takes it: float32 ``[count, 3]``.
+        """The statistics by sequence, the input of `of`: float32 ``[count, 3]``.
 
         Args:
-            count: of sequences; all are recomputed, or none.
-            records: the sequence of each mutant.
-            errors: of each mutant.
+            count: the number of sequences; either all are recomputed, or none.
+            records: the index of the sequence of each mutant.
+            errors: the error of each mutant.
         """
-        found = np.zeros((count, 3), np.float32)
+        rows = np.zeros((count, 3), np.float32)
         for record, error in zip(records, errors, strict=True):
-            found[record, 0] += 1
-            found[record, 1] = max(found[record, 1], error)
-        found[:, 2] = self.recomputed > 0
-        return found
+            rows[record, 0] += 1
+            rows[record, 1] = max(rows[record, 1], error)
+        rows[:, 2] = self.recomputed > 0
+        return rows
 
 
 def of(rows: Array) -> Checked:
-    """The sum of rows: mutants, largest error, and whether it was recomputed, by sequence."""
+    """The statistics of rows ``[n, 3]``: mutants, largest error and whether it was recomputed."""
     if not len(rows):
         return Checked()
     mutants, recomputed = (int(rows[:, i].sum(dtype=np.float64)) for i in (0, 2))

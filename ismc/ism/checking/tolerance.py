@@ -1,4 +1,4 @@
-"""How far two float32 answers to one question may be apart."""
+"""Tolerances for comparing two float32 results of the same computation."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import numpy as np
 Array = np.ndarray
 
 RTOL, ATOL = 1e-4, 1e-5
-ROUNDING = 1e-6  # of an output, about: what float32 leaves of sums in another order
+ROUNDING = 1e-6  # the approximate relative error of float32 sums in another order
 
 
 def exceeds(got: Array, want: Array, scale: float = 0.0) -> tuple[int, ...] | None:
-    """Where two answers differ most beyond the tolerance, or nothing.
+    """The index where two arrays differ most beyond the tolerance; ``None`` if they do not.
 
-    ``scale`` is the range that rounding errors are relative to, if larger than that of ``want``.
+    Rounding errors are relative to the largest finite number of ``want``, or to ``scale`` if that
+    is larger.
     """
     if not want.size:
         return None
-    size = np.where(np.isfinite(want), np.abs(want), 0.0)  # an infinite one lets nothing else pass
+    size = np.where(np.isfinite(want), np.abs(want), 0.0)  # infinity would allow any difference
     span = max(scale if np.isfinite(scale) else 0.0, float(size.max()))
     with np.errstate(invalid="ignore"):
         excess = np.abs(got - want) - (RTOL * size + ATOL * span)
@@ -29,14 +30,14 @@ def exceeds(got: Array, want: Array, scale: float = 0.0) -> tuple[int, ...] | No
 
 
 def towards(want: Array, got: Array, most: Array) -> Array:
-    """An answer, moved by at most so much towards the one that is wanted."""
+    """``got``, moved towards ``want`` by at most ``most``."""
     with np.errstate(invalid="ignore"):
         near = np.abs(got - want) <= most
         return np.where(near, want, got - np.sign(got - want) * most)
 
 
-def off(got: Array, want: Array, scale: float) -> Array:
-    """Where a value is further from a finite one that is wanted than rounding takes it."""
+def differs(got: Array, want: Array, scale: float) -> Array:
+    """Where ``got`` differs from a finite ``want`` by more than rounding explains."""
     with np.errstate(invalid="ignore", over="ignore"):
         near = (np.abs(got - want) <= RTOL * np.abs(want) + ATOL * scale) | (got == want)
     return ~near & np.isfinite(want)

@@ -1,4 +1,4 @@
-"""Scores averaged over members: several models, both strands, shifts."""
+"""Ensembles: scores averaged over several models, both strands, and shifts."""
 
 from ismc.ism.ensemble.average import Ensemble
 from ismc.ism.ensemble.make import make_ensemble

@@ -1,4 +1,4 @@
-"""From models and settings to an ensemble."""
+"""Makes an ensemble from models and settings."""
 
 from __future__ import annotations
 
@@ -23,30 +23,32 @@ def make_ensemble(
     mirror_outputs: bool | str | Sequence[str],
     settings: Mapping[str, Any],
 ) -> Ensemble:
-    """The ensemble of `ismc.ensemble`; ``compile_model(model, **settings)`` makes its programs."""
-    given = list(models) if isinstance(models, list | tuple) else [models]
-    if not given:
+    """Makes the `Ensemble`; ``compile_model(model, **settings)`` compiles its programs."""
+    entries = list(models) if isinstance(models, list | tuple) else [models]
+    if not entries:
         raise InputError("models is empty, expected at least one model.")
-    made = [isinstance(model, ISM) for model in given]
-    if any(made):
-        moved = reverse_complement or (shifts != 0 if isinstance(shifts, int) else any(shifts))
-        if not all(made) or settings or moved:
+    compiled = [isinstance(model, ISM) for model in entries]
+    if any(compiled):
+        has_views = reverse_complement or (shifts != 0 if isinstance(shifts, int) else any(shifts))
+        if not all(compiled) or settings or has_views:
             raise InputError(
-                "Programs that are compiled already are averaged as they are, with one another, "
-                "expected Keras models where there are settings, shifts or a reverse complement.",
+                "Some of the models are compiled already, expected compiled programs only, without "
+                "settings, shifts or reverse_complement, or Keras models only.",
                 hint="Pass the Keras models themselves.",
             )
-        check_programs(given)
-        members = tuple(Member(program, View(), program.sites) for program in given)
-        return Ensemble(members, checks=Checks(given[0].checks.mode))
-    return _compiled(compile_model, given, reverse_complement, shifts, mirror_outputs, settings)
+        check_programs(entries)
+        members = tuple(Member(program, View(), program.sites) for program in entries)
+        return Ensemble(members, checks=Checks(entries[0].checks.mode))
+    return _compile_all(
+        compile_model, entries, reverse_complement, shifts, mirror_outputs, settings
+    )
 
 
 def check_programs(programs: Sequence[ISM]) -> None:
-    """Checks that programs answer alike.
+    """Checks that programs have equal inputs, sites, outputs and scores.
 
     Raises:
-        InputError: when they do not; it says in what.
+        InputError: when they differ; names the difference.
     """
     for i, program in enumerate(programs[1:], 1):
         about = [
@@ -59,18 +61,18 @@ def check_programs(programs: Sequence[ISM]) -> None:
             }
             for ism in (programs[0], program)
         ]
-        _same(i, *about)
+        _check_same(i, *about)
 
 
 def check_models(models: Sequence[Any]) -> None:
     """Checks that Keras models have inputs and outputs of equal shapes.
 
     Raises:
-        InputError: when they have not, or take sequences of any length.
-        UnsupportedModelError: when one is no built model of Keras.
+        InputError: when shapes differ, or a model takes sequences of any length.
+        UnsupportedModelError: when a model is not a built Keras model.
     """
-    from ismc.frontend import read
     from ismc.frontend.lengths import is_open
+    from ismc.frontend.read import read
 
     first = None
     for i, model in enumerate(models):
@@ -85,10 +87,10 @@ def check_models(models: Sequence[Any]) -> None:
             "output shapes": [list(graph[name].shape) for name in graph.outputs],
         }
         first = first or about
-        _same(i, first, about)
+        _check_same(i, first, about)
 
 
-def _same(number: int, first: Mapping[str, Any], other: Mapping[str, Any]) -> None:
+def _check_same(number: int, first: Mapping[str, Any], other: Mapping[str, Any]) -> None:
     for what, value in other.items():
         if value != first[what]:
             raise InputError(
@@ -98,7 +100,7 @@ def _same(number: int, first: Mapping[str, Any], other: Mapping[str, Any]) -> No
             )
 
 
-def _compiled(
+def _compile_all(
     compile_model: Callable[..., ISM],
     models: Sequence[Any],
     reverse_complement: bool,
@@ -106,61 +108,64 @@ def _compiled(
     mirror_outputs: bool | str | Sequence[str],
     settings: Mapping[str, Any],
 ) -> Ensemble:
-    """One program for each model and orientation; orientations with the same sites share it."""
+    """Compiles a program per model and orientation; orientations with equal sites share one."""
     from ismc.execution.inputs import site_spans
-    from ismc.frontend import read
+    from ismc.frontend.read import read
     from ismc.frontend.request import choose_sequence, output_labels
 
     check_models(models)
     lowered = read(models[0])
     sequence, (length, channels) = choose_sequence(lowered, settings.get("sequence_input", 0))
-    every = views(reverse_complement, shifts, length)
-    others = {name: lowered.graph[name].shape for name in lowered.graph.inputs if name != sequence}
-    _check_views(every, channels, others)
-    names = _named(mirror_outputs, output_labels(lowered))
+    all_views = views(reverse_complement, shifts, length)
+    context = {name: lowered.graph[name].shape for name in lowered.graph.inputs if name != sequence}
+    _check_views(all_views, channels, context)
+    names = _check_names(mirror_outputs, output_labels(lowered))
     sites = tuple((s.start, s.stop) for s in site_spans(settings.get("sites"), length))
-    wanted = _wanted(every, sites, length)
+    sites_by_orientation = _program_sites(all_views, sites, length)
     members = []
     for model in models:
-        made: dict[tuple[Site, ...], ISM] = {}
-        for view in every:
-            own = wanted[view.reverse]
-            if own not in made:
-                made[own] = compile_model(model, **{**settings, "sites": own})
-            members.append(Member(made[own], view, sites, _mirrored(made[own], names)))
-    return Ensemble(tuple(members), tuple(every), Checks(members[0].program.checks.mode))
+        programs: dict[tuple[Site, ...], ISM] = {}
+        for view in all_views:
+            own_sites = sites_by_orientation[view.reverse]
+            if own_sites not in programs:
+                programs[own_sites] = compile_model(model, **{**settings, "sites": own_sites})
+            members.append(
+                Member(programs[own_sites], view, sites, _mirrored(programs[own_sites], names))
+            )
+    return Ensemble(tuple(members), tuple(all_views), Checks(members[0].program.checks.mode))
 
 
-def _wanted(
+def _program_sites(
     every: Sequence[View], sites: tuple[Site, ...], length: int
 ) -> dict[bool, tuple[Site, ...]]:
-    """The sites that the views of each orientation need; the ensemble's own where they do."""
-    found = {}
+    """The sites of each orientation's program; the ensemble's own sites if these are the same."""
+    sites_by_orientation = {}
     for reverse in {view.reverse for view in every}:
-        seen = {view.site(s, length) for view in every if view.reverse == reverse for s in sites}
-        inside = {site for site in seen if site is not None} or set(sites)
-        found[reverse] = sites if inside == set(sites) else tuple(sorted(inside))
-    return found
+        mapped = {view.site(s, length) for view in every if view.reverse == reverse for s in sites}
+        inside = {site for site in mapped if site is not None} or set(sites)
+        sites_by_orientation[reverse] = sites if inside == set(sites) else tuple(sorted(inside))
+    return sites_by_orientation
 
 
-def _check_views(every: Sequence[View], channels: int, others: Mapping[str, Any]) -> None:
-    if channels != LETTERS and any(view.reverse for view in every):
+def _check_views(all_views: Sequence[View], channels: int, context: Mapping[str, Any]) -> None:
+    if channels != LETTERS and any(view.reverse for view in all_views):
         raise InputError(
-            f"The sequence has {channels} channels, expected the 4 letters ACGT where there is a "
-            "reverse complement."
+            f"The sequence has {channels} channels, expected the 4 letters ACGT: only these have "
+            "a reverse complement."
         )
-    along = [name for name, shape in others.items() if len(shape) > 1]
-    if along and list(every) != [View()]:
+    with_positions = [name for name, shape in context.items() if len(shape) > 1]
+    if with_positions and list(all_views) != [View()]:
         raise InputError(
-            f"The inputs {', '.join(map(repr, along))} may lie along the sequence, which alone is "
-            "moved by shifts and the reverse complement, expected further inputs of one axis.",
-            hint="Make inputs that are always the same, such as control tracks of zeros, part of "
-            "the model.",
+            f"The inputs {', '.join(map(repr, with_positions))} may have positions, expected one "
+            "axis: shifts and the reverse complement apply to the sequence only.",
+            hint="Make constant inputs, such as control tracks of zeros, part of the model.",
         )
 
 
-def _named(chosen: bool | str | Sequence[str], labels: Sequence[str]) -> tuple[str, ...] | None:
-    """The names of outputs that are mirrored, or nothing for all that look like it."""
+def _check_names(
+    chosen: bool | str | Sequence[str], labels: Sequence[str]
+) -> tuple[str, ...] | None:
+    """The names of the mirrored outputs; ``None`` for all outputs with two or more axes."""
     if isinstance(chosen, bool):
         return None if chosen else ()
     names = (chosen,) if isinstance(chosen, str) else tuple(chosen)

@@ -1,4 +1,4 @@
-"""How a member of an ensemble sees a sequence: moved, reversed; and where its sites are then."""
+"""`View`: a shifted or reverse-complemented sequence, and the sites in it."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ Site = tuple[int, int]
 
 @dataclass(frozen=True)
 class View:
-    """A sequence moved right by ``shift`` positions, then reverse-complemented or not.
+    """A sequence shifted right by ``shift`` positions, then reverse-complemented or not.
 
-    Zeros, which are N, fill in where nothing was; what leaves the window is gone.
+    Positions shifted in are zeros (N); positions shifted out of the window are lost.
     """
 
     shift: int = 0
     reverse: bool = False
 
     def seen(self, x: Array) -> Array:
-        """The sequences ``[B, L, C]`` as the member sees them."""
+        """The sequences ``[B, L, C]`` in this view."""
         length, k = x.shape[1], self.shift
         if k:
-            moved = np.zeros_like(x)
-            moved[:, max(k, 0) : length + min(k, 0)] = x[:, max(-k, 0) : length - max(k, 0)]
-            x = moved
+            shifted = np.zeros_like(x)
+            shifted[:, max(k, 0) : length + min(k, 0)] = x[:, max(-k, 0) : length - max(k, 0)]
+            x = shifted
         return np.ascontiguousarray(x[:, ::-1, ::-1]) if self.reverse else x
 
     def site(self, site: Site, length: int) -> Site | None:
-        """Where the member sees a site; what lies outside of the window is cut off.
+        """The site in this view, clipped to the window; ``None`` if it is outside.
 
         >>> View(shift=3).site((5, 9), 10)
         (8, 10)
@@ -49,21 +49,21 @@ class View:
 
 
 def views(reverse_complement: bool, shifts: int | Sequence[int], length: int) -> list[View]:
-    """All shifts of the sequence as it is, then those of its reverse complement.
+    """The views: all shifts of the sequence, then all shifts of its reverse complement.
 
     Raises:
-        InputError: when a shift is no number, is there twice, or leaves nothing of a sequence.
+        InputError: when a shift is not an integer, occurs twice, or shifts everything out.
     """
-    found = [shifts] if isinstance(shifts, int) else list(shifts)
-    wrong = [k for k in found if isinstance(k, bool) or not _fits(k, length)]
-    if wrong or not found or len(set(found)) < len(found):
+    offsets = [shifts] if isinstance(shifts, int) else list(shifts)
+    invalid = [k for k in offsets if isinstance(k, bool) or not _fits(k, length)]
+    if invalid or not offsets or len(set(offsets)) < len(offsets):
         raise InputError(
             f"shifts is {shifts!r}, expected different whole numbers between {1 - length} and "
             f"{length - 1}.",
-            hint="For instance shifts=(-1, 0, 1); 0 is the sequence where it is.",
+            hint="For instance shifts=(-1, 0, 1); 0 is the unshifted sequence.",
         )
-    turns = (False, True) if reverse_complement else (False,)
-    return [View(int(k), reverse) for reverse in turns for k in found]
+    orientations = (False, True) if reverse_complement else (False,)
+    return [View(int(k), reverse) for reverse in orientations for k in offsets]
 
 
 def _fits(shift: Any, length: int) -> bool:

@@ -1,1 +1,1 @@
-"""The last pass in parts: the steps of each layer, and where they are computed."""
+"""Helpers of the schedule pass: the steps of each layer, and where they are computed."""

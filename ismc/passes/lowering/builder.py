@@ -1,12 +1,11 @@
-"""Writes the program down: one assignment per step, in single-assignment form.
+"""Builds the program: one assignment per step, in single-assignment form.
 
 Before: ``relu ...  {slab}  {width 19 of 1000}``
-After:  ``s3 = relu(windows(r2, at["s2"]) + place(d2, at["d2"]))``
-Needs:  every fact of the passes before, and the strategy of each product. Sets: nothing; its
-        steps become the plan.
+After:  ``s3 = relu(gather_windows(r2, at["v2"][t], 19, letters) + d2)``
+Needs:  every earlier fact, and the strategy of each product. Sets: no fact.
 
-A reader asks for a value in the form it needs, and the builder makes that from the form at hand: a
-difference is a slab minus the reference, and a slab a difference plus the reference.
+A reader asks for a value in the form it needs, and the builder converts the form at hand: a
+difference is a slab minus the reference, and a slab is a difference plus the reference.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import numpy as np
 
 from ismc.ir.graph import Layer
 from ismc.ir.window import Span, Spans
-from ismc.passes.beyond import Beyond, beyond_the_ends, is_cleared, needs_reference
+from ismc.passes.beyond import Beyond, is_cleared, needs_reference, states_beyond_ends
 from ismc.passes.program import Form, Program, TileValue
 from ismc.passes.wild import compared_by_ratio
 from ismc.plan.plan import Apply, Band, Name, Offset, Size, Step, Term, Weights
@@ -33,7 +32,7 @@ N, LETTERS = Size("n"), Size("letters")
 
 @dataclass
 class StepBuilder:
-    """The steps so far, and which values exist in which form."""
+    """The steps so far, and the names of values by layer, prefix and extent."""
 
     program: Program
     strategies: Mapping[str, str]
@@ -41,12 +40,12 @@ class StepBuilder:
     offsets: dict[str, tuple[int, ...]] = field(default_factory=dict)
     bands: list[Band] = field(default_factory=list)
     references: set[str] = field(default_factory=set)
-    made: dict[tuple[str, str, Any], Name] = field(default_factory=dict)
+    names: dict[tuple[str, str, Any], Name] = field(default_factory=dict)
     kernels: list[Step] = field(default_factory=list)
-    usual: list[Step] = field(default_factory=list)
+    typical_sizes: list[Step] = field(default_factory=list)
     guards: list[Term] = field(default_factory=list)
     values: list[TileValue] = field(default_factory=list)
-    taken: set[str] = field(default_factory=set)
+    used_names: set[str] = field(default_factory=set)
 
     # --- forms of one value -------------------------------------------------------------------
 
@@ -56,16 +55,16 @@ class StepBuilder:
         return reference_name(self.program, name)
 
     def difference(self, name: str) -> Name | None:
-        """The difference over the value's spans ``[N, W, ...]``; nothing if it never changes."""
+        """The difference over the value's spans ``[N, W, ...]``; ``None`` if it never changes."""
         form, key = self.program.forms[name], (name, "d", None)
         if form is Form.REFERENCE:
             return None
-        if key not in self.made:
+        if key not in self.names:
             spans = self.program.spans[name]
             slab = self.slab(name, spans)
-            term = Apply("-", (slab, self._unchanged(name, spans)))
+            term = Apply("-", (slab, self._reference_at(name, spans)))
             self.guard_of(name, "not_finite", self._define(name, "d", term, spans, key))
-        return self.made[key]
+        return self.names[key]
 
     def slab(self, name: str, extent: Spans) -> Term:
         """The mutated value over ``extent``, ``[N, W, ...]``."""
@@ -75,22 +74,22 @@ class StepBuilder:
                 return Apply("per_mutant", (self.reference(name), N))
             return self._windows(name, extent)
         if form is Form.SLAB:
-            there = self.program.extents[name]
-            made = self.made[name, "s", None]
-            return made if there == extent else self._shifted(made, there, extent, "cut")
+            covered = self.program.extents[name]
+            value = self.names[name, "s", None]
+            return value if covered == extent else self._shift(value, covered, extent, "cut")
         key = (name, "s", extent)
-        if key not in self.made:
-            d, there = self.difference(name), self.program.spans[name]
-            term = Apply("+", (self._base(name, extent), self.shifted(d, there, extent)))
+        if key not in self.names:
+            d, covered = self.difference(name), self.program.spans[name]
+            term = Apply("+", (self._base(name, extent), self.align(d, covered, extent)))
             s = self._define(name, "s", term, extent, key)
             self.guard_of(name, "cancelled", self._windows(name, extent), s)
-        return self.made[key]
+        return self.names[key]
 
     def full(self, name: str) -> Term:
-        """The whole mutated value ``[N, L, ...]``."""
+        """The mutated value at all positions, ``[N, L, ...]``."""
         form, key = self.program.forms[name], (name, "f", None)
-        if key in self.made:
-            return self.made[key]
+        if key in self.names:
+            return self.names[key]
         reference = self.reference(name)
         if form is Form.REFERENCE:
             term = Apply("per_mutant", (reference, N))
@@ -100,7 +99,7 @@ class StepBuilder:
             term = Apply("overwrite", (reference, self.slab(name, spans), starts))
         elif name == self.program.request.sequence and name in self.program.judged:
             starts = self.offset(name, self.program.spans[name].starts)
-            term = Apply("overwrite", (reference, self.written("substituted"), starts))
+            term = Apply("overwrite", (reference, self.substitution_term("substituted"), starts))
         else:
             starts = self.offset(name, self.program.spans[name].starts)
             term = Apply("to_full_length", (reference, self.difference(name), starts))
@@ -110,8 +109,8 @@ class StepBuilder:
             self.guard_of(name, "cancelled", Apply("per_mutant", (reference, N)), f)
         return f
 
-    def written(self, how: str) -> Apply:
-        """What is written at the sites of the sequence, by a function of `ismc.runtime`."""
+    def substitution_term(self, how: str) -> Apply:
+        """A call of ``how``, a function of `ismc.runtime` that substitutes at the sites."""
         program = self.program
         widths = tuple(site.width for site in program.request.sites)
         starts = self.offset(
@@ -121,13 +120,13 @@ class StepBuilder:
             how, (Name("x"), Name("rotation"), Name("block"), starts, self.offset("width_", widths))
         )
 
-    def prepared_kernel(self, layer: Layer, how: str, *known: int) -> Name:
-        """The kernel of a convolution as products take it, made before the loop by ``how``."""
+    def prepared_kernel(self, layer: Layer, how: str, *arguments: int) -> Name:
+        """The kernel of a convolution, transformed before the loop by the function ``how``."""
         size, filters = layer.config["kernel_size"][0], layer.shape[-1]
         channels = self.program.graph[layer.inputs[0]].shape[-1] // layer.config.get("groups", 1)
         step = Step(
             f"k{self.index(layer.name)}",
-            Apply(how, (weights_of(layer), *known)),
+            Apply(how, (weights_of(layer), *arguments)),
             (channels, size, filters),
             layer.name,
         )
@@ -138,7 +137,7 @@ class StepBuilder:
     # --- building blocks ----------------------------------------------------------------------
 
     def index(self, name: str) -> int:
-        """The number that the names of a value's forms carry."""
+        """The number in the names of a value's forms."""
         return self.program.live.index(name)
 
     def define(self, layer: Layer, term: Term, spans: Spans) -> None:
@@ -148,9 +147,9 @@ class StepBuilder:
             layer.name, "s" if slab else "d", term, spans, (layer.name, "sd"[not slab], None)
         )
 
-    def shifted(self, d: Term, there: Spans, wanted: Spans) -> Term:
-        """A difference put where it is wanted; as it is when it is there already."""
-        return d if there == wanted else self._shifted(d, there, wanted, "place")
+    def align(self, d: Term, spans: Spans, reader_spans: Spans) -> Term:
+        """A difference over the spans of its reader; unchanged if its own spans are the same."""
+        return d if spans == reader_spans else self._shift(d, spans, reader_spans, "place")
 
     def apply(self, layer: Layer, expr: Expr, operands: list[Term]) -> Term:
         """An expression of a rule on terms."""
@@ -165,22 +164,22 @@ class StepBuilder:
 
     @cached_property
     def beyond(self) -> dict[str, Beyond]:
-        """What each value holds beyond the ends of the sequence."""
-        return beyond_the_ends(self.program)
+        """The state of each value beyond the ends of the sequence."""
+        return states_beyond_ends(self.program)
 
-    def filled(self, layer: Layer, source: str, s: Term, spans: Spans) -> Term:
-        """The slab that a layer reads, with what it may meet beyond the ends."""
+    def fill_outside(self, layer: Layer, source: str, s: Term, spans: Spans) -> Term:
+        """The slab that a layer reads, filled beyond the ends as the layer requires."""
         rule, tail = self.program.rules[layer.name], _tail(self.program, source)
-        given = self.beyond.get(source, Beyond.REFERENCE)
+        state = self.beyond.get(source, Beyond.REFERENCE)
         if rule.outside is not None:
             s = self.bind(layer.name, "s", s, (spans.width, *tail))
-            return self.clean(source, s, spans, rule.outside)
-        if needs_reference(rule) and given is not Beyond.REFERENCE:
+            return self.mask_outside(source, s, spans, rule.outside)
+        if needs_reference(rule) and state is not Beyond.REFERENCE:
             s = self.bind(layer.name, "s", s, (spans.width, *tail))
-            return self.clean(source, s, spans, self._windows(source, spans))
+            return self.mask_outside(source, s, spans, self._windows(source, spans))
         return s
 
-    def clean(self, name: str, v: Term, spans: Spans, fill: float | Term = 0.0) -> Term:
+    def mask_outside(self, name: str, v: Term, spans: Spans, fill: float | Term = 0.0) -> Term:
         """``v`` with ``fill`` where it hangs over the ends of the sequence."""
         length = self.program.graph[name].length
         if not spans.hangs_over(Span(0, length)):
@@ -197,9 +196,9 @@ class StepBuilder:
     def _define(self, name: str, prefix: str, term: Term, spans: Spans, key: Any) -> Name:
         tail = (spans.width, *_tail(self.program, name))
         if prefix == "d" and is_cleared(self.program, name, self.beyond[name]):
-            term = self.clean(name, self.bind(name, prefix, term, tail), spans)
+            term = self.mask_outside(name, self.bind(name, prefix, term, tail), spans)
         if isinstance(term, Name):
-            self.made[key] = term
+            self.names[key] = term
         else:
             term = self.step(name, prefix, term, ("N", *tail), key)
         form = Form.DIFFERENCE if prefix == "d" else Form.SLAB
@@ -207,26 +206,26 @@ class StepBuilder:
         return term
 
     def _state(self, name: str, prefix: str) -> Beyond:
-        """What a value, or its difference, holds beyond the ends."""
-        found = self.beyond[name]
-        cleared = prefix == "d" and is_cleared(self.program, name, found)
-        return Beyond.REFERENCE if cleared else found
+        """The state of a value, or of its difference, beyond the ends."""
+        state = self.beyond[name]
+        is_zero = prefix == "d" and is_cleared(self.program, name, state)
+        return Beyond.REFERENCE if is_zero else state
 
     def guard_of(self, name: str, how: str, *operands: Term) -> None:
-        """Has each mutant tell whether a wild value lost too many digits in it."""
+        """Adds a guard: each mutant reports whether a wild value lost too many digits."""
         if name not in self.program.wild:
             return
         by_ratio = compared_by_ratio(self.program, name)
         how = "cancelled" if how == "cancelled_sums" and by_ratio else how
         if how == "cancelled" and not by_ratio:
-            usual = Step(f"t{self.index(name)}", Apply("typical", (self.reference(name),)), ("B",))
-            if usual not in self.usual:
-                self.usual.append(usual)
-            operands = (*operands, Name(usual.target))
+            size = Step(f"t{self.index(name)}", Apply("typical", (self.reference(name),)), ("B",))
+            if size not in self.typical_sizes:
+                self.typical_sizes.append(size)
+            operands = (*operands, Name(size.target))
         self.guards.append(self.bind(name, "g", Apply(how, operands), ()))
 
     def guard(self) -> str:
-        """The name of what tells which mutants the model itself must compute, if anything."""
+        """The name of the value that marks the mutants for the model to compute, or ``""``."""
         if not self.guards:
             return ""
         return self.bind(
@@ -234,33 +233,33 @@ class StepBuilder:
         ).name
 
     def step(self, name: str, prefix: str, term: Term, shape: tuple, key: Any) -> Name:
-        """Adds an assignment under a fresh name; ``key`` is what it is found by later."""
+        """Adds an assignment under a fresh name, and stores the name under ``key``."""
         target = self._unique(f"{prefix}{self.program.live.index(name)}")
         self.steps.append(Step(target, term, shape, name))
-        self.made[key] = Name(target)
+        self.names[key] = Name(target)
         if prefix == "f":
             self.values.append(TileValue(target, name, Form.FULL))
-        return self.made[key]
+        return self.names[key]
 
     def _base(self, name: str, extent: Spans) -> Term:
-        """The reference under a slab; named where a reader applies its function to it again."""
+        """The reference under a slab, as a step if a reader applies its function to it again."""
         term, readers = self._windows(name, extent), self.program.graph.consumers(name)
         if not any(self._cheap_to_repeat(reader.name, extent) for reader in readers):
             return term
         shape = ("N", extent.width, *_tail(self.program, name))
         return self.step(name, "w", term, shape, (name, "w", extent))
 
-    def _unchanged(self, name: str, spans: Spans) -> Term:
+    def _reference_at(self, name: str, spans: Spans) -> Term:
         """The reference at the spans of a layer that is held as a slab."""
         layer = self.program.graph[name]
         repeat = self._cheap_to_repeat(name, spans)
-        base = self.made.get((layer.inputs[0], "w", spans)) if repeat else None
+        base = self.names.get((layer.inputs[0], "w", spans)) if repeat else None
         if base is None:
             return self._windows(name, spans)
         return self.apply(layer, self.program.rules[name].on_slab, [base])
 
     def _cheap_to_repeat(self, name: str, extent: Spans) -> bool:
-        """Whether a function is cheaper to apply to the reference again than to look up."""
+        """Whether applying a function to the reference again is cheaper than a look-up."""
         program = self.program
         return (
             program.forms.get(name) is Form.SLAB
@@ -275,19 +274,19 @@ class StepBuilder:
             return Apply("slice_window", (r, first, spans.width, N))
         return Apply("gather_windows", (r, self.offset(name, spans.starts), spans.width, LETTERS))
 
-    def _shifted(self, v: Term, there: Spans, wanted: Spans, how: str) -> Apply:
-        shift = there.array - wanted.array
+    def _shift(self, v: Term, spans: Spans, reader_spans: Spans, how: str) -> Apply:
+        shift = spans.array - reader_spans.array
         if how == "cut":
             shift = -shift
         if np.all(shift == shift[0]):
-            return Apply(how, (v, int(shift[0]), wanted.width))
+            return Apply(how, (v, int(shift[0]), reader_spans.width))
         owner = v.name if isinstance(v, Name) else how
-        return Apply(how, (v, self.offset(f"{owner}_", tuple(shift.tolist())), wanted.width))
+        return Apply(how, (v, self.offset(f"{owner}_", tuple(shift.tolist())), reader_spans.width))
 
     def offset(self, name: str, values: tuple[int, ...]) -> Offset:
-        """Offsets of the sites, under a key named after the value; equal ones share it."""
-        for key, known in self.offsets.items():
-            if known == values:
+        """Offsets of the sites, under a key named after the value; equal offsets share a key."""
+        for key, starts in self.offsets.items():
+            if starts == values:
                 return Offset(key)
         live = self.program.live
         stem = f"v{live.index(name)}" if name in live else name.rstrip("_") + "_shift"
@@ -299,20 +298,20 @@ class StepBuilder:
 
     def _unique(self, name: str) -> str:
         label, count = name, 0
-        while label in self.taken:
+        while label in self.used_names:
             label, count = f"{name}{'abcdefghijklmnopqrstuvwxyz'[count]}", count + 1
-        self.taken.add(label)
+        self.used_names.add(label)
         return label
 
 
 def weights_of(layer: Layer) -> Weights:
     """The weights of a layer, as a term."""
-    other = tuple(pair for pair in layer.renamed if pair[0] != pair[1])
-    return Weights(layer.owner, layer.renamed if other else ())
+    renamed = tuple(pair for pair in layer.renamed if pair[0] != pair[1])
+    return Weights(layer.owner, layer.renamed if renamed else ())
 
 
 def reference_name(program: Program, name: str) -> Name:
-    """The name of a reference value: ``x`` for the sequence, its own name for other inputs."""
+    """The name of a reference value: ``x`` for the sequence, ``r`` and a number for others."""
     return Name("x" if name == program.request.sequence else f"r{program.live.index(name)}")
 
 

@@ -1,4 +1,4 @@
-"""The reference program: every activation of the unmutated sequence that a tile looks up."""
+"""Emits the reference program: the activations of the unmutated sequence that a tile looks up."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from ismc.plan.plan import Name, Step
 from ismc.rules.base import THE_LAYER
 
 
-def reference_steps(program: Program, wanted: Collection[str]) -> tuple[Step, ...]:
-    """Assignments of the wanted values and of all that they are computed from."""
+def reference_steps(program: Program, names: Collection[str]) -> tuple[Step, ...]:
+    """Assignments of the requested reference values, and of all values they depend on."""
     graph = program.graph
-    closure = graph.ancestors(tuple(wanted))
-    low, steps = StepBuilder(program, {}), []
-    known: dict[str, Name] = {}
+    closure = graph.ancestors(tuple(names))
+    builder, steps = StepBuilder(program, {}), []
+    values: dict[str, Name] = {}
     for name in program.live:
         layer = graph[name]
         if name not in closure:
             continue
-        target = known[name] = reference_name(program, name)
+        target = values[name] = reference_name(program, name)
         if not layer.inputs:
             continue
         rule = program.rules[name]
         if rule.reference.fn == "identity":
-            steps.append(Step(target.name, known[layer.inputs[0]], ("B", *layer.shape), name))
+            steps.append(Step(target.name, values[layer.inputs[0]], ("B", *layer.shape), name))
             continue
-        operands = [known[source] for source in layer.inputs]
-        term = low.apply(layer, rule.reference or THE_LAYER, list(operands))
+        operands = [values[source] for source in layer.inputs]
+        term = builder.apply(layer, rule.reference or THE_LAYER, list(operands))
         steps.append(Step(target.name, term, ("B", *layer.shape), name))
     return tuple(steps)

@@ -1,11 +1,12 @@
-"""Rounds the operands of products of differences, where less than float32 was asked for.
+"""Rounds the operands of products of differences, if a lower precision than float32 is requested.
 
-Before: ``k5 = taps(w["conv1d_1"])``
-After:  ``k5 = taps(w["conv1d_1"], products="bfloat16")``
-Needs:  the steps and the request. Sets: nothing; its steps become the plan.
+Before: ``k5 = gemm_kernel(w["conv1d_1"])``
+After:  ``k5 = gemm_kernel(w["conv1d_1"], products="bfloat16")``
+Needs:  the steps and the request. Sets: no fact; the steps become part of the plan.
 
-A difference is small beside the value it changes, and only differences are rounded: the reference,
-and layers that see whole values, stay as they are. So the error is one of the change.
+A difference is small compared with the value it changes, and only differences are rounded. The
+reference, and layers that read whole values, keep float32. The error is therefore relative to the
+change.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ PRODUCTS = ("gemm_kernel", "conv2d_gemm", "dense_difference", "dense_stop", "den
 
 
 def rounding(steps: Sequence[Step], precision: str) -> tuple[Step, ...]:
-    """The steps with the type that their products take, unless that is float32."""
+    """The steps with the type of their products, unless that is float32."""
     if precision == "float32":
         return tuple(steps)
-    return tuple(_rounded(step, precision) for step in steps)
+    return tuple(_round(step, precision) for step in steps)
 
 
-def _rounded(step: Step, precision: str) -> Step:
+def _round(step: Step, precision: str) -> Step:
     term = step.term
     if not isinstance(term, Apply) or term.fn not in PRODUCTS:
         return step

@@ -1,32 +1,32 @@
-// The index of all sequences, and one sequence at a time, decoded when it is looked at.
+// The index of all sequences, and the decoder of one sequence, called when it is opened.
 
 const index = JSON.parse(document.getElementById("index").textContent);
 const LETTERS = "ACGT";
-const NOTHING = 2 ** 32 - 1;
+const NO_PEAK = 2 ** 32 - 1;
 const counts = { decoded: 0 }; // how often a sequence was decoded
 
-const first = index.sites.reduce((found, site) => Math.min(found, site[0]), Infinity);
-const last = index.sites.reduce((found, site) => Math.max(found, site[1]), 0);
+const first = index.sites.reduce((low, site) => Math.min(low, site[0]), Infinity);
+const last = index.sites.reduce((high, site) => Math.max(high, site[1]), 0);
 const columns = columnsOf(index.sites);
 
-/** The site that is drawn at each position from `first` to `last`; -1 where there is none.
- *  A site fills its positions; where sites overlap, each is drawn in its middle alone. */
+/** The site drawn at each position from `first` to `last`, or -1.
+ *  A site fills its positions; if any sites overlap, each is drawn only at its middle. */
 function columnsOf(sites) {
-  const found = new Int32Array(last - first).fill(-1);
+  const columns = new Int32Array(last - first).fill(-1);
   const overlap = sites.some(([start, stop], site) => {
-    const taken = found.subarray(start - first, stop - first).some((other) => other >= 0);
-    found.fill(site, start - first, stop - first);
+    const taken = columns.subarray(start - first, stop - first).some((other) => other >= 0);
+    columns.fill(site, start - first, stop - first);
     return taken;
   });
   if (overlap) {
-    found.fill(-1);
-    sites.forEach(([start, stop], site) => (found[((start + stop - 1) >> 1) - first] = site));
+    columns.fill(-1);
+    sites.forEach(([start, stop], site) => (columns[((start + stop - 1) >> 1) - first] = site));
   }
-  return found;
+  return columns;
 }
 
-/** The bytes of a sequence; `ismc.report.entries` says what they are. */
-async function inflated(entry) {
+/** The bytes of a sequence, in the format described in `ismc.report.entries`. */
+async function inflate(entry) {
   const text = document.querySelector(`script[data-entry="${entry}"]`).textContent;
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -34,8 +34,8 @@ async function inflated(entry) {
 }
 
 /** A sequence: its letters, the scores of all tracks, and its strongest substitutions. */
-async function decoded(entry) {
-  const buffer = await inflated(entry);
+async function decode(entry) {
+  const buffer = await inflate(entry);
   counts.decoded += 1;
   const sites = index.sites.length;
   const size = index.tracks.length * 4 * sites;
@@ -48,7 +48,7 @@ async function decoded(entry) {
     entry,
     /** The letter at a position: A, C, G, T or N. */
     letter: (position) => (LETTERS + "N")[letters[position - first]],
-    /** A score; null where it is not finite. */
+    /** A score, or null if it is not finite. */
     score(track, site, letter) {
       const at = (track * 4 + letter) * sites + site;
       const step = high[at] * 256 + low[at];
@@ -59,41 +59,41 @@ async function decoded(entry) {
       return Array.from({ length: index.peaks }, (_, i) =>
         strongest.getUint32(4 * (track * index.peaks + i), true),
       )
-        .filter((code) => code !== NOTHING)
+        .filter((code) => code !== NO_PEAK)
         .map((code) => [code >> 2, code & 3]);
     },
-    /** The letters of a site. */
-    there([start, stop]) {
+    /** The reference letters of a site. */
+    lettersOf([start, stop]) {
       return Array.from({ length: stop - start }, (_, i) => this.letter(start + i)).join("");
     },
   };
 }
 
-/** Which letter is at all positions of a site, as a number; -1 where there is none. */
-function sameLetter(sequence, [start, stop]) {
-  const there = sequence.there([start, stop]);
-  return [...there].every((letter) => letter === there[0]) ? LETTERS.indexOf(there[0]) : -1;
+/** The index of the letter at all positions of a site, or -1 if they differ or it is unknown. */
+function siteLetter(sequence, [start, stop]) {
+  const letters = sequence.lettersOf([start, stop]);
+  return [...letters].every((letter) => letter === letters[0]) ? LETTERS.indexOf(letters[0]) : -1;
 }
 
-/** How much the letter of a site contributes: its score above the mean of all four. */
-function contribution(scores, own) {
-  if (own < 0 || scores.includes(null)) return null;
-  return scores[own] - scores.reduce((sum, score) => sum + score, 0) / 4;
+/** The contribution of a site's reference letter: its score minus the mean of all four. */
+function contribution(scores, reference) {
+  if (reference < 0 || scores.includes(null)) return null;
+  return scores[reference] - scores.reduce((sum, score) => sum + score, 0) / 4;
 }
 
-/** How much a site matters: sqrt(sum d^2 / 3), where d are differences from its own letter. */
-function importance(scores, own) {
+/** The importance of a site: sqrt(sum d^2 / 3), with d the differences from the reference letter. */
+function importance(scores, reference) {
   if (scores.includes(null)) return null;
-  const base = own < 0 ? 0 : scores[own];
+  const base = reference < 0 ? 0 : scores[reference];
   return Math.sqrt(scores.reduce((sum, score) => sum + (score - base) ** 2, 0) / 3);
 }
 
-/** A number as it is shown: four digits. */
-function shown(value) {
+/** A number as text with four significant digits. */
+function formatNumber(value) {
   return value === null ? "not a number" : String(Number(value.toPrecision(4)));
 }
 
-/** Where a sequence is in the genome, `chr1:1,000-1,200`; nothing where that is not known. */
+/** The genomic range of a sequence, `chr1:1,000-1,200`, or "" without coordinates. */
 function placeOf(entry, from = 0, to = index.length) {
   if (!index.places) return "";
   const start = index.places.start[entry];

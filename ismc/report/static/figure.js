@@ -1,4 +1,4 @@
-// The picture of one sequence: letters above, a heat-map below, on one axis of positions.
+// The figure of one sequence: letters above a heat-map, on a common axis of positions.
 
 const figure = document.getElementById("figure");
 const SIGNED = [[0, "#2456a6"], [0.25, "#8fb3de"], [0.5, "#ffffff"], [0.75, "#eda088"], [1, "#b3242b"]];
@@ -11,16 +11,16 @@ const CONFIG = {
   modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "toImage"]],
 };
 
-/** The width of the axes. */
+/** The width of the axes in pixels. */
 function pixels() {
   return figure._fullLayout ? figure._fullLayout.xaxis._length : figure.clientWidth - 140;
 }
 
-/** The heat-map first, then five of letters, the letters in the heat-map, and what is hovered. */
+/** The traces: the heat-map, one per letter, the letters in the heat-map, the letters' hover cells. */
 function traces(sequence, numbers, state) {
   const { heat, hover } = cells(sequence, numbers, state, pixels());
-  const most = state.shared
-    ? index.tops.reduce((found, tops) => Math.max(found, tops[state.track]), 0)
+  const limit = state.shared
+    ? index.tops.reduce((top, tops) => Math.max(top, tops[state.track]), 0)
     : index.tops[sequence.entry][state.track];
   const letters = outlines(numbers, state, pixels()).map((points, i) => ({
     ...points,
@@ -40,8 +40,8 @@ function traces(sequence, numbers, state) {
       yaxis: "y2",
       hovertemplate: "%{text}<extra></extra>",
       colorscale: index.signed ? SIGNED : UNSIGNED,
-      zmin: index.signed ? -(most || 1) : 0,
-      zmax: most || 1,
+      zmin: index.signed ? -(limit || 1) : 0,
+      zmax: limit || 1,
       colorbar: {
         title: { text: plain(index.score), side: "right" },
         y: 0.17, len: 0.46, thickness: 12, outlinewidth: 0, nticks: 5,
@@ -67,7 +67,7 @@ function traces(sequence, numbers, state) {
   ];
 }
 
-/** A band behind a site. */
+/** A band behind the marked site, if there is one. */
 function marks(site) {
   if (site === null) return [];
   const [start, stop] = index.sites[site];
@@ -75,6 +75,7 @@ function marks(site) {
   return [{ ...band, layer: "below", fillcolor: "#1d5fbf", opacity: 0.12, line: { width: 0 } }];
 }
 
+/** Plotly's layout: axes, labels and the band of the marked site. */
 function layout(numbers, state) {
   return {
     margin: { l: 64, r: 10, t: 26, b: 44 },
@@ -115,13 +116,13 @@ function layout(numbers, state) {
       range: [3.5, -0.5],
       fixedrange: true,
       showgrid: false,
-      title: { text: "written" },
+      title: { text: "substitution" },
     },
   };
 }
 
-/** Draws a sequence; `numbers` are those that are drawn already, where only the axis has moved. */
-function draw(sequence, state, numbers = measured(sequence, state)) {
+/** Draws a sequence; pass the current `numbers` if only the axis has changed. */
+function draw(sequence, state, numbers = columnValues(sequence, state)) {
   figure.numbers = numbers;
   return Plotly.react(figure, traces(sequence, numbers, state), layout(numbers, state), CONFIG);
 }

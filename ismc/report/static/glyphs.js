@@ -1,4 +1,4 @@
-// Letters as outlines in a square from (-0.5, 0) to (0.5, 1), for a logo.
+// The outlines of letters in a square from (-0.5, 0) to (0.5, 1), for the logo.
 
 /** Points of an arc of an ellipse around the middle of the square, angles in degrees. */
 function arc(width, height, from, to) {
@@ -9,7 +9,7 @@ function arc(width, height, from, to) {
   });
 }
 
-// The counter of A is reached through a cut of no width, so that each letter is one polygon.
+// A cut of zero width joins the counter of A to its outline, so that each letter is one polygon.
 const GLYPHS = {
   A: [
     [-0.46, 0], [-0.12, 1], [0.12, 1], [0.46, 0], [0.25, 0], [0.17, 0.26], [-0.17, 0.26],
@@ -27,7 +27,7 @@ const GLYPHS = {
 };
 const BAR = [[-0.5, 0], [-0.5, 1], [0.5, 1], [0.5, 0]];
 
-/** Adds a glyph to the points of a polygon trace, in the middle of `x`, `width` wide. */
+/** Adds a glyph to the points of a polygon trace, centred at `x`. */
 function stamp(points, glyph, x, width, height) {
   for (const [u, v] of glyph) {
     points.x.push(x + u * width);

@@ -1,22 +1,22 @@
-// What is looked at, and what changes it: the list, tables, keys, the address.
+// The state of the page, and the events that change it: list, tables, keys and address.
 
 const $ = (id) => document.getElementById(id);
 const FLANK = 25; // positions on either side of a site that a table jumps to
 const state = { entry: 0, track: 0, kind: "", shared: false, from: first, to: last, marked: null };
 const list = new List($("list"), $("rows"), (entry) => visit({ entry }));
 const MEANINGS = {
-  contribution: "Contribution: the score of the letter that is there minus the mean of all four.",
-  importance: "Importance: sqrt(sum d^2 / 3), d the differences from the letter that is there.",
+  contribution: "Contribution: the score of the reference letter minus the mean of all four.",
+  importance: "Importance: sqrt(sum d^2 / 3), with d the differences from the reference letter.",
 };
-let sequence = null; // the only one that is decoded
-let wanted = 0; // the latest visit; earlier ones that are late are dropped
+let sequence = null; // the decoded sequence that is shown
+let latestVisit = 0; // a visit that finishes after a later one has begun is ignored
 
-/** Looks at a sequence, and at some of its positions, all by default; a site may be marked. */
+/** Shows a range of a sequence, by default all positions, and marks a site if one is given. */
 async function visit({ entry = state.entry, track = state.track, from = first, to = last, marked = null }) {
-  const own = (wanted += 1);
-  const there = sequence && sequence.entry === entry ? sequence : await decoded(entry);
-  if (own !== wanted) return;
-  sequence = there;
+  const ticket = (latestVisit += 1);
+  const next = sequence && sequence.entry === entry ? sequence : await decode(entry);
+  if (ticket !== latestVisit) return;
+  sequence = next;
   const [a, b] = [Math.max(first, from), Math.min(last, to)];
   Object.assign(state, { entry, track, marked }, a < b ? { from: a, to: b } : { from: first, to: last });
   $("track").value = track;
@@ -28,38 +28,40 @@ async function visit({ entry = state.entry, track = state.track, from = first, t
   list.choose(entry);
 }
 
-/** Draws what is looked at once more, after an option has changed. */
-function again() {
+/** Draws the current view with changed options. */
+function redraw() {
   return visit({ from: state.from, to: state.to, marked: state.marked });
 }
 
-/** A site in the middle, with its neighbours. */
+/** Shows and marks a site with its neighbourhood. */
 function jump({ entry, site }) {
   const [start, stop] = index.sites[site];
   return visit({ entry, from: start - FLANK, to: stop + FLANK, marked: site });
 }
 
+/** Shows the name, place and prediction of the sequence. */
 function showHead() {
   const { entry, track } = state;
   const place = placeOf(entry);
   const length = `${index.length.toLocaleString("en")} letters`;
   const number = `record ${entry} of ${index.names.length.toLocaleString("en")}, counted from 0`;
-  const values = index.predictions[entry][track].map(shown).join(", ");
+  const values = index.predictions[entry][track].map(formatNumber).join(", ");
   $("name").textContent = index.names[entry];
   $("place").textContent = [place, length, number].filter(Boolean).join(" · ");
   $("prediction").textContent = values ? `${index.tracks[track]}\nprediction ${values}` : index.tracks[track];
 }
 
+/** Fills the tables of the strongest sites. */
 function showTables() {
   const { entry, track } = state;
   const own = sequence.strongest(track).map(([site, letter]) => {
-    const there = sequence.there(index.sites[site]);
-    const written = LETTERS[letter].repeat(there.length);
-    const score = sequence.score(track, site, letter);
-    return { cells: [siteText(site), `${there}>${written}`, shown(score)], target: { entry, site } };
+    const reference = sequence.lettersOf(index.sites[site]);
+    const substitution = LETTERS[letter].repeat(reference.length);
+    const score = formatNumber(sequence.score(track, site, letter));
+    return { cells: [siteText(site), `${reference}>${substitution}`, score], target: { entry, site } };
   });
   const all = index.strongest[track].map(([other, site, change, score]) => ({
-    cells: [index.names[other], siteText(site), change, shown(score)],
+    cells: [index.names[other], siteText(site), change, formatNumber(score)],
     target: { entry: other, site },
   }));
   const titles = [["position", "number"], ["change", ""], [index.score, "number"]];
@@ -69,27 +71,27 @@ function showTables() {
   $("all").shownTrack = track;
 }
 
-/** Tells which positions are seen, and writes them into the address. */
+/** Shows the visible range and writes it to the address. */
 function showWindow() {
   const [from, to] = [Math.round(state.from), Math.round(state.to)];
   const place = placeOf(state.entry, from, to);
-  const { step } = seen(state, pixels());
-  const coarse = step > 1 && `each column is the largest of ${step} positions`;
+  const { step } = visibleColumns(state, pixels());
+  const coarse = step > 1 && `each column shows the largest of ${step} positions`;
   const parts = [`positions ${from} to ${to - 1}`, place, coarse];
   $("window").textContent = parts.filter(Boolean).join(" · ");
-  $("whole").disabled = from === first && to === last;
+  $("reset").disabled = from === first && to === last;
   const address = { entry: state.entry, ...(state.track && { track: state.track }) };
-  if (!$("whole").disabled) Object.assign(address, { from, to });
+  if (!$("reset").disabled) Object.assign(address, { from, to });
   history.replaceState(null, "", `#${new URLSearchParams(address)}`);
 }
 
-/** Looks at what the address says: `#name` or `#entry=12&from=100&to=150&track=1`. */
-function follow() {
+/** Shows what the address names: `#name` or `#entry=12&from=100&to=150&track=1`. */
+function followAddress() {
   const text = location.hash.slice(1);
-  const named = index.names.indexOf(unescaped(text));
-  if (named >= 0) return visit({ entry: named });
-  const given = new URLSearchParams(text);
-  const number = (key) => (/^\d+$/.test(given.get(key)) ? Number(given.get(key)) : undefined);
+  const byName = index.names.indexOf(unescapeAddress(text));
+  if (byName >= 0) return visit({ entry: byName });
+  const fields = new URLSearchParams(text);
+  const number = (key) => (/^\d+$/.test(fields.get(key)) ? Number(fields.get(key)) : undefined);
   const [entry, track] = [number("entry"), number("track")];
   return visit({
     entry: entry < index.names.length ? entry : undefined,
@@ -99,7 +101,8 @@ function follow() {
   });
 }
 
-function unescaped(text) {
+/** The decoded address, or the text itself if it is malformed. */
+function unescapeAddress(text) {
   try {
     return decodeURIComponent(text);
   } catch {
@@ -107,8 +110,8 @@ function unescaped(text) {
   }
 }
 
-/** After a zoom or a move of the axis, by whatever means. */
-function moved(change) {
+/** Updates the view after the axis was zoomed or moved. */
+function onRelayout(change) {
   if (!Object.keys(change).some((key) => key.startsWith("xaxis"))) return;
   const [from, to] = figure.layout.xaxis.range;
   Object.assign(state, { from: from + 0.5, to: to + 0.5 });
@@ -116,17 +119,19 @@ function moved(change) {
   showWindow();
 }
 
+/** Shows the sequences that match the search, in the chosen order. */
 function filter() {
-  const entries = found($("search").value);
+  const entries = search($("search").value);
   const strength = (entry) => Math.max(...index.tops[entry]);
   if ($("order").value === "strength") entries.sort((a, b) => strength(b) - strength(a));
-  const [some, all] = [entries.length, index.names.length].map((n) => n.toLocaleString("en"));
-  $("found").textContent = some === all ? `${all} sequences` : `${some} of ${all} sequences`;
+  const [count, all] = [entries.length, index.names.length].map((n) => n.toLocaleString("en"));
+  $("found").textContent = count === all ? `${all} sequences` : `${count} of ${all} sequences`;
   $("list").scrollTop = 0;
   list.show(entries);
 }
 
-function pressed(event) {
+/** Moves to another sequence with the arrow keys, or to the first match with Enter. */
+function onKey(event) {
   const steps = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
   const step = steps[event.key];
   const searching = event.target === $("search");
@@ -138,32 +143,34 @@ function pressed(event) {
   if (entry !== undefined) visit({ entry });
 }
 
-function options() {
+/** Fills the menus and connects the controls. */
+function setUpControls() {
   index.tracks.forEach((label, i) => $("track").append(new Option(label, i)));
   $("track").disabled = index.tracks.length < 2;
   const kinds = index.signed ? ["contribution", "importance"] : ["importance"];
   kinds.forEach((kind) => $("kind").append(new Option(kind, kind)));
   state.kind = kinds[0];
   $("track").onchange = () => visit({ track: Number($("track").value), from: state.from, to: state.to });
-  $("kind").onchange = () => again((state.kind = $("kind").value));
-  $("colours").onchange = () => again((state.shared = $("colours").value === "shared"));
-  $("whole").onclick = () => visit({});
+  $("kind").onchange = () => redraw((state.kind = $("kind").value));
+  $("colours").onchange = () => redraw((state.shared = $("colours").value === "shared"));
+  $("reset").onclick = () => visit({});
   $("order").onchange = filter;
   $("search").oninput = filter;
   $("apart").textContent =
-    `Each site with its strongest change; sites less than ${index.apart} positions from a stronger one ` +
-    `are left out. Of each sequence ${index.peaks} at most.`;
+    `Each site is listed with its strongest substitution. Sites less than ${index.apart} positions from a ` +
+    `stronger one are omitted; each sequence has at most ${index.peaks}.`;
 }
 
+/** Shows the page once everything is loaded. */
 async function start() {
-  options();
+  setUpControls();
   filter();
   $("content").hidden = false;
-  await follow();
-  figure.on("plotly_relayout", moved);
+  await followAddress();
+  figure.on("plotly_relayout", onRelayout);
   figure.on("plotly_doubleclick", () => visit({}));
-  addEventListener("keydown", pressed);
-  addEventListener("hashchange", follow);
+  addEventListener("keydown", onKey);
+  addEventListener("hashchange", followAddress);
   $("message").textContent = "";
 }
 
@@ -171,6 +178,6 @@ start().catch((error) => {
   $("message").className = "wrong";
   $("message").textContent =
     typeof DecompressionStream === "undefined"
-      ? "This page needs a browser of 2023 or later, which can inflate what it holds."
+      ? "This page needs a browser of 2023 or later, which can decompress its data."
       : `The page cannot be shown: ${error.message}`;
 });

@@ -1,14 +1,14 @@
-// Tables of the strongest sites, and the list of sequences, of which only what is seen exists.
+// Tables of the strongest sites, and the list of sequences, which renders only its visible rows.
 
-/** An element with text, which is never read as HTML. */
+/** An element with text, which is never parsed as HTML. */
 function element(name, text = "", className = "") {
-  const found = document.createElement(name);
-  found.textContent = text;
-  if (className) found.className = className;
-  return found;
+  const node = document.createElement(name);
+  node.textContent = text;
+  if (className) node.className = className;
+  return node;
 }
 
-/** Fills a table; `columns` are pairs of a title and a class, rows are texts and where to go. */
+/** Fills a table; `titles` are pairs of a title and a class, rows have cells and a target for `go`. */
 function fillTable(table, titles, rows, go) {
   const head = element("tr");
   titles.forEach(([title, kind]) => head.append(element("th", title, kind)));
@@ -27,15 +27,15 @@ function fillTable(table, titles, rows, go) {
   table.replaceChildren(top, body);
 }
 
-/** The site as it is written in a table: its position, or its first. */
+/** A site as text: its position, or its first and last. */
 function siteText(site) {
   const [start, stop] = index.sites[site];
   return stop - start > 1 ? `${start} to ${stop - 1}` : String(start);
 }
 
-const ROW = 46;
+const ROW = 46; // pixels
 
-/** The list of sequences: fixed height, rows are made as they are scrolled to. */
+/** The list of sequences; its rows are created when they scroll into view. */
 class List {
   constructor(box, rows, go) {
     Object.assign(this, { box, rows, go, entries: [], chosen: -1 });
@@ -79,19 +79,20 @@ class List {
 
 const texts = index.names.map((name, entry) => `${name} ${placeOf(entry)}`.toLowerCase());
 
-/** The sequences that a text finds: by region where it is one, else by a part of their name. */
-function found(text) {
-  const every = index.names.map((_, entry) => entry);
-  const wanted = text.trim().toLowerCase();
-  const region = /^(\S+):([\d,]+)(?:-([\d,]+))?$/.exec(wanted);
-  const inside = region && index.places ? overlapping(every, region) : [];
-  return inside.length ? inside : every.filter((entry) => texts[entry].includes(wanted));
+/** The sequences that overlap a region such as `chr1:1000-2000`, or whose name contains a text. */
+function search(text) {
+  const entries = index.names.map((_, entry) => entry);
+  const query = text.trim().toLowerCase();
+  const region = /^(\S+):([\d,]+)(?:-([\d,]+))?$/.exec(query);
+  const inside = region && index.places ? overlapping(entries, region) : [];
+  return inside.length ? inside : entries.filter((entry) => texts[entry].includes(query));
 }
 
-function overlapping(every, [, chrom, ...ends]) {
+/** The entries that overlap a parsed region. */
+function overlapping(entries, [, chrom, ...ends]) {
   const [start, stop] = ends.map((text) => text && Number(text.replace(/,/g, "")));
   const { chrom: chroms, start: starts } = index.places;
-  return every.filter(
+  return entries.filter(
     (entry) =>
       chroms[entry].toLowerCase() === chrom &&
       starts[entry] < (stop || start + 1) &&

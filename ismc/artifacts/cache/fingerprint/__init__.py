@@ -1,9 +1,8 @@
-"""Keys for what is kept on disk: a digest of all that determines an emitted program.
+"""Keys of cached programs: a digest of all that determines a generated program.
 
-Weights are no part of it, nor are names that differ from one build of an architecture to another.
-Only layers of Keras, and code of ismc, are told without being run, and only while they are as they
-were shipped. Anything else raises `FingerprintError`: what code of the user's will do is known once
-it is traced.
+Weights are not part of it, nor are names that differ between two builds of an architecture. Only
+Keras layers and ismc code can be identified without a trace, and only while they are as shipped.
+Anything else raises `FingerprintError`: what a user's code does is known only after a trace.
 """
 
 from ismc.artifacts.cache.fingerprint.model import Architecture, architecture, renamed, rules

@@ -1,4 +1,4 @@
-"""Configurations as Keras writes them, without what does not matter for inference."""
+"""Keras configurations, without the settings that do not affect inference."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 TRAINING = re.compile(r".*_(initializer|regularizer|constraint)")
-"""What Keras's own layers use to make weights and to train them."""
+"""Settings with which Keras's own layers create and train weights."""
 DROPPED = ("name", "trainable")
 
 
 def plain(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration of a layer of Keras, without names."""
+    """The configuration of a Keras layer, without names."""
     return {
         key: _nested(value)
         for key, value in config.items()
@@ -21,12 +21,12 @@ def plain(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _nested(value: Any) -> Any:
-    """A part of a configuration; graphs in it are told by the attributes."""
+    """Part of a configuration; nested graphs are omitted, since attributes identify them."""
     if isinstance(value, Mapping) and {"class_name", "config"} <= value.keys():
-        config, title = value["config"], value["class_name"]
+        config, class_name = value["config"], value["class_name"]
         if isinstance(config, Mapping) and {"trainable", "layers"} & config.keys():
-            own = None if "layers" in config else plain(config)
-            return {"kind": f"{value.get('module')}.{title}", "config": own}
+            data = None if "layers" in config else plain(config)
+            return {"kind": f"{value.get('module')}.{class_name}", "config": data}
     if isinstance(value, Mapping):
         return {key: _nested(item) for key, item in value.items()}
     return type(value)(map(_nested, value)) if type(value) in (list, tuple) else value

@@ -1,4 +1,4 @@
-"""Which scores are ismc's own, and data that tells these."""
+"""Scores as data, for keys; only ismc's own scores can be identified without a trace."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ismc.scores.score import Score
 
 
 def score_data(score: Any) -> Any:
-    """Plain data of one of ismc's scores with its settings, or of none.
+    """Plain data of one of ismc's scores with its settings, or ``None`` without a score.
 
     Raises:
-        FingerprintError: for a score of the user's.
+        FingerprintError: for a user's score.
     """
     if score is None:
         return None
-    own = {found.name: found for found in OWN}
-    known = own.get(score.name) if type(score) is Score else None
-    if known is None or (known.function, known.across) != (score.function, score.across):
+    builtins = {builtin.name: builtin for builtin in OWN}
+    original = builtins.get(score.name) if type(score) is Score else None
+    if original is None or (original.function, original.across) != (score.function, score.across):
         raise FingerprintError(f"the score {score!r}, which is not ismc's own")
     return plain_data([score.name, dict(score.parameters), score.targets, score.track])

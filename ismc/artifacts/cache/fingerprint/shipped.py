@@ -1,10 +1,10 @@
-"""Whether Keras, TensorFlow and ismc are as they were shipped, and a digest of what they are.
+"""Checks that Keras, TensorFlow and ismc are as shipped, and computes a digest of their code.
 
-What a layer of Keras computes is told by its configuration only while nothing of Keras has been
-replaced. So all functions, methods and constants of the modules that layers and programs call are
-looked at. A function whose code lies elsewhere is a patch, and nothing is told. The code of all
-others, their defaults, and the names that they are bound to make up the digest: a file that was
-edited, or one function under the name of another, gives another digest.
+The configuration of a Keras layer identifies what it computes only while no Keras code has been
+replaced. So this module inspects all functions, methods and constants of the modules that layers
+and programs call. A function whose code is in another file is a patch, which raises an error. The
+digest covers the code of all other functions, their defaults and their names. It changes if a file
+was edited, or if one function is bound to the name of another.
 """
 
 from __future__ import annotations
@@ -39,92 +39,92 @@ COMPUTING = (
     "ismc.runtime",
     *(f"ismc.scores.{x}" for x in ("formulas", "letters", "reducers")),
 )  # fmt: skip
-"""Modules, with those inside of them, whose functions layers and programs call."""
+"""Modules, with their submodules, whose functions layers and programs call."""
 NAMESPACES = ("tensorflow", "tensorflow._api.v2.math", "tensorflow._api.v2.nn")
-"""Modules under whose names these functions are called."""
+"""Modules that export these functions."""
 PACKAGES = ("keras", "tf_keras", "tensorflow", "ismc", "numpy", "optree", "packaging", "scipy")
-IMPORTED = {
+SET_BY_IMPORTS = {
     "OBSERVED_NAMES", "keras", "__builtins__", "__cached__", "__doc__", "__file__", "__loader__",
     "__path__", "__spec__", "__warningregistry__",
 }  # fmt: skip
 """Names in modules that imports set, or that building models changes."""
-UNIMPORTANT = IMPORTED | {
+IGNORED_MEMBERS = SET_BY_IMPORTS | {
     "__abstractmethods__", "__annotations__", "__dict__", "__module__", "__slotnames__",
     "__weakref__", "_abc_impl", "_api_export_symbol_id", "_keras_api_names", "_keras_api_names_v1",
 }  # fmt: skip
-CONTAINERS, DEPTH = (tuple, frozenset, list, set, dict), 4
-NEEDED = (
+CONTAINERS, MAX_DEPTH = (tuple, frozenset, list, set, dict), 4
+DEPENDENCIES = (
     "absl", "google", "h5py", "jax", "ml_dtypes", "opt_einsum", "pandas", "PIL",
     "pybind11_builtins", "rich", "six", "torch", "tree", "wrapt", "xla",
 )  # fmt: skip
-MADE = ("<string>", "")
-"""What code says its file is where `dataclasses` or `collections` have made it."""
+GENERATED_FILES = ("<string>", "")
+"""The file names in code that `dataclasses` or `collections` generated."""
 
 
 def state(family: str) -> str:
-    """A digest of the code that layers of Keras and the programs of ismc run.
+    """A digest of the code that Keras layers and ismc programs run.
 
     Args:
         family: ``"keras"`` or ``"tf_keras"``.
 
     Raises:
-        FingerprintError: where a part of it has been replaced; the text says which.
+        FingerprintError: when some of the code was replaced; the message names it.
     """
-    look, found = _Look(), blake2b(digest_size=32)
+    inspect, content = _Inspector(), blake2b(digest_size=32)
     for name in sorted(sys.modules):
         module = sys.modules[name]
         if isinstance(module, ModuleType) and _computes(name) and _is_of(family, name):
             names = object.__getattribute__(module, "__dict__")
-            found.update(f"{name}\n".encode())
-            found.update(look.names(names, name, IMPORTED))
-    return found.hexdigest()
+            content.update(f"{name}\n".encode())
+            content.update(inspect.names(names, name, SET_BY_IMPORTS))
+    return content.hexdigest()
 
 
 def is_own(function: Any, *packages: str) -> bool:
-    """Whether a function is one of Python's that was defined in a file of these packages."""
-    own = tuple(_folder(package) for package in packages)
-    return isinstance(function, FunctionType) and function.__code__.co_filename.startswith(own)
+    """Whether a Python function was defined in a file of one of these packages."""
+    folders = tuple(_folder(package) for package in packages)
+    return isinstance(function, FunctionType) and function.__code__.co_filename.startswith(folders)
 
 
-class _Look:
-    """What functions, classes and constants are; each is looked at once."""
+class _Inspector:
+    """Digests of functions, classes and constants; each is inspected once."""
 
     def __init__(self) -> None:
         self.functions: dict[int, bytes] = {}
         self.classes: set[type] = set()
-        self.own = tuple(map(_folder, PACKAGES))
+        self.folders = tuple(map(_folder, PACKAGES))
         self.library = f"{sysconfig.get_path('stdlib')}{os.sep}"
 
-    def names(self, found: Mapping[str, Any], place: str, without: set[str]) -> bytes:
-        """A digest of what names stand for."""
+    def names(self, bindings: Mapping[str, Any], place: str, ignored: set[str]) -> bytes:
+        """A digest of the values that names are bound to."""
         parts, is_tensorflow = [], root(place) == "tensorflow"
-        for name in sorted(found.keys() - without):
-            value = found[name]
-            if is_tensorflow and name[0] == "_" and _changes(place, value):
+        for name in sorted(bindings.keys() - ignored):
+            value = bindings[name]
+            if is_tensorflow and name[0] == "_" and _is_volatile(place, value):
                 continue
-            known = self.functions.get(id(value)) if type(value) is FunctionType else None
-            parts += (name.encode(), known or self(value, place, name))
+            digest = self.functions.get(id(value)) if type(value) is FunctionType else None
+            parts += (name.encode(), digest or self(value, place, name))
         return blake2b(b"\n".join(parts), digest_size=32).digest()
 
     def __call__(self, value: Any, *place: str) -> bytes:
-        """What tells a value that is bound in a place; of objects that hold state, their class.
+        """The identity of a value bound in a place; for objects with state, that of their class.
 
         Raises:
-            FingerprintError: for a function that is not as it was shipped.
+            FingerprintError: for a function that is not as shipped.
         """
         kind = type(value)
         if kind is FunctionType:
-            known = self.functions.get(id(value))
-            return self._function(value, *place) if known is None else known
+            digest = self.functions.get(id(value))
+            return self._function(value, *place) if digest is None else digest
         if kind in (str, int, bool, float, bytes, type(None), complex):
             return repr(value).encode()
         if isinstance(value, type):
             return self._class(value, *place)
         if kind in CONTAINERS:
             return _plain(value)
-        within = _inside(value)
-        if within is not None:
-            return b"\n".join([kind.__name__.encode(), *(self(item, *place) for item in within)])
+        wrapped = _unwrap(value)
+        if wrapped is not None:
+            return b"\n".join([kind.__name__.encode(), *(self(item, *place) for item in wrapped)])
         if isinstance(value, ModuleType):
             return self._named(value.__name__, *place)
         if not (_is_harmless(value) if callable(value) else _is_known(kind.__module__)):
@@ -136,23 +136,23 @@ class _Look:
 
     def _function(self, value: FunctionType, *place: str) -> bytes:
         code = value.__code__
-        if not self._is_shipped(code.co_filename) and not _is_made(value):
+        if not self._is_shipped(code.co_filename) and not _is_generated(value):
             raise FingerprintError(f"{'.'.join(place)} was replaced by code of {code.co_filename}")
         self.functions[id(value)] = b"itself"
         parts = [_code(code)]
         cells = [cell.cell_contents for cell in value.__closure__ or () if _is_set(cell)]
-        kept = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values(), *cells)
-        parts += [self(item, *place) for item in kept]
-        told = self.functions[id(value)] = blake2b(b"\n".join(parts), digest_size=32).digest()
-        return told
+        values = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values(), *cells)
+        parts += [self(item, *place) for item in values]
+        digest = self.functions[id(value)] = blake2b(b"\n".join(parts), digest_size=32).digest()
+        return digest
 
     def _is_shipped(self, file: str) -> bool:
-        if file.startswith(("<frozen ", *self.own)):
+        if file.startswith(("<frozen ", *self.folders)):
             return True
         return file.startswith(self.library) and "-packages" not in file
 
     def _named(self, name: str, *place: str) -> bytes:
-        """A module, or a class, by its name."""
+        """The identity of a module or a class: its name."""
         if not _is_known(name):
             raise FingerprintError(f"{'.'.join(place)} was replaced by {name}")
         return name.encode()
@@ -163,17 +163,17 @@ class _Look:
             return self._named(name, *place)
         self.classes.add(value)
         bases = " ".join(base.__qualname__ for base in value.__mro__)
-        members = self.names(vars(value), ".".join(place), UNIMPORTANT)
+        members = self.names(vars(value), ".".join(place), IGNORED_MEMBERS)
         return f"{name} {bases} ".encode() + members
 
 
-def _changes(place: str, value: Any) -> bool:
-    """Whether a private name of TensorFlow's is a cache, or what an import has left over."""
+def _is_volatile(place: str, value: Any) -> bool:
+    """Whether a private name of TensorFlow is a cache or a remnant of imports."""
     return place == "tensorflow" or isinstance(value, (dict, list, set))
 
 
-def _inside(value: Any) -> tuple[Any, ...] | None:
-    """What a wrapper of functions stands around, or nothing."""
+def _unwrap(value: Any) -> tuple[Any, ...] | None:
+    """The functions inside a wrapper, or ``None`` if the value is not a wrapper."""
     if isinstance(value, property):
         return value.fget, value.fset, value.fdel
     if isinstance(value, (staticmethod, classmethod, MethodType)):
@@ -189,8 +189,8 @@ def _inside(value: Any) -> tuple[Any, ...] | None:
     return None
 
 
-def _plain(value: Any, depth: int = DEPTH) -> bytes:
-    """The constants in a container; functions and objects in it are no part of it."""
+def _plain(value: Any, depth: int = MAX_DEPTH) -> bytes:
+    """The constants in a container; functions and objects in it are omitted."""
     if value is None or isinstance(value, (str, int, float, bytes, complex)):
         return repr(value).encode()
     kind = type(value)
@@ -198,18 +198,18 @@ def _plain(value: Any, depth: int = DEPTH) -> bytes:
         return b"-"
     if kind is dict:
         value = list(value.items())
-    inside = [_plain(item, depth - 1) for item in value]
-    ordered = inside if kind in (tuple, list) else sorted(inside)
+    items = [_plain(item, depth - 1) for item in value]
+    ordered = items if kind in (tuple, list) else sorted(items)
     return b"(" + b" ".join(ordered) + b")"
 
 
 def _is_known(module: str) -> bool:
-    """Whether a module is one of Python's, or of the packages that Keras and TensorFlow need."""
-    return root(module) in (*PACKAGES, *NEEDED) or root(module) in sys.stdlib_module_names
+    """Whether a module belongs to Python, or to a package that Keras or TensorFlow needs."""
+    return root(module) in (*PACKAGES, *DEPENDENCIES) or root(module) in sys.stdlib_module_names
 
 
 def _is_harmless(value: Any) -> bool:
-    """Whether what can be called is none of the user's: it is in C, of `typing`, or shipped."""
+    """Whether a callable is not a user's: it is written in C, of `typing`, or shipped."""
     kind = type(value)
     if root(kind.__module__) in ("builtins", "typing", "types", "collections"):
         return True
@@ -217,10 +217,14 @@ def _is_harmless(value: Any) -> bool:
     return root(kind.__module__) in PACKAGES and names.isdisjoint(("Layer", "Operation"))
 
 
-def _is_made(value: FunctionType) -> bool:
-    """Whether a function is one that `dataclasses` or `collections` make for a class."""
+def _is_generated(value: FunctionType) -> bool:
+    """Whether `dataclasses` or `collections` generated a function for a class."""
     name = value.__name__
-    return value.__code__.co_filename in MADE and name.startswith("__") and name != "__call__"
+    return (
+        value.__code__.co_filename in GENERATED_FILES
+        and name.startswith("__")
+        and name != "__call__"
+    )
 
 
 def _is_set(cell: Any) -> bool:
@@ -237,17 +241,17 @@ def _computes(module: str) -> bool:
 
 
 def _is_of(family: str, module: str) -> bool:
-    """Whether a module takes part in models of one Keras or the other."""
+    """Whether a module takes part in models of this Keras package."""
     return family == "tf_keras" or root(module) != "tf_keras"
 
 
 @cache
 def _code(code: CodeType) -> bytes:
-    """Bytecode and constants, those of functions inside included."""
-    return blake2b(marshal.dumps(code, 0), digest_size=32).digest()  # 0: without references
+    """A digest of bytecode and constants, including nested functions."""
+    return blake2b(marshal.dumps(code, 0), digest_size=32).digest()  # version 0 has no references
 
 
 def _folder(package: str) -> str:
-    """Where a package lies, or a text that no path begins with."""
+    """The folder of a package, or a text that no path begins with."""
     file = getattr(sys.modules.get(package), "__file__", None)
     return f"{Path(file).parent}{os.sep}" if file else "\0"

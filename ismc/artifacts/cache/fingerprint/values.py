@@ -1,7 +1,7 @@
-"""Plain data that stands for a value: equal in every process, and for equal values alone.
+"""Plain data that represents a value: equal in every process, and only for equal values.
 
-Only what Keras itself makes has data: constants, arrays, and objects of its own classes. Whatever
-is of the user's own, above all functions, has none.
+Only values that Keras creates have data: constants, arrays, and objects of its own classes. A
+user's own values, above all functions, have none.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ SPECIAL = ("Layer", "Operation", "KerasTensor", "Metric", "Optimizer", *SEEDS)
 
 
 class FingerprintError(Exception):
-    """Something that may determine the program cannot be digested; the text says what."""
+    """A value that may affect the program cannot be digested; the message names it."""
 
 
 def root(module: str) -> str:
-    """The package that a module is in.
+    """The top-level package of a module.
 
     >>> root("keras.src.layers")
     'keras'
@@ -42,16 +42,16 @@ def root(module: str) -> str:
 
 
 def digest(data: Any) -> str:
-    """The 64 hexadecimal digits of canonical data."""
+    """The SHA-256 of canonical data, 64 hexadecimal digits."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def plain_data(value: Any) -> Any:
-    """The data of constants, in containers or not.
+    """The data of constants, also in containers.
 
     Raises:
-        FingerprintError: where a value has none.
+        FingerprintError: when a value has none.
     """
     with guarded():
         return Walk()(value)
@@ -59,7 +59,7 @@ def plain_data(value: Any) -> Any:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Whatever objects of the user raise inside is a `FingerprintError`."""
+    """A context that turns any exception of a user's objects into a `FingerprintError`."""
     try:
         yield
     except FingerprintError:
@@ -70,7 +70,7 @@ def guarded() -> Iterator[None]:
 
 @contextmanager
 def within(place: str) -> Iterator[None]:
-    """Errors inside tell the place."""
+    """A context that adds a place to the errors raised inside."""
     try:
         yield
     except FingerprintError as error:
@@ -78,17 +78,17 @@ def within(place: str) -> Iterator[None]:
 
 
 class Walk:
-    """The data of one value after another; objects that were met before are numbers."""
+    """The data of one value after another; a repeated object is represented by a number."""
 
     def __init__(self) -> None:
         self._met: dict[Hashable, int] = {}
-        self._kept: list[Any] = []
+        self._alive: list[Any] = []
 
     def __call__(self, value: Any) -> Any:
         """The data of a value.
 
         Raises:
-            FingerprintError: where it has none.
+            FingerprintError: when it has none.
         """
         kind = type(value)
         if value is None or kind in (bool, int, str):
@@ -105,31 +105,31 @@ class Walk:
             return self._tensor(value)
         if isinstance(value, np.dtype):
             return ["dtype", str(value)]
-        found = self._container(value)
-        return self._other(value) if found is None else found
+        data = self._container(value)
+        return self._other(value) if data is None else data
 
     def once(self, key: Hashable, value: Any, data: Callable[[], Any]) -> Any:
-        """The data of an object, or its number where it was met before."""
+        """The data of an object, or its number if it occurred before."""
         if key in self._met:
             return ["met", self._met[key]]
         self._met[key] = len(self._met)
-        self._kept.append(value)  # or another object might get its id
+        self._alive.append(value)  # keeps its id from being reused
         return data()
 
     def special(self, value: Any) -> Any:
-        """The data of variables, layers and models: here they have none."""
+        """The data of variables, layers and models; this base class has none."""
         raise FingerprintError(f"a {type(value).__name__} outside of the layers of the model")
 
-    def items(self, found: Mapping[str, Any]) -> dict[str, Any]:
-        """The data of named values; the order of the names is no part of it."""
+    def items(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The data of named values, independent of their order."""
         data = {}
-        for name in sorted(found):
+        for name in sorted(values):
             with within(name):
-                data[name] = self(found[name])
+                data[name] = self(values[name])
         return data
 
     def _container(self, value: Any) -> Any:
-        """The data of a list, tuple, mapping or set, also of those that track their layers."""
+        """The data of a list, tuple, mapping or set, including those that track layers."""
         kind = type(value)
         tracks = root(kind.__module__) in (*KERAS, "tensorflow")
         if kind in (list, tuple) or (tracks and isinstance(value, list | tuple)):
@@ -141,10 +141,10 @@ class Walk:
         return None
 
     def _array(self, value: np.ndarray, title: str) -> Any:
-        about = [title, str(value.dtype), list(value.shape)]
+        head = [title, str(value.dtype), list(value.shape)]
         if value.dtype.hasobject:
-            return [*about, [self(item) for item in value.ravel().tolist()]]
-        return [*about, hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()]
+            return [*head, [self(item) for item in value.ravel().tolist()]]
+        return [*head, hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()]
 
     def _tensor(self, value: Any) -> Any:
         if not hasattr(value, "numpy") or value.dtype in (tf.resource, tf.variant):
@@ -152,7 +152,7 @@ class Walk:
         return self._array(np.asarray(value.numpy()), "tensor")
 
     def _other(self, value: Any) -> Any:
-        """The data of a class or a function of Keras, or of an object of one of its classes."""
+        """The data of a Keras class or function, or of an object of a Keras class."""
         if is_named(value):
             return ["name", value.__module__, value.__qualname__]
         if is_special(value):
@@ -166,58 +166,58 @@ class Walk:
             parts = {field.name: getattr(value, field.name) for field in fields(value)}
             return ["object", kind.__qualname__, self.items(parts)]
         if not is_of_keras(kind):
-            raise FingerprintError(_described(value))
+            raise FingerprintError(_describe(value))
         if kind.__name__ in BY_VALUE:
-            return self._object(value)  # whether layers share one makes no difference
+            return self._object(value)  # sharing one between layers has no effect
         return self.once(id(value), value, lambda: self._object(value))
 
     def _object(self, value: Any) -> Any:
-        """An object of a class of Keras: that, and its attributes."""
+        """The data of an object of a Keras class: the class and its attributes."""
         kind = type(value)
-        drawn = ".initializers." in kind.__module__  # they draw a seed where none is given
-        parts = value.get_config() if drawn else attributes(value)
+        seeded = ".initializers." in kind.__module__  # they draw a random seed by default
+        parts = value.get_config() if seeded else attributes(value)
         return ["object", kind.__module__, kind.__qualname__, self.items(parts)]
 
 
 def is_named(value: Any) -> bool:
-    """Whether a class or a function is Keras's or TensorFlow's own, under its own name."""
+    """Whether a class or function belongs to Keras or TensorFlow, under its own name."""
     module, path = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(path, str):
         return False
-    return root(module) in (*KERAS, "tensorflow") and found_at(module, path) is value
+    return root(module) in (*KERAS, "tensorflow") and resolve(module, path) is value
 
 
 def is_of_keras(kind: type) -> bool:
-    """Whether a class is one of Keras's own, as it stands in its module."""
+    """Whether a class is Keras's own, unchanged in its module."""
     return root(kind.__module__) in KERAS and is_named(kind)
 
 
-def found_at(module: str, path: str) -> Any:
-    """What is under a name in a module, now."""
-    found: Any = sys.modules.get(module)
+def resolve(module: str, path: str) -> Any:
+    """The current value of a qualified name in a module."""
+    value: Any = sys.modules.get(module)
     for name in path.split("."):
-        found = getattr(found, name, None)
-    return found
+        value = getattr(value, name, None)
+    return value
 
 
 def attributes(value: Any) -> dict[str, Any]:
-    """The attributes of an object of a class of Keras."""
+    """The attributes of an object of a Keras class."""
     slots: list[str] = copyreg._slotnames(type(value))  # noqa: SLF001  # pyright: ignore
-    found = {name: getattr(value, name) for name in slots if hasattr(value, name)}
-    return found | getattr(value, "__dict__", {})
+    slot_values = {name: getattr(value, name) for name in slots if hasattr(value, name)}
+    return slot_values | getattr(value, "__dict__", {})
 
 
 def is_special(value: Any) -> bool:
-    """Whether a value is a variable, a layer or a model, or has variables of its own."""
+    """Whether a value is a variable, layer or model, or has variables of its own."""
     variable = isinstance(value, keras.Variable | tf.Variable)
     return variable or not kinds_in_keras(value).isdisjoint(SPECIAL)
 
 
 def kinds_in_keras(value: Any) -> set[str]:
-    """The names of the classes of Keras that a value is of."""
+    """The names of the Keras classes that a value is an instance of."""
     return {base.__name__ for base in type(value).__mro__ if root(base.__module__) in KERAS}
 
 
-def _described(value: Any) -> str:
-    named = value if hasattr(value, "__qualname__") else type(value)
-    return f"{named.__module__}.{named.__qualname__}, which is not Keras's own"
+def _describe(value: Any) -> str:
+    owner = value if hasattr(value, "__qualname__") else type(value)
+    return f"{owner.__module__}.{owner.__qualname__}, which is not Keras's own"
