@@ -1,1 +1,1 @@
-"""Files: sequences that are read, and scores that are written."""
+"""Files: readers of sequences, stores of scores, and converters of scores."""

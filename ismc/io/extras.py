@@ -1,4 +1,4 @@
-"""Libraries that are installed with an extra, and what is said when one is missing."""
+"""Libraries of optional extras, and the error for a missing one."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ EXTRAS = {
 
 @contextmanager
 def extras() -> Iterator[None]:
-    """Imports inside name the extra to install.
+    """Names the extra to install when an import inside the block fails.
 
     Raises:
-        IsmcError: in place of the ModuleNotFoundError of a library of an extra.
+        IsmcError: in place of the ModuleNotFoundError of an extra's library.
     """
     try:
         yield
@@ -39,6 +39,6 @@ def extras() -> Iterator[None]:
         if package not in EXTRAS:
             raise
         raise IsmcError(
-            f"The library {package!r} is not installed, expected it for this command.",
+            f"The library {package!r} is not installed, but is required here.",
             hint=f"pip install 'ismc[{EXTRAS[package]}]'",
         ) from error

@@ -1,4 +1,4 @@
-"""Where a file is written: checked before any work, and taken whole or not at all."""
+"""Output files: checked before any work, and written atomically."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def check_target(
 
     Args:
         path: the file.
-        suffixes: those that it may end in.
-        overwrite: whether it may be there.
-        folder: whether it may be a folder.
+        suffixes: the suffixes that its name may have.
+        overwrite: whether the file may exist.
+        folder: whether the path may be a directory.
 
     Raises:
-        InputError: for another suffix, a folder that is missing or may not be written to, a
-            directory, or a file that is there unless ``overwrite``.
+        InputError: for another suffix, a parent folder that is missing or not writable, a directory
+            unless ``folder``, or an existing file unless ``overwrite``.
     """
     parent = path.parent
     if not path.name.endswith(tuple(suffixes)):
@@ -56,7 +56,7 @@ def check_target(
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Failures of the disk inside are errors of ismc.
+    """Reports an OSError inside the block as an error of ismc.
 
     Raises:
         ArtifactError: in place of the OSError.
@@ -72,10 +72,10 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A name in the same folder to write to; it becomes the file when nothing was raised.
+    """A temporary path in the same folder; it is renamed to ``path`` when the block succeeds.
 
     Raises:
-        ArtifactError: when the disk is full; nothing is left then.
+        ArtifactError: when the disk is full; no partial file remains.
     """
     part = path.with_name(f".{token_hex(4)}.part.{path.name}")
     try:
@@ -88,7 +88,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def text_file(path: Path) -> Iterator[TextIO]:
-    """The file to write text to, compressed without a date if its name ends so."""
+    """A new text file to write to; compressed, without a timestamp, if its name ends in .gz."""
     with path.open("xb") as raw:
         if not path.name.endswith(".gz"):
             with TextIOWrapper(raw, "utf-8", newline="") as file:
@@ -102,5 +102,5 @@ def text_file(path: Path) -> Iterator[TextIO]:
 
 
 def _either(suffixes: Sequence[str]) -> str:
-    *some, last = suffixes
-    return f"{', '.join(some)} or {last}" if some else last
+    *first, last = suffixes
+    return f"{', '.join(first)} or {last}" if first else last

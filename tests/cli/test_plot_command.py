@@ -206,6 +206,6 @@ def test_targets_are_checked_before_the_store_is_opened(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.zarr does not exist"):
         plot(tmp_path / "none.zarr", tmp_path / "new.png")
     (tmp_path / "other.zarr").mkdir()
-    with pytest.raises(ArtifactError, match=r"other\.zarr is no store of scores"):
+    with pytest.raises(ArtifactError, match=r"other\.zarr is not a store of scores"):
         plot(tmp_path / "other.zarr", tmp_path / "new.png")
     assert (tmp_path / "a.png").read_text() == "older"

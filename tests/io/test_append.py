@@ -117,7 +117,7 @@ def test_a_name_that_is_there_gets_a_number(files: Path, both: Path, tmp_path: P
         files / "model.keras", "C" * 60, output=tmp_path / "a.zarr", append=True, verbose=0
     )
     assert more.names.tolist() == ["record_0", "record_1", "record_0_2"]
-    assert more.notes == ("1 names were in the store already; they have a number now.",)
+    assert more.notes == ("1 names were already in the store; numbers were added.",)
     assert more.complete
     other = ismc.score(files / "model.keras", "C" * 60)
     np.testing.assert_allclose(more.scores("head")[2], other.scores("head")[0], atol=1e-6)
@@ -235,7 +235,7 @@ def test_what_cannot_be_appended(files: Path, both: Path, tmp_path: Path) -> Non
         (wanted(files, score="l2"), third, append, "score is 'difference', expected 'l2'"),
         (wanted(files), third, places(append=True, start=3), "sites is 60 ranges"),
         (wanted(files), plain, append, "Only one of .* has genome_chroms, genome_sizes, chrom"),
-        (wanted(files), elsewhere, append, "other chromosomes, or of other lengths"),
+        (wanted(files), elsewhere, append, "other chromosomes, or other lengths"),
         (wanted(files), third, places(append=True, shard="1/2"), "one process"),
         (wanted(files), third, places(append=True, overwrite=True), "one process"),
     ]  # fmt: skip

@@ -14,7 +14,7 @@ import pytest
 
 from ismc.errors import InputError
 from ismc.io.convert import FORMATS, convert
-from ismc.io.convert.halves import LEAST
+from ismc.io.convert.halves import SMALLEST_HALF
 from tests.support.converting import Made, centred, made, regions
 
 LAYOUTS = ("modisco", "chrombpnet", "bpnet")
@@ -253,7 +253,7 @@ def test_numbers_that_16_bits_do_not_hold(name: str, tmp_path: Path) -> None:
         InputError, match=r"record 'région 5' has a score of 300000, expected 65504"
     ):
         written(large, name)
-    small = made(tmp_path / "b.zarr", values=lambda s: np.full(s, LEAST / 3))
+    small = made(tmp_path / "b.zarr", values=lambda s: np.full(s, SMALLEST_HALF / 3))
     with pytest.raises(InputError, match=r"All scores are less than 6e-08"):
         written(small, name)
     assert {path.suffix for path in tmp_path.iterdir()} == {".zarr"}

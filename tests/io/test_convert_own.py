@@ -60,7 +60,7 @@ def test_own_layout_holds_the_store(
     assert texts["ismc_version"] == "0.1.0"
     assert json.loads(texts["versions"]) == {"ismc": "0.1.0", "keras": "3.0"}
     assert "m - r" in texts["about"]
-    assert "ACGT[c] written at sites[s]" in texts["about"]
+    assert "ACGT[c] at sites[s]" in texts["about"]
 
 
 def everything(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -87,7 +87,7 @@ def everything(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 def test_own_layout_holds_every_output(tmp_path: Path) -> None:
     example = made(tmp_path / "s.zarr")
     for more in ({"output": "head_0"}, {"task": 0}):
-        with pytest.raises(InputError, match="npz and h5 hold all of them"):
+        with pytest.raises(InputError, match="npz and h5 hold all outputs"):
             convert(example.store, tmp_path / "a.npz", **more)  # pyright: ignore
 
 
@@ -136,7 +136,7 @@ def test_variants(variants: Store, tmp_path: Path) -> None:
         assert arrays["variants/pos"].tolist() == [5, 9, 30]
         assert "at[b, s]" in texts["about"]
     for name in ("modisco", "chrombpnet", "bpnet", "basenji", "bigwig"):
-        with pytest.raises(InputError, match=r"holds variants.*\n.*table \.tsv"):
+        with pytest.raises(InputError, match=r"holds variants.*\n.*\.tsv"):
             convert(variants, tmp_path / f"a{FORMATS[name].suffixes[0]}", name, overwrite=True)
 
 

@@ -144,7 +144,7 @@ def test_a_distance_is_the_mean_over_other_letters(tmp_path: Path) -> None:
 
 
 def test_many_records_wait_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ismc.io.convert.bigwig.SPOOL", 100)
+    monkeypatch.setattr("ismc.io.convert.bigwig.MAX_SPOOL_BYTES", 100)
     places = regions(["chr1"] * 30, range(400, 100, -10), 12)
     given = made(tmp_path / "s.zarr", count=30, places=places, chromosomes=GENOME)
     check(given, places, projected(given))
@@ -173,7 +173,7 @@ def test_lengths_of_a_file(text: str, tmp_path: Path) -> None:
     places = regions(["chr1"] * 7, range(0, 140, 20), 12)
     given = made(tmp_path / "s.zarr", places=places)
     check(given, places, projected(given), sizes=sizes)
-    with pytest.raises(InputError, match=r"lengths of chromosomes are not in .*\n.*--sizes"):
+    with pytest.raises(InputError, match=r"has no lengths of chromosomes.*\n.*--sizes"):
         convert(given.store, tmp_path / "b.bw")
 
 
@@ -182,8 +182,8 @@ def test_lengths_of_a_file(text: str, tmp_path: Path) -> None:
     [
         ("chr1\t5\nchr2\n", r"line 2: 'chr2' has no length"),
         ("chr1\tfive\n", r"line 1: 'chr1\\tfive' has no length"),
-        ("chr1\t5\n\nchr1\t6\n", r"line 3: 'chr1\\t6' has a name that stands before"),
-        ("\n", "are empty"),
+        ("chr1\t5\n\nchr1\t6\n", r"line 3: 'chr1\\t6' has a repeated name"),
+        ("\n", "is empty"),
         ("\udcff", "cannot be read"),
         (None, "cannot be read"),
     ],

@@ -152,7 +152,7 @@ def test_unreadable_files(fasta: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("damage", [lambda b: b[:-9], lambda b: b[:12] + b"\xff\xff" + b[14:]])
 def test_damaged_compression(fasta: Path, damage: Any) -> None:
     fasta.write_bytes(damage(gzip.compress(TEXT.encode())))
-    _fails(fasta, "is damaged", "expected a whole gzip file", "Copy or download")
+    _fails(fasta, "is damaged", "expected a complete gzip file", "Copy or download")
 
 
 def test_the_library_is_named_when_it_is_missing(
@@ -209,7 +209,7 @@ def test_codes_of_iupac_are_an_error_or_unknown(fasta: Path) -> None:
     np.testing.assert_array_equal(source.one_hot(0, 1)[0, 2:], np.zeros((2, 4)))
     (note,) = source.notes
     assert note == (
-        "2 records with letters other than ACGTN, which are taken as N: record 'a' (line 1), "
+        "2 records with letters other than ACGTN, which are read as N: record 'a' (line 1), "
         "record 'c' (line 5)"
     )
     fasta.write_text(">a\nACRk\n>b\nAC-R\n")

@@ -112,14 +112,14 @@ def test_both_ends_of_a_chromosome_are_padded_or_left_out(opened: Any) -> None:
     _is(source, *windows, ("chr3", 5), ("scaffold.1", -22), ("chr3", 5))
     (note,) = source.notes
     assert note == (
-        "3 regions over the end of a chromosome, padded with N: chr1:-20-30 (line 1), "
+        "3 regions past the end of a chromosome, padded with N: chr1:-20-30 (line 1), "
         "chr1:967-1017 (line 3), scaffold.1:-22-28 (line 5)"
     )
     assert source.names[0] == "chr1:-20-30"
     assert source.names[3:] == ("chr3:5-55", "scaffold.1:-22-28", "chr3:5-55_2")
     left = opened(text, ends="skip")
     _is(left, ("chr2", 35), ("chr3", 5), ("chr3", 5))
-    assert left.notes[0] == note.replace("padded with N", "left out")
+    assert left.notes[0] == note.replace("padded with N", "skipped")
     assert not left.problems
 
 
@@ -145,7 +145,7 @@ def test_summits(opened: Any, name: str) -> None:
 def test_summits_outside_and_missing(opened: Any) -> None:
     bad = _peak(100, 300, 200) + _peak(100, 300, -2) + _peak(100, 300, "x") + "chr1\t1\t2\n"
     words = (
-        "line 1: summit 200 is outside of its region of 200 letters", "line 2: summit -2 is outs",
+        "line 1: summit 200 is outside its region of 200 letters", "line 2: summit -2 is outs",
         "line 3: summit 'x' in column 10", "line 4: summit ''",
     )  # fmt: skip
     refused(lambda: opened(bad, name="x.narrowPeak"), *words)
@@ -180,9 +180,7 @@ def test_comments_blank_lines_and_line_ends(opened: Any) -> None:
     for end in ("\n", "\r\n", "\r"):
         source = opened(text.replace("\n", end), on_error="skip")
         _is(source, ("chr1", 125), ("chr2", 26))
-        assert source.problems == (
-            "line 10: has 2 columns, expected 3 or more with tabs between them",
-        )
+        assert source.problems == ("line 10: has 2 columns, expected 3 or more, separated by tabs",)
     _is(opened('chr1\t100\t200\t"a\nchr2\t50\t52\tb"'), ("chr1", 125), ("chr2", 26))
     long = "\t".join(["chr1", "100", "200", *40 * ["a"]])
     _is(opened(f"chr1\t90\t210\n{long}\nchr2\t50\t52"), ("chr1", 125), ("chr1", 125), ("chr2", 26))
@@ -201,11 +199,11 @@ def test_names_of_column_four(opened: Any) -> None:
     assert opened("chr1\t100\t200\tb\nchr2\t50\t52\ta\n").names == ("b", "a")
     source = opened("chr1\t100\t200\tb\nchr2\t50\t52\tb\nchr2\t50\t53\tc\n")
     assert source.names == ("chr1:125-175", "chr2:26-76", "chr2:26-76_2")
-    why = "column 4 is not taken for names, as some stand more than once: 'b' on lines 1, 2"
+    why = "column 4 is not used for names, as some are repeated: 'b' on lines 1, 2"
     assert source.notes == (why,)
     source = opened("chr1\t100\t200\tb\nchr2\t50\t52\t.\n")
     assert source.names == ("chr1:125-175", "chr2:26-76")
-    assert source.notes == ("column 4 is not taken for names, as some are missing: line 2",)
+    assert source.notes == ("column 4 is not used for names, as some are missing: line 2",)
     assert not opened("chr1\t100\t200\t.\nchr2\t50\t52\t.\n").notes
 
 
@@ -228,9 +226,9 @@ REASONS = (
     "line 4: start 300 is not before end 200",
     "line 5: end 998 is beyond the end of chr1, which has 997 letters",
     "line 6: start -5 is negative, expected 0 or more",
-    "line 7: start '1.0' is no integer",
-    "line 8: end 'x' is no integer",
-    "line 9: has 1 column, expected 3 or more with tabs between them",
+    "line 7: start '1.0' is not an integer",
+    "line 8: end 'x' is not an integer",
+    "line 9: has 1 column, expected 3 or more, separated by tabs",
     "line 10: column 1 is empty",
 )
 
@@ -270,7 +268,7 @@ def test_order_is_kept_and_duplicates_are_taken_once(opened: Any) -> None:
     source = opened(a + b + c + a + b + a)
     _is(source, ("chr2", 26), ("chr1", 325), ("chr1", 125))
     assert source.notes == (
-        "3 regions that stand again, taken once: line 4 (as line 1), line 5 (as line 2), line 6 "
+        "3 duplicate regions, each kept once: line 4 (as line 1), line 5 (as line 2), line 6 "
         "(as line 1)",
     )
     many = opened("chr1\t300\t400\n" * 10)
@@ -324,7 +322,7 @@ def test_other_letters_of_the_genome(tmp_path: Path) -> None:
     source = open_regions(bed, path, 4)
     assert source.one_hot(0, 1)[0].tolist() == [[0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0] * 4]
     assert source.notes == (
-        "1 window with letters of genome.fa other than ACGTN, which are taken as N: a:1-5",
+        "1 window with letters of genome.fa other than ACGTN, which are read as N: a:1-5",
     )
     path.write_text(">a\nACGTACG*ACGT\n")
     refused(lambda: open_regions(bed, path, 4), "genome.fa has '*' in a:7-11", "IUPAC")

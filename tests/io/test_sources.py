@@ -86,12 +86,12 @@ def test_one_of_several_arrays(tmp_path: Path) -> None:
     _same(open_array(path))
     np.savez(path, one=_x()[:1], two=_x(), y=np.zeros(3))
     refused(
-        lambda: open_array(path), "2 arrays of three axes (one, two)", "x.npz:KEY", "one, two, y"
+        lambda: open_array(path), "2 arrays with three axes (one, two)", "x.npz:KEY", "one, two, y"
     )
     _same(open_array(f"{path}:two"))
     refused(lambda: open_array(f"{path}:three"), "has no array 'three'", "one, two, y")
     np.savez(path, y=np.zeros(3))
-    refused(lambda: open_array(path), "0 arrays of three axes")
+    refused(lambda: open_array(path), "0 arrays with three axes")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_rows_that_are_not_one_hot(tmp_path: Path, row: list[float]) -> None:
 
 
 def test_arrays_larger_than_a_block_are_checked_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ismc.io.sequences.arrays.BYTES", 100)
+    monkeypatch.setattr("ismc.io.sequences.arrays.MAX_BLOCK_BYTES", 100)
     _same(from_array(_x()))
     x = _x()
     x[3, 4] = 1
@@ -185,8 +185,8 @@ def test_bad_strings(texts: list[str], words: str) -> None:
 
 
 def test_names_and_types_of_strings() -> None:
-    refused(lambda: from_strings("ACGT"), "no list of strings")  # a string is a list of letters
-    refused(lambda: from_strings([1]), "no list of strings")  # type: ignore[list-item]
+    refused(lambda: from_strings("ACGT"), "not a list of strings")  # a string is a list of letters
+    refused(lambda: from_strings([1]), "not a list of strings")  # type: ignore[list-item]
     refused(lambda: from_strings([]), "no sequences")
     refused(lambda: from_strings(["A", "C"], ["a"]), "1 names, expected 2")
     refused(lambda: from_strings(["A", "C"], ["a", "a"]), "'a' repeated")
@@ -204,7 +204,7 @@ def test_one_call_opens_what_is_given(tmp_path: Path) -> None:
     regions = open_source(bed=bed, genome=fasta, length=3)
     assert regions.names == ("a:1-4",)
     assert not open_source(bed=str(bed), genome=str(fasta), length=5).notes[:-1]
-    refused(lambda: open_source(bed=bed, genome=fasta, length=9, ends="skip"), "no region is left")
+    refused(lambda: open_source(bed=bed, genome=fasta, length=9, ends="skip"), "no region remains")
     refused(open_source, "no input", "--fasta, --bed and --array")
     refused(lambda: open_source(fasta=fasta, bed=bed), "--fasta and --bed", "expected one")
     refused(lambda: open_source(bed=bed, length=3), "x.bed have no genome", "--genome", "bgzip")

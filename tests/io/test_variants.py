@@ -122,7 +122,7 @@ def test_ends_of_chromosomes_are_padded_and_noted(opened: Any) -> None:
     _right(found)
     assert found.windows.coordinates.start.tolist() == [-10, 79, 0, 280]
     assert found.notes == (
-        "2 windows over the end of a chromosome, padded with N: chr1:-10-10, chr2:79-99",
+        "2 windows past the end of a chromosome, padded with N: chr1:-10-10, chr2:79-99",
     )
 
 
@@ -178,7 +178,7 @@ def test_places_that_are_not_in_the_genome(opened: Any, line: str, status: str) 
     assert found.rows[1].status == status
     assert found.counts == {"ok": 1, status: 1}
     assert f"without a score, {status}: " in found.notes[0]
-    refused(lambda: opened(line), "no variant that can be scored", status, "genome is of the build")
+    refused(lambda: opened(line), "no variant that can be scored", status, "of the same build")
 
 
 def test_many_disagreements_are_counted_and_all_listed(opened: Any) -> None:
@@ -275,10 +275,10 @@ def test_bad_lines_stop_or_are_left_out(opened: Any) -> None:
     places = ["chr1\t5", "chr1\tx\t.\tA\tC", "chr1\t-5\t.\tA\tC", "chr1\t5\t.\tA1\tC"]
     bad = "\n".join([*places, "chr1\t5\t.\tA\tC,", "chr1 5 . A C\n"])
     words = (
-        "line 5: has 2 columns, expected 5 or more with tabs",
+        "line 5: has 2 columns, expected 5 or more, separated by tabs",
         "line 6: POS 'x' is no number",
         "line 7: POS '-5' is no number",
-        "line 8: REF 'A1' is not of letters",
+        "line 8: REF 'A1' has other characters than letters",
         "line 9: ALT 'C,' has an empty allele",
         "line 10: has 1 column, expected 5",
     )

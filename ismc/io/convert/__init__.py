@@ -1,4 +1,4 @@
-"""Files for other programs, from a store of scores: one layout for each consumer.
+"""Conversion of a store of scores into files for other programs.
 
 ================= ========================================= ==============================
 name              files                                     read by
@@ -11,8 +11,8 @@ chrombpnet, bpnet ``.h5``: contributions, float16           Fi-NeMo, ``modisco m
 basenji           ``.h5``: scores of all targets, float16   Basenji's tools
 ================= ========================================= ==============================
 
-The suffix alone means the first format that has it. Each format's module says what is in its files.
-Files appear whole or not at all, several together; equal stores give equal bytes.
+A suffix without ``to`` selects the first format that has it. The module of each format describes
+its files. All files of a conversion appear together, or none does. Equal stores give equal bytes.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         )
     }
 )
-"""By name; where several have a suffix, it alone means the first."""
+"""The formats by name; the first one with a suffix is the default for it."""
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """What was written.
+    """The result of a conversion.
 
     Attributes:
-        format: the layout.
+        format: the format of the files.
         paths: the files.
-        notes: what is worth saying about them.
+        notes: remarks on them, for the user.
     """
 
     format: Format
@@ -75,32 +75,32 @@ def convert(
     sizes: Path | None = None,
     overwrite: bool = False,
 ) -> list[Path]:
-    """Writes scores as another program reads them.
+    """Writes scores in the format of another program.
 
     Args:
-        store: a complete one.
-        target: the file, or what the names of several begin with.
-        to: the name of a format; by the suffix of the target by default.
-        output: the name of an output, where a format holds one and the store has several.
-        task: one number of its score, where a format holds one; as ``2`` or ``"2,0"``.
+        store: a complete store.
+        target: the file, or the prefix of the names of several files.
+        to: the name of a format; by default, the format of the target's suffix.
+        output: the name of an output, if the format takes one output and the store has several.
+        task: the index of one number of a score, if the format takes one; ``2`` or ``"2,0"``.
         sizes: a file of the lengths of chromosomes, for bigWig; those in the store by default.
-        overwrite: whether files that are there are replaced.
+        overwrite: whether existing files are replaced.
 
     Returns:
-        The files that were written.
+        The written files.
 
     Raises:
-        InputError: when the scores do not fit the format, or the target cannot be written to.
-        ArtifactError: when the disk is full, or the store is damaged; nothing is left then.
+        InputError: when the scores do not fit the format, or the target cannot be written.
+        ArtifactError: when the disk is full, or the store is damaged; no file is then written.
     """
-    asked = Request(store, output, task, sizes)
-    return converted(asked, target, to, overwrite=overwrite).paths
+    request = Request(store, output, task, sizes)
+    return converted(request, target, to, overwrite=overwrite).paths
 
 
 def converted(
     request: Request, target: Path, to: str | None = None, *, overwrite: bool = False
 ) -> Conversion:
-    """As `convert`, with what is worth saying about it."""
+    """As `convert`, but returns the format and the notes too."""
     form = format_of(target, to)
     paths = form.paths(target)
     if target in paths:
@@ -113,10 +113,10 @@ def converted(
 
 
 def format_of(target: Path, to: str | None = None) -> Format:
-    """The format of that name, or the first that has the target's suffix.
+    """The format of that name, or the first one with the target's suffix.
 
     Raises:
-        InputError: when there is none.
+        InputError: when no format has the name or the suffix.
     """
     if to is not None and to not in FORMATS:
         raise InputError(
@@ -129,7 +129,7 @@ def format_of(target: Path, to: str | None = None) -> Format:
         if target.name.endswith(item.suffixes):
             return item
     raise InputError(
-        f"The suffix of the output {target} is no format's, expected one of "
+        f"No format has the suffix of the output {target}, expected one of "
         f"{', '.join(dict.fromkeys(s for item in FORMATS.values() for s in item.suffixes))}.",
         hint=f"Choose a format with --to: {', '.join(FORMATS)}.",
     )

@@ -1,17 +1,17 @@
-"""HDF5 as Basenji writes saturation mutagenesis (``scores.h5``).
+"""HDF5 in the layout of Basenji's saturation mutagenesis, ``scores.h5``.
 
-* ``seqs`` bool ``[N, L, 4]``: the letters of the stretch that was scanned, from the first to the
-  last site; as in Basenji, ``L`` is the length of that stretch alone
-* one dataset for the score, float16 ``[N, L, 4, targets]``, under the score's name with its
-  settings (``/`` becomes ``_``): scores as they are in the store, those without a sign too; all
-  targets, or the chosen one; 0 at positions of the stretch that were not scanned
-* ``chr``, ``strand`` bytes, ``start``, ``end`` int64 ``[N]``: the stretch, half-open, where records
-  have coordinates; ``label`` bytes ``[N]``: their names
+* ``seqs`` bool ``[N, L, 4]``: the sequences from the first to the last scanned site; as in
+  Basenji, ``L`` is the length of that range only
+* one dataset of scores, float16 ``[N, L, 4, targets]``, named by the score and its settings (``/``
+  becomes ``_``): scores as in the store, also those without a sign; all targets, or the chosen one;
+  0 at positions of the range that were not scanned
+* ``chr``, ``strand`` bytes, ``start``, ``end`` int64 ``[N]``: the range, half-open, if records
+  have coordinates; ``label`` bytes ``[N]``: the names of records
 
-Readers subtract the score of the letter that is there from the four of a site, so differences and
-scores centred over the letters are drawn alike. Sequences of a store are those of the forward
-strand, so ``strand`` is always ``+``. Scores above 65504 are an error. One block of records is in
-memory at a time.
+Readers subtract the score of the reference letter from the four scores of a site, so differences
+and centred scores look the same. Sequences of a store are those of the forward strand, so
+``strand`` is always ``+``. Scores above 65504 are an error. One block of records is in memory at a
+time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ismc.io.convert.selection import chosen, chosen_output
 from ismc.io.stores.store import Store
 
 Array = np.ndarray
-TAKEN = ("seqs", "chr", "start", "end", "strand", "label")
+RESERVED_KEYS = ("seqs", "chr", "start", "end", "strand", "label")
 
 
 def write(request: Request, paths: Sequence[Path]) -> list[str]:
@@ -43,7 +43,7 @@ def write(request: Request, paths: Sequence[Path]) -> list[str]:
         choice = chosen(facts, output.name, request.task)
     targets = output.score[0] if choice is None else 1
     halves, key = Halves(store), facts.score.replace("/", "_")
-    if key in TAKEN:
+    if key in RESERVED_KEYS:
         key += "_score"
     at = positions(facts)
     first, last = int(at.min()), int(at.max()) + 1
@@ -54,21 +54,21 @@ def write(request: Request, paths: Sequence[Path]) -> list[str]:
         file.blocked("seqs", shape, "?", facts.block)
         file.blocked(key, (*shape, targets), "f2", facts.block)
         for rows, one_hot, scores in records(store, output.name, choice.index if choice else ()):
-            each = scores[..., None] if choice else scores
+            values = scores[..., None] if choice else scores
             file.put("seqs", rows, one_hot[:, first:last] > 0)
-            file.put(key, rows, halves.of(rows, spread(each, at - first, last - first)))
+            file.put(key, rows, halves.of(rows, spread(values, at - first, last - first)))
         return halves.notes()
 
 
 def _labels(store: Store, first: int, last: int) -> dict[str, Array]:
     columns = places(store)
-    found = {"label": in_bytes(columns["names"])}
+    labels = {"label": in_bytes(columns["names"])}
     if "chrom" in columns:
-        found["chr"] = in_bytes(columns["chrom"])
-        found["start"] = columns["start"] + first
-        found["end"] = columns["start"] + last
-        found["strand"] = np.full(len(columns["start"]), b"+")
-    return found
+        labels["chr"] = in_bytes(columns["chrom"])
+        labels["start"] = columns["start"] + first
+        labels["end"] = columns["start"] + last
+        labels["strand"] = np.full(len(columns["start"]), b"+")
+    return labels
 
 
 FORMAT = Format(

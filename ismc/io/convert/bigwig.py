@@ -1,15 +1,14 @@
-"""A bigWig of the contribution at each position of a genome, for browsers and Fi-NeMo.
+"""A bigWig of contributions along a genome, for genome browsers and Fi-NeMo.
 
-The value at a position is the contribution of the letter that is there: the sum over letters of
+The value at a position is the contribution of the reference letter: the sum over letters of the
 hypothetical contributions times the one-hot sequence, see `ismc.io.convert.contributions`; 0 where
-it is not known (N). Of scores without a sign it is the mean over the letters that are not there.
-Where records overlap, `ismc.io.convert.track` says which one a position belongs to. Positions that
-were not scanned have no value, and parts of records outside of their chromosomes are left out.
+the letter is N. For scores without a sign it is the mean over the alternative letters. Where
+records overlap, `ismc.io.convert.track` chooses the record of a position. Positions that were not
+scanned have no value. Parts of records outside their chromosomes are dropped.
 
-Lengths of chromosomes are those of the genome that the store knows, or of a file, which is also the
-order of entries. A bigWig has no room for texts, so ``TARGET.json`` says where it comes from.
-Values wait for their turn in memory, up to 64 MiB, and then in a temporary file without a name:
-4 S bytes for each record.
+The lengths of chromosomes come from the store or from a file, and entries follow their order. A
+bigWig cannot hold text, so ``TARGET.json`` says where it comes from. Values are buffered in memory,
+up to 64 MiB, and then in an unnamed temporary file: 4 S bytes per record.
 """
 
 from __future__ import annotations
@@ -38,49 +37,49 @@ from ismc.io.stores.facts import Facts
 from ismc.io.stores.store import Store
 
 Array = np.ndarray
-SPOOL = 64 << 20
+MAX_SPOOL_BYTES = 64 << 20
 CHILD = "ismc.io.convert.bigwig_child"
-MEAN = "mean score over the letters that are not there"
+MEAN = "mean score over the alternative letters"
 
 
 def write(request: Request, paths: Sequence[Path]) -> list[str]:
-    """Writes the bigWig, and beside it what it holds."""
+    """Writes the bigWig, and a JSON file that describes it."""
     with extras():
         import pyBigWig  # noqa: F401
     store, facts = request.store, request.store.facts
     check_bases(facts)
     choice = chosen(facts, request.output, request.task)
     sizes = _sizes(request)
-    path, said = paths
-    with SpooledTemporaryFile(SPOOL, dir=str(path.parent)) as spool:
+    path, description = paths
+    with SpooledTemporaryFile(MAX_SPOOL_BYTES, dir=str(path.parent)) as spool:
         for _, one_hot, scores in records(store, choice.output.name, choice.index):
             spool.write(per_base(facts, one_hot[:, positions(facts)], scores).tobytes())
-        written = _written(path, sizes, runs(_records(store, spool), sizes))
-    said.write_text(_about(facts, choice), "utf-8")
+        written = _write_entries(path, sizes, runs(_records(store, spool), sizes))
+    description.write_text(_about(facts, choice), "utf-8")
     count = int(facts.count * len(facts.sites))
     return [f"{written:,} positions of a genome, from {count:,} sites of records."]
 
 
 def per_base(facts: Facts, one_hot: Array, scores: Array) -> Array:
-    """Values float32 ``[n, S]`` of scores and sequences ``[n, S, 4]``."""
+    """Values float32 ``[n, S]`` from sequences and scores, both ``[n, S, 4]``."""
     if facts.signed:
         return np.einsum("nsc,nsc->ns", hypothetical(facts, scores), one_hot, dtype=np.float32)
-    others = 1 - one_hot
-    total = np.einsum("nsc,nsc->ns", scores, others, dtype=np.float32)
-    return total / others.sum(2, dtype=np.float32)
+    alternatives = 1 - one_hot
+    total = np.einsum("nsc,nsc->ns", scores, alternatives, dtype=np.float32)
+    return total / alternatives.sum(2, dtype=np.float32)
 
 
 def _sizes(request: Request) -> dict[str, int]:
-    """Lengths of chromosomes, all that records are on among them.
+    """The lengths of chromosomes, including every chromosome that has records.
 
     Raises:
-        InputError: when records have no coordinates, or lie on other chromosomes.
+        InputError: when records have no coordinates, or are on chromosomes without a length.
     """
     store, facts = request.store, request.store.facts
     if "chrom" not in store.group:
         raise InputError(
             f"The records of {facts.source} have no coordinates, expected regions of a genome.",
-            hint="Run with --bed and --genome.",
+            hint="Score regions: ismc run with --bed and --genome.",
         )
     sizes = chromosomes(store, request.sizes)
     names = dict.fromkeys(store.column("chrom").tolist())
@@ -95,7 +94,7 @@ def _sizes(request: Request) -> dict[str, int]:
 
 
 def _records(store: Store, spool: Any) -> Records:
-    """The records, their values read from the file when they are asked for."""
+    """The records; their values are read from the spool on demand."""
     at = positions(store.facts)
     order = np.argsort(at, kind="stable")
 
@@ -107,11 +106,11 @@ def _records(store: Store, spool: Any) -> Records:
     return Records(chrom, store.column("start"), store.column("summit"), at[order], values)
 
 
-def _written(path: Path, sizes: Mapping[str, int], entries: Iterable[Run]) -> int:
-    """Writes the entries in another process; how many positions they are.
+def _write_entries(path: Path, sizes: Mapping[str, int], entries: Iterable[Run]) -> int:
+    """Writes the entries in another process, and returns the number of their positions.
 
     Raises:
-        ArtifactError: when not all of them arrived on the disk.
+        ArtifactError: when not all of them are on the disk.
     """
     count = 0
     with _child(path) as source:
@@ -125,11 +124,15 @@ def _written(path: Path, sizes: Mapping[str, int], entries: Iterable[Run]) -> in
 
 @contextmanager
 def _child(path: Path) -> Iterator[Any]:
-    """What is written to the process that writes the file; it finds the modules of this one."""
-    found = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    call = [sys.executable, "-m", CHILD, str(path)]
+    """The standard input of a new process that writes the file, with this process's modules."""
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-m", CHILD, str(path)]
     child = subprocess.Popen(  # noqa: S603
-        call, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=found
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=variables,
     )
     broken = False
     try:
@@ -144,21 +147,21 @@ def _child(path: Path) -> Iterator[Any]:
             child.communicate()
     if broken or child.returncode:
         raise ArtifactError(
-            f"{path.parent} has no room for the bigWig (pyBigWig ended with {child.returncode}).",
+            f"{path.parent} has no space for the bigWig (pyBigWig exited with {child.returncode}).",
             hint="Free space, or write to another folder with -o.",
         )
 
 
 def _about(facts: Facts, choice: Choice) -> str:
-    contents = f"contribution of the letter that is there: {how(facts)}" if facts.signed else MEAN
-    said = provenance(facts, choice.output.name, choice.task, contents)
-    return json.dumps(said, indent=2, sort_keys=True) + "\n"
+    contents = f"contribution of the reference letter: {how(facts)}" if facts.signed else MEAN
+    texts = provenance(facts, choice.output.name, choice.task, contents)
+    return json.dumps(texts, indent=2, sort_keys=True) + "\n"
 
 
 FORMAT = Format(
     "bigwig",
     (".bw", ".bigwig", ".bigWig"),
-    "contributions along the genome, for browsers; TARGET.json says what they are",
+    "contributions along the genome, for browsers; TARGET.json describes them",
     write,
     ("", ".json"),
 )

@@ -1,8 +1,8 @@
-"""Writes a bigWig file of what comes in: a process of its own, as it ends where the disk is full.
+"""Writes a bigWig from standard input, in its own process: a full disk ends that process.
 
 ``python -m ismc.io.convert.bigwig_child PATH`` reads the names and lengths of chromosomes as a line
-of JSON, and then runs: ``[chromosome, start, count]`` as a line of JSON, and as many float32. A
-disk that is full may leave a file without a word, so all is read again and compared.
+of JSON, and then runs: ``[chromosome, start, count]`` as a line of JSON, then ``count`` float32. On
+a full disk pyBigWig may fail silently, so the file is read back and compared.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from zlib import crc32
 
 import numpy as np
 
-MAGIC = 4
+MAGIC_BYTES = 4
 
 
 def write(path: Path, source: BinaryIO) -> bool:
-    """Writes the file; whether all of it is there when it is read again."""
+    """Writes the file, and returns whether it is complete when read back."""
     import pyBigWig
 
     file = pyBigWig.open(str(path), "w")
@@ -33,19 +33,19 @@ def write(path: Path, source: BinaryIO) -> bool:
         runs.append((chrom, start, start + count))
         total = crc32(values, total)
     file.close()
-    file, found = pyBigWig.open(str(path)), 0
+    file, actual = pyBigWig.open(str(path)), 0
     for run in runs:
-        found = crc32(np.asarray(file.values(*run), np.float32).tobytes(), found)
+        actual = crc32(np.asarray(file.values(*run), np.float32).tobytes(), actual)
     file.close()
-    return found == total and _ends(path)
+    return actual == total and _ends(path)
 
 
 def _ends(path: Path) -> bool:
-    """Whether the file ends as it begins, as the last that is written."""
+    """Whether the file ends with the magic number of its beginning, which is written last."""
     with path.open("rb") as file:
-        begins = file.read(MAGIC)
-        file.seek(-MAGIC, 2)
-        return file.read() == begins
+        magic = file.read(MAGIC_BYTES)
+        file.seek(-MAGIC_BYTES, 2)
+        return file.read() == magic
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""HDF5 as BPNet writes contributions, for Fi-NeMo and modisco ``-i``.
+"""HDF5 in the layout of BPNet's contributions, for Fi-NeMo and modisco ``-i``.
 
 * ``hyp_scores`` float16 ``[N, L, 4]``: hypothetical contributions, see
   `ismc.io.convert.contributions`; 0 at positions that were not scanned
 * ``input_seqs`` int8 ``[N, L, 4]``: the sequences
 * ``coords_chrom`` bytes, ``coords_start``, ``coords_end`` int64 ``[N]``: the regions, half-open,
-  where records have coordinates; ``names`` bytes ``[N]``; attributes of the file say where all
-  comes from
+  if records have coordinates; ``names`` bytes ``[N]``; attributes of the file say where the scores
+  come from
 
 Contributions above 65504 are an error. One block of records is in memory at a time.
 """

@@ -1,16 +1,16 @@
-"""HDF5 as ChromBPNet writes contributions, for Fi-NeMo, modisco ``-i`` and its own tools.
+"""HDF5 in the layout of ChromBPNet's contributions, for its tools, Fi-NeMo and modisco ``-i``.
 
 * ``shap/seq`` float16 ``[N, 4, L]``: hypothetical contributions, see
   `ismc.io.convert.contributions`; 0 at positions that were not scanned
 * ``raw/seq`` int8 ``[N, 4, L]``: the sequences
 * ``projected_shap/seq`` float16 ``[N, 4, L]``: the product of the two
 * ``coords_chrom`` bytes, ``coords_start``, ``coords_end`` int64 ``[N]``: the regions, half-open,
-  where records have coordinates; ``names`` bytes ``[N]``; attributes of the file say where all
-  comes from
+  if records have coordinates; ``names`` bytes ``[N]``; attributes of the file say where the scores
+  come from
 
-Readers take the three datasets by these names and the regions from a BED file of the same order;
-text is in bytes of one width, which PyTables and deepdish read too. Contributions above 65504 are
-an error. One block of records is in memory at a time.
+Readers take the three datasets by these names, and the regions from a BED file in the same order.
+Text is fixed-width bytes, which PyTables and deepdish read too. Contributions above 65504 are an
+error. One block of records is in memory at a time.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Contributions of letters, as consumers of hypothetical scores read them.
+"""Hypothetical contributions of letters, from scores.
 
-A hypothetical contribution says what each letter would bring at a position, whether it is there or
-not; times the one-hot sequence it is the contribution of the letter that is there. Scores that are
-centred already are contributions. Others that have a sign are centred over the four letters: a
-difference is 0 at the letter that is there, so that times the sequence nothing would be left of it.
-Scores without a sign are distances, and no contributions.
+A hypothetical contribution is what each of the four letters would contribute at a position. Its
+product with the one-hot sequence is the contribution of the reference letter. Centred scores are
+contributions. Other signed scores are centred over the four letters: a difference is 0 at the
+reference letter, so its product with the sequence would be 0 everywhere. Scores without a sign are
+distances, not contributions.
 
-Where only some positions were scanned, contributions are 0 at all others.
+Contributions are 0 at positions that were not scanned.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ Array = np.ndarray
 
 
 def check_bases(facts: Facts) -> None:
-    """Checks that scores are of single positions and of the letters ACGT.
+    """Checks that sites are single positions and letters are ACGT.
 
     Raises:
-        InputError: for wider sites, other letters, or sites of variants.
+        InputError: for wider sites, other letters, or a store of variants.
     """
     if facts.slots:
         raise InputError(
             "The store holds variants, expected scores of every letter at all sites.",
-            hint="ismc convert writes a table .tsv of them.",
+            hint="Write the table of variants with ismc convert -o FILE.tsv.",
         )
     if facts.letters != LETTERS:
         raise InputError(
@@ -51,24 +51,24 @@ def check_bases(facts: Facts) -> None:
 
 
 def check_signed(facts: Facts) -> None:
-    """Checks that letters contribute with a sign.
+    """Checks that scores have a sign.
 
     Raises:
-        InputError: for a distance.
+        InputError: for distances.
     """
     if not facts.signed:
         raise InputError(
-            f"The score {facts.score} is a distance without a sign, expected one that says which "
-            "way the output goes.",
+            f"The score {facts.score} is a distance without a sign, expected one with a direction.",
             hint="Run again with --score difference or centred; bigwig takes distances too.",
         )
 
 
 def contributing(request: Request) -> Choice:
-    """The number of each score that a file of contributions holds.
+    """The number of each score that a file of contributions takes.
 
     Raises:
-        InputError: when the store has no contributions of letters, or more than one number.
+        InputError: when the scores are not contributions of letters, or have several numbers and
+            none is chosen.
     """
     facts = request.store.facts
     check_bases(facts)
@@ -77,12 +77,12 @@ def contributing(request: Request) -> Choice:
 
 
 def how(facts: Facts) -> str:
-    """What was done to scores to make contributions of them, in words."""
+    """How contributions are computed from scores, in words."""
     return "as scored" if facts.centred else "scores, less their mean over the four letters"
 
 
 def hypothetical(facts: Facts, scores: Array) -> Array:
-    """Contributions of scores ``[n, S, 4]`` that have a sign."""
+    """Hypothetical contributions ``[n, S, 4]`` from signed scores ``[n, S, 4]``."""
     return scores if facts.centred else scores - scores.mean(2, keepdims=True)
 
 
@@ -92,13 +92,13 @@ def records(
     """Rows, sequences int8 ``[n, L, 4]`` and scores float32 ``[n, S, 4, ...]``, block by block.
 
     Args:
-        store: a complete one.
+        store: a complete store.
         output: the name of an output.
-        index: where to look in its score ``[*score]``; all of it by default.
+        index: an index into its score ``[*score]``; all numbers by default.
 
     Raises:
         ArtifactError: when a block cannot be read.
-        InputError: when a score is no finite number.
+        InputError: when a score is not finite.
     """
     array = store.scores(output)
     for block in range(store.facts.blocks):
@@ -112,7 +112,7 @@ def contributions(store: Store, choice: Choice) -> Iterator[tuple[slice, Array, 
     """Rows, sequences int8 and contributions float32, both ``[n, L, 4]``, block by block.
 
     Raises:
-        ArtifactError, InputError: as `records`.
+        ArtifactError, InputError: as for `records`.
     """
     facts = store.facts
     at = positions(facts)
@@ -121,22 +121,22 @@ def contributions(store: Store, choice: Choice) -> Iterator[tuple[slice, Array, 
 
 
 def positions(facts: Facts) -> Array:
-    """int64 ``[S]``, of sites of one position each."""
+    """The positions of sites of width 1, int64 ``[S]``."""
     return np.asarray([start for start, _ in facts.sites], np.int64)
 
 
 def spread(values: Array, at: Array, length: int) -> Array:
-    """Values ``[n, S, ...]`` at positions ``[S]`` of ``[n, length, ...]``, 0 elsewhere."""
-    found = np.zeros((len(values), length, *values.shape[2:]), values.dtype)
-    found[:, at] = values
-    return found
+    """Values ``[n, S, ...]`` at positions ``[S]`` of an array ``[n, length, ...]``, 0 elsewhere."""
+    full = np.zeros((len(values), length, *values.shape[2:]), values.dtype)
+    full[:, at] = values
+    return full
 
 
 def check_finite(store: Store, rows: slice, scores: Array) -> None:
-    """Checks the scores of some records.
+    """Checks that the scores of records are finite.
 
     Raises:
-        InputError: when one is no finite number.
+        InputError: when one is infinite or not a number.
     """
     bad = ~np.isfinite(scores).reshape(len(scores), -1).all(1)
     if bad.any():
@@ -144,20 +144,20 @@ def check_finite(store: Store, rows: slice, scores: Array) -> None:
         raise InputError(
             f"Scores of the record {name!r} are infinite or not a number, expected finite ones for "
             "this format.",
-            hint="Leave the record out of the run; npz, h5 and tsv hold any number.",
+            hint="Exclude the record from the run, or write npz, h5 or tsv, which hold any number.",
         )
 
 
 def read(store: Store, array: Any, where: Any) -> Array:
-    """A part of an array of the store.
+    """A part of an array of the store, read into memory.
 
     Raises:
-        ArtifactError: when it is damaged.
+        ArtifactError: when the array is damaged.
     """
     try:
         return np.asarray(array[where])
     except (KeyError, OSError, RuntimeError, ValueError) as error:
         raise ArtifactError(
             f"The store {store.path} cannot be read at {array.path} ({error}).",
-            hint="Its files are damaged; score it again.",
+            hint="The files of the store are damaged; score again.",
         ) from error

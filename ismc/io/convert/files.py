@@ -1,4 +1,4 @@
-"""Several files that appear together, or none of them."""
+"""Several files that are written atomically: all appear together, or none does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def check_free(paths: Sequence[Path], *, overwrite: bool) -> None:
     """Checks that files may be written, without touching them.
 
     Raises:
-        InputError: as `ismc.io.targets.check_target`, whatever their suffixes.
+        InputError: as for `ismc.io.targets.check_target`, with any suffix.
     """
     for path in paths:
         check_target(path, ("",), overwrite=overwrite)
@@ -22,14 +22,13 @@ def check_free(paths: Sequence[Path], *, overwrite: bool) -> None:
 
 @contextmanager
 def atomic_write_all(paths: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path]]:
-    """Names in the same folder to write to; they become the files when nothing was raised.
+    """Temporary paths in the same folder; they are renamed to ``paths`` when the block succeeds.
 
-    The first of them that cannot take its name puts all others back as they were. Older files are
-    then in their places again.
+    If a rename fails, the earlier ones are undone and older files are restored.
 
     Raises:
-        ArtifactError: when the disk is full; nothing is left then.
-        InputError: when one of the files is there by now.
+        ArtifactError: when the disk is full; no partial file remains.
+        InputError: when one of the files was created meanwhile.
     """
     token = token_hex(4)
     parts = [path.with_name(f".{token}.part.{path.name}") for path in paths]
@@ -37,27 +36,27 @@ def atomic_write_all(paths: Sequence[Path], *, overwrite: bool) -> Iterator[list
         with disk_errors(paths[0]):
             yield parts
             check_free(paths, overwrite=overwrite)
-            _take(parts, paths)
+            _rename_all(parts, paths)
     finally:
         for part in parts:
             part.unlink(missing_ok=True)
 
 
-def _take(parts: Sequence[Path], paths: Sequence[Path]) -> None:
-    """Renames all; a single file takes the place of an older one in one step."""
+def _rename_all(parts: Sequence[Path], paths: Sequence[Path]) -> None:
+    """Renames all parts, or none; a single part replaces an older file in one step."""
     if len(paths) == 1:
         parts[0].replace(paths[0])
         return
     older = [part.with_name(f"{part.name}.old") for part in parts]
-    taken: list[Path] = []
+    renamed: list[Path] = []
     try:
         for part, path, old in zip(parts, paths, older, strict=True):
             if path.exists():
                 path.replace(old)
             part.replace(path)
-            taken.append(path)
+            renamed.append(path)
     except BaseException:
-        for path in taken:
+        for path in renamed:
             path.unlink(missing_ok=True)
         for path, old in zip(paths, older, strict=True):
             if old.exists():

@@ -1,4 +1,4 @@
-"""What a format of a converter is, and what is asked of it."""
+"""Formats of converted files, and requests for conversions."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ismc.io.stores.store import Store
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be written.
+    """The scores to convert.
 
     Attributes:
-        store: where scores are.
+        store: the store of scores.
         output: the name of one of its outputs, or ``None``.
-        task: one number of the output's score, or ``None``; see `ismc.io.convert.selection`.
+        task: the index of one number of a score, or ``None``; see `ismc.io.convert.selection`.
         sizes: a file of the lengths of chromosomes, or ``None`` for those in the store.
     """
 
@@ -29,15 +29,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Format:
-    """One layout of one consumer.
+    """A file format of another program, or of ismc.
 
     Attributes:
-        name: as users say it.
-        suffixes: those that its files may have.
-        about: what it is, in a line.
-        write: writes a request to paths that are free, one for each of ``files``, and returns what
-            is worth saying about it.
-        files: what is added to a target for each file that is written.
+        name: the name that users choose it by.
+        suffixes: the suffixes that a target may have.
+        about: a description of one line.
+        write: writes a request to new paths, one for each of ``files``, and returns notes for the
+            user.
+        files: what is appended to the target's name for each file.
     """
 
     name: str
@@ -47,9 +47,9 @@ class Format:
     files: tuple[str, ...] = ("",)
 
     def paths(self, target: Path) -> list[Path]:
-        """The files that a target stands for.
+        """The files to write for a target.
 
-        Where none has the target's own name, a suffix of the format is dropped from that first.
+        If none has the name of the target itself, a suffix of the format is first removed from it.
         """
         name = target.name
         if "" not in self.files:

@@ -1,8 +1,8 @@
-"""Files of HDF5 that are written block by block, and fail in order when the disk is full.
+"""HDF5 files that are written block by block, with an error when the disk is full.
 
-HDF5 cannot close a file that it could not write to, and takes the process with it when that ends.
-So it writes by way of Python here: after the first failure nothing more reaches the disk, and the
-failure is raised once HDF5 is done.
+HDF5 cannot close a file after a failed write, and crashes the process when that exits. It therefore
+writes through a Python file object: after the first failure, later writes are discarded, and the
+failure is raised once HDF5 has closed the file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Array = np.ndarray
 
 
 class _Disk:
-    """A file as HDF5 wants one, that keeps its first failure to itself."""
+    """A file object for HDF5 that stores its first failure and discards later writes."""
 
     def __init__(self, file: FileIO) -> None:
         self._file = file
@@ -40,11 +40,11 @@ class _Disk:
         return self._file.readinto(buffer) or 0
 
     def write(self, data: Any) -> int:
-        left = memoryview(data)
-        size = left.nbytes
+        remaining = memoryview(data)
+        size = remaining.nbytes
         try:
-            while self.failure is None and left.nbytes:
-                left = left[self._file.write(left) :]
+            while self.failure is None and remaining.nbytes:
+                remaining = remaining[self._file.write(remaining) :]
         except OSError as failure:
             self.failure = failure
         return size
@@ -58,7 +58,7 @@ class _Disk:
         return size
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Does nothing, as writes are not buffered."""
 
     def check(self) -> None:
         if self.failure is not None:
@@ -66,13 +66,13 @@ class _Disk:
 
 
 class Hdf5:
-    """A file that is being written."""
+    """An HDF5 file that is open for writing."""
 
     def __init__(self, file: Any, disk: _Disk) -> None:
         self._file, self._disk = file, disk
 
     def add(self, arrays: Mapping[str, Array]) -> None:
-        """Adds whole datasets; ``str`` is UTF-8 of any length."""
+        """Adds complete datasets; ``str`` becomes UTF-8 of variable length."""
         import h5py
 
         for key, values in arrays.items():
@@ -90,7 +90,7 @@ class Hdf5:
     def blocked(
         self, key: str, shape: tuple[int, ...], dtype: np.dtype | type | str, rows: int = 0
     ) -> None:
-        """Adds a dataset to fill; compressed by so many rows, if not 0."""
+        """Adds an empty dataset; compressed in chunks of ``rows`` rows, unless ``rows`` is 0."""
         packed: dict[str, Any] = {}
         if rows and 0 not in shape:
             chunks = (min(rows, shape[0]), *shape[1:])
@@ -98,7 +98,7 @@ class Hdf5:
         self._file.create_dataset(key, shape, dtype, **packed)
 
     def put(self, key: str, rows: slice, values: Array) -> None:
-        """Fills rows.
+        """Writes rows of a dataset.
 
         Raises:
             OSError: when the disk is full.
@@ -109,7 +109,7 @@ class Hdf5:
 
 @contextmanager
 def hdf5_file(path: Path) -> Iterator[Hdf5]:
-    """A new file.
+    """A new HDF5 file.
 
     Raises:
         OSError: when the disk is full.

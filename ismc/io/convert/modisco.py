@@ -4,10 +4,10 @@
 * ``TARGET.attr.npz``: ``arr_0`` float32 ``[N, 4, L]``, hypothetical contributions, see
   `ismc.io.convert.contributions`; 0 at positions that were not scanned
 
-``arr_0`` is the first array of both and the only one that modisco reads (Fi-NeMo with
-``extract-regions-modisco-fmt`` too). Beside it are ``names``, ``sites``, coordinates and ``facts``,
-a text of JSON. Neither is compressed. Writing holds one block of records; modisco itself loads both
-files whole and needs 4 L (1 + 4) bytes for each record, and as much again for its window.
+``arr_0`` is the first array of both files, and the only one that modisco reads (as does Fi-NeMo
+with ``extract-regions-modisco-fmt``). The files also have ``names``, ``sites``, coordinates and
+``facts``, a JSON text. Neither is compressed. One block of records is in memory at a time; modisco
+itself loads both files and needs 4 L (1 + 4) bytes per record, and the same again for its window.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ Array = np.ndarray
 
 
 def write(request: Request, paths: Sequence[Path]) -> list[str]:
-    """Writes both files; the store is read once for each."""
+    """Writes both files; reads the store once for each."""
     store, facts = request.store, request.store.facts
     choice = contributing(request)
     shape = (facts.count, len(facts.letters), facts.length)
-    turned = (values.swapaxes(1, 2) for _, _, values in contributions(store, choice))
-    said = json.dumps(
+    channels_first = (values.swapaxes(1, 2) for _, _, values in contributions(store, choice))
+    texts = json.dumps(
         provenance(facts, choice.output.name, choice.task, how(facts)), sort_keys=True
     )
-    more = {**places(store), "sites": store.sites, "facts": np.asarray(said)}
+    more = {**places(store), "sites": store.sites, "facts": np.asarray(texts)}
     ohe, attr = paths
     with npz_file(ohe) as file:
         file.blocks("arr_0", shape, np.int8, _sequences(store))
         file.add(more)
     with npz_file(attr) as file:
-        file.blocks("arr_0", shape, np.float32, turned)
+        file.blocks("arr_0", shape, np.float32, channels_first)
         file.add(more)
     return []
 

@@ -1,19 +1,20 @@
-"""ismc's own layout in one file, `.npz` or `.h5`: every array of a store, block by block.
+"""The layout of ismc in one file, `.npz` or `.h5`: every array of a store, block by block.
 
 For ``N`` records of length ``L``, ``S`` sites and the letters ACGT:
 
-* ``scores`` float32 ``[N, S, 4, *score]``; ``reference`` float32 ``[N, *output]``: the model's own
-  answers. With several outputs ``scores/<output>`` and ``reference/<output>``
+* ``scores`` float32 ``[N, S, 4, *score]``; ``reference`` float32 ``[N, *output]``: the model's
+  outputs for the unmutated records; with several outputs, ``scores/<output>`` and
+  ``reference/<output>``
 * ``one_hot`` int8 ``[N, L, 4]``, ``names`` ``[N]``, ``sites`` int64 ``[S, 2]``: half-open ranges
 * ``chrom``, ``start``, ``end``, ``summit``, ``strand`` ``[N]``, and ``genome_chroms``,
-  ``genome_sizes`` ``[K]``, where records are regions of a genome
-* ``at`` and ``variants/<column>`` in place of ``sites``, where variants were scored; see
+  ``genome_sizes`` ``[K]``, if records are regions of a genome
+* ``at`` and ``variants/<column>`` in place of ``sites``, if variants were scored; see
   `ismc.io.stores.store`
-* ``about``, which says what scores are, and what `ismc.io.convert.provenance` names: text;
-  attributes of the file in HDF5, arrays of one text in npz
+* ``about``, a definition of the scores, and the texts of `ismc.io.convert.provenance`: attributes
+  of the file in HDF5, arrays of one text in npz
 
-All outputs are in the file, and nothing is changed: numbers are those of the store, bit for bit.
-One block is in memory at a time. Arrays are not compressed.
+The file has all outputs, and numbers equal those of the store bit for bit. One block is in memory
+at a time. Arrays are not compressed.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ Array = np.ndarray
 
 
 def npz(request: Request, paths: Sequence[Path]) -> list[str]:
-    """Writes a file `.npz`, array after array."""
+    """Writes an `.npz` file, array by array."""
     store = _every_output(request)
     with npz_file(paths[0]) as file:
         for key, array in _blocked(store).items():
@@ -48,7 +49,7 @@ def npz(request: Request, paths: Sequence[Path]) -> list[str]:
 
 
 def h5(request: Request, paths: Sequence[Path]) -> list[str]:
-    """Writes a file `.h5`."""
+    """Writes an `.h5` file."""
     store = _every_output(request)
     with hdf5_file(paths[0]) as file:
         file.says(_texts(store))
@@ -61,14 +62,14 @@ def h5(request: Request, paths: Sequence[Path]) -> list[str]:
 
 
 def _every_output(request: Request) -> Store:
-    """The store, where nothing was chosen from it.
+    """The store of a request without a choice of output or task.
 
     Raises:
-        InputError: when something was.
+        InputError: when an output or a task is chosen.
     """
     if request.output is not None or request.task is not None:
         raise InputError(
-            "One output or task is chosen, expected none, as npz and h5 hold all of them.",
+            "An output or task is chosen, expected none: npz and h5 hold all outputs.",
             hint="Leave out --model-output and --task, or choose a format with --to.",
         )
     return request.store
@@ -78,24 +79,24 @@ def _texts(store: Store) -> dict[str, str]:
     facts = store.facts
     where = "at[b, s]" if facts.slots else "sites[s]"
     about = (
-        f"scores[b, s, c] is {facts.formula}: r is the model's output for sequence b, m the same "
-        f"with the letter {facts.letters}[c] written at {where}, d = m - r. reference[b] is r."
+        f"scores[b, s, c] is {facts.formula}: r is the model's output for sequence b, m its "
+        f"output with the letter {facts.letters}[c] at {where}, d = m - r. reference[b] is r."
     )
     return {"about": about, **provenance(facts)}
 
 
 def _blocked(store: Store) -> dict[str, Any]:
-    """The arrays of Zarr that are written in blocks of records."""
-    found = {"one_hot": store.one_hot}
+    """The Zarr arrays that are copied in blocks of records."""
+    arrays = {"one_hot": store.one_hot}
     for kind in ("scores", "reference"):
         for output in store.facts.outputs:
             key = store.facts.key(kind, output.name)
-            found[key] = store.group[key]
-    return found
+            arrays[key] = store.group[key]
+    return arrays
 
 
 def _shape(store: Store, array: Any) -> tuple[int, ...]:
-    """Of the rows that count."""
+    """The shape of the valid rows."""
     return len(store), *array.shape[1:]
 
 
@@ -105,14 +106,14 @@ def _blocks(store: Store, array: Any) -> Iterator[Array]:
 
 
 def _unblocked_arrays(store: Store) -> dict[str, Array]:
-    """The other arrays, text as ``str``; not what is written, as all is, nor what was checked."""
-    found, blocked = {}, {*_blocked(store), "written", CHECK}
+    """The other arrays, text as ``str``, except the marks and checks of blocks."""
+    arrays, blocked = {}, {*_blocked(store), "written", CHECK}
     for key, array in sorted(store.group.members(max_depth=None)):
         if key not in blocked and hasattr(array, "shape"):
             values = read(store, array, store.rows_of(key))
             text = values.dtype.kind in "OT"
-            found[key] = np.asarray(values.tolist(), np.str_) if text else values
-    return found
+            arrays[key] = np.asarray(values.tolist(), np.str_) if text else values
+    return arrays
 
 
 NPZ = Format("npz", (".npz",), "all outputs, float32, as arrays of NumPy", npz)

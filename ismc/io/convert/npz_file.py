@@ -1,7 +1,7 @@
-"""Files `.npz` that are written block by block, as `numpy.savez` writes them at once.
+"""`.npz` files as of `numpy.savez`, but written block by block.
 
-No more than one block is in memory. Arrays are not compressed, so that they can be read as fast as
-the disk is; the file holds no date.
+At most one block is in memory. Arrays are not compressed, so that they can be read at the speed of
+the disk. The file has no timestamp.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ Array = np.ndarray
 
 
 class Npz:
-    """An archive of arrays that is being written."""
+    """An archive of arrays that is open for writing."""
 
     def __init__(self, archive: ZipFile) -> None:
         self._archive = archive
 
     def add(self, arrays: Mapping[str, Array]) -> None:
-        """Adds whole arrays, none of Python's objects."""
+        """Adds complete arrays, without Python objects."""
         for key, values in arrays.items():
             with self._archive.open(ZipInfo(f"{key}.npy"), "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, np.asanyarray(values), allow_pickle=False)
@@ -31,7 +31,7 @@ class Npz:
     def blocks(
         self, key: str, shape: tuple[int, ...], dtype: np.dtype | type, blocks: Iterable[Array]
     ) -> None:
-        """Adds an array of that shape whose rows come in blocks, in order."""
+        """Adds an array of that shape from blocks of its rows, in order."""
         kind = np.dtype(dtype)
         head = {"descr": kind.str, "fortran_order": False, "shape": shape}
         with self._archive.open(ZipInfo(f"{key}.npy"), "w", force_zip64=True) as file:

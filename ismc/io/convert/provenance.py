@@ -1,4 +1,4 @@
-"""Where scores come from and which records they are of, as it travels with every file."""
+"""The texts and columns in every converted file: origin of the scores, names and coordinates."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def provenance(
     """The facts of a store as texts by name; versions are JSON.
 
     Args:
-        facts: of the store.
-        output: the output that is in the file, if not all.
-        task: the task of it, if not all.
-        contents: what the numbers are, if not scores.
+        facts: the facts of the store.
+        output: the output in the file, unless it has all.
+        task: the task in the file, unless it has all.
+        contents: what the numbers are, unless they are scores.
     """
-    found = {
+    texts = {
         "score": facts.score,
         "formula": facts.formula,
         "model": facts.model,
@@ -38,30 +38,30 @@ def provenance(
         "versions": json.dumps(dict(facts.versions), sort_keys=True),
     }
     more = {"output": output, "task": task, "contents": contents}
-    return found | {key: text for key, text in more.items() if text}
+    return texts | {key: text for key, text in more.items() if text}
 
 
 def places(store: Store) -> dict[str, Array]:
-    """Columns ``[N]``: ``names``, and coordinates where records have them; numbers or ``str``."""
-    found = {"names": _text(store.names.tolist())}
+    """The columns ``names`` and, if records have any, coordinates; ``[N]``, integer or ``str``."""
+    columns = {"names": _text(store.names.tolist())}
     if "chrom" in store.group:
         for name in COORDINATES:
             values = store.column(name)
-            found[name] = values if values.dtype.kind == "i" else _text(values.tolist())
-    return found
+            columns[name] = values if values.dtype.kind == "i" else _text(values.tolist())
+    return columns
 
 
 def regions(columns: dict[str, Array]) -> dict[str, Array]:
-    """Names and regions as the layouts of BPNet and ChromBPNet have them."""
-    found = {"names": in_bytes(columns["names"])}
+    """Names and regions in the layout of BPNet and ChromBPNet."""
+    datasets = {"names": in_bytes(columns["names"])}
     if "chrom" in columns:
-        found["coords_chrom"] = in_bytes(columns["chrom"])
-        found |= {f"coords_{key}": columns[key] for key in ("start", "end")}
-    return found
+        datasets["coords_chrom"] = in_bytes(columns["chrom"])
+        datasets |= {f"coords_{key}": columns[key] for key in ("start", "end")}
+    return datasets
 
 
 def in_bytes(values: Array) -> Array:
-    """Text ``[N]`` as UTF-8 in bytes of one width, which every reader of HDF5 knows."""
+    """Text ``[N]`` as fixed-width UTF-8 bytes, which every reader of HDF5 supports."""
     return np.asarray([str(value).encode() for value in values], np.bytes_)
 
 

@@ -1,4 +1,4 @@
-"""One number per letter: an output of a store, and a task of it."""
+"""The choice of one number per letter: an output of a store, and a task of the output."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Task = str | int | None
 
 @dataclass(frozen=True)
 class Choice:
-    """An output and where one of its numbers is.
+    """An output and the index of one number of its score.
 
     Attributes:
-        output: of the store.
-        index: one number for each axis of its score.
+        output: an output of the store.
+        index: one integer for each axis of its score.
     """
 
     output: Output
@@ -27,7 +27,7 @@ class Choice:
 
     @property
     def task(self) -> str:
-        """The index as users write it; nothing where there is only one."""
+        """The index as users write it; empty if the score is one number."""
         return ",".join(map(str, self.index)) if prod(self.output.score) > 1 else ""
 
 
@@ -35,55 +35,54 @@ def chosen_output(facts: Facts, output: str | None) -> Output:
     """The output of that name, or the only one.
 
     Raises:
-        InputError: when there is none, or several and no name.
+        InputError: when no output has the name, or there are several and no name.
     """
-    found = {item.name: item for item in facts.outputs}
-    if output is None and len(found) > 1:
+    outputs = {item.name: item for item in facts.outputs}
+    if output is None and len(outputs) > 1:
         raise InputError(
-            f"The store has the outputs {', '.join(found)}, expected one of them to be chosen.",
+            f"The store has the outputs {', '.join(outputs)}, expected one to be chosen.",
             hint="Choose with --model-output NAME, or output= in Python.",
         )
-    if output is not None and output not in found:
+    if output is not None and output not in outputs:
         raise InputError(
-            f"There is no output {output!r}, expected one of {', '.join(found)}.",
+            f"There is no output {output!r}, expected one of {', '.join(outputs)}.",
             hint="Name an output of the store.",
         )
-    return facts.outputs[0] if output is None else found[output]
+    return facts.outputs[0] if output is None else outputs[output]
 
 
 def chosen(facts: Facts, output: str | None, task: Task) -> Choice:
-    """One number per letter.
+    """The choice of one number per letter.
 
     Args:
-        facts: of the store.
-        output: the name of an output; not needed where there is one.
-        task: a number, counted over all axes of the score, or one number for each axis, as in
-            ``"2,0"``; not needed where the score is one number.
+        facts: the facts of the store.
+        output: the name of an output; optional if there is one.
+        task: an index into the flattened score, or one index for each axis, as in ``"2,0"``;
+            optional if the score is one number.
 
     Raises:
-        InputError: when there is no such output or task, or several and none was chosen.
+        InputError: when the output or task does not exist, or there are several and none is chosen.
     """
-    found = chosen_output(facts, output)
-    shape, count = found.score, prod(found.score)
+    item = chosen_output(facts, output)
+    shape, count = item.score, prod(item.score)
     if task is None:
         if count != 1:
             raise InputError(
-                f"The output {found.name!r} has {_tasks(shape)}, expected one of them to be "
-                "chosen.",
+                f"The output {item.name!r} has {_tasks(shape)}, expected one to be chosen.",
                 hint=f"Choose with --task I, or task= in Python; they are {_range(shape)}.",
             )
-        return Choice(found, (0,) * len(shape))
+        return Choice(item, (0,) * len(shape))
     index = _index(task, shape)
     if index is None:
         raise InputError(
-            f"The output {found.name!r} has no task {task!r}, expected {_range(shape)}.",
+            f"The output {item.name!r} has no task {task!r}, expected {_range(shape)}.",
             hint="Tasks are counted from 0.",
         )
-    return Choice(found, index)
+    return Choice(item, index)
 
 
 def _index(task: str | int, shape: tuple[int, ...]) -> tuple[int, ...] | None:
-    """One number for each axis, or ``None`` where there is no such task."""
+    """One index for each axis, or ``None`` if the task does not exist."""
     parts = str(task).replace(" ", "").split(",")
     if not all(part.isdecimal() for part in parts):
         return None

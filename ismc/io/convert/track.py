@@ -1,8 +1,8 @@
-"""One value for each position of a genome, of records that overlap.
+"""One value for each position of a genome, from records that may overlap.
 
-A position that several records have scored belongs to that of the nearest summit: of neighbouring
-summits ``a <= b``, positions before ``(a + b) // 2`` belong to ``a``, and others to ``b``. Only
-records that have scored the position count.
+A position takes the value of the record with the nearest summit, among the records that scored it:
+of neighbouring summits ``a <= b``, positions before ``(a + b) // 2`` belong to ``a``, and others to
+``b``.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ Run = tuple[str, int, Array]
 
 @dataclass(frozen=True)
 class Records:
-    """Where ``N`` records are, and what they have at their sites.
+    """The coordinates of ``N`` records, and the values at their sites.
 
     Attributes:
         chrom: names of chromosomes, ``[N]``.
-        start: int64 ``[N]``, of their first letters.
-        summit: int64 ``[N]``.
-        at: int64 ``[S]``, positions of the sites in each record, ascending.
-        values: from the number of a record to float32 ``[S]``.
+        start: positions of their first letters, int64 ``[N]``.
+        summit: positions of their summits, int64 ``[N]``.
+        at: positions of the sites in each record, ascending, int64 ``[S]``.
+        values: returns the values of a record, float32 ``[S]``, by its number.
     """
 
     chrom: list[str]
@@ -36,7 +36,7 @@ class Records:
 
 
 class _Window:
-    """What is known of the positions from ``base`` on, which records to come may still take."""
+    """Values at the positions from ``base`` on, which later records may still replace."""
 
     def __init__(self, chrom: str, base: int, size: int, length: int) -> None:
         self.chrom, self.base, self.length = chrom, base, length
@@ -44,16 +44,16 @@ class _Window:
         self.summit = np.zeros(size, np.int64)
         self.known = np.zeros(size, bool)
 
-    def offers(self, at: Array, summit: int, values: Array) -> None:
-        """A record has values at positions counted from ``base``."""
+    def add(self, at: Array, summit: int, values: Array) -> None:
+        """Adds the values of a record, at positions counted from ``base``."""
         middle = (self.summit[at] + summit) // 2
         later = summit >= self.summit[at]
         mine = ~self.known[at] | (later == (at + self.base >= middle))
         at, values = at[mine], values[mine]
         self.value[at], self.summit[at], self.known[at] = values, summit, True
 
-    def moves(self, base: int) -> Iterator[Run]:
-        """Positions before ``base`` are settled, in runs without gaps."""
+    def advance(self, base: int) -> Iterator[Run]:
+        """Advances to a new ``base``; yields the positions before it, in runs without gaps."""
         count = min(base - self.base, len(self.value))
         inside = np.arange(self.base, self.base + count)
         at = np.flatnonzero(self.known[:count] & (inside >= 0) & (inside < self.length))
@@ -69,7 +69,7 @@ class _Window:
 def runs(records: Records, sizes: dict[str, int]) -> Iterator[Run]:
     """Chromosome, start and float32 values of runs without gaps, in the order of ``sizes``.
 
-    Positions outside chromosomes are left out, those that no record has too.
+    Positions outside chromosomes, and positions without a record, are omitted.
     """
     order = {name: number for number, name in enumerate(sizes)}
     ranks = np.asarray([order[name] for name in records.chrom], np.int64)
@@ -79,9 +79,9 @@ def runs(records: Records, sizes: dict[str, int]) -> Iterator[Run]:
         chrom, start = records.chrom[i], int(records.start[i])
         if window is not None:
             ends = window.base + size if window.chrom != chrom else start
-            yield from window.moves(ends)
+            yield from window.advance(ends)
         if window is None or window.chrom != chrom:
             window = _Window(chrom, start, size, sizes[chrom])
-        window.offers(records.at, int(records.summit[i]), records.values(i))
+        window.add(records.at, int(records.summit[i]), records.values(i))
     if window is not None:
-        yield from window.moves(window.base + size)
+        yield from window.advance(window.base + size)

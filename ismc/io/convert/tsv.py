@@ -1,18 +1,17 @@
-"""A table of scores, `.tsv` or `.tsv.gz`: one row for each record, site and other letter.
+"""A table of scores, `.tsv` or `.tsv.gz`: one row per record, site and alternative letter.
 
 Lines that begin with ``#`` say where the scores come from (``comment="#"`` in pandas). Columns:
 
-* ``name`` of the record; ``chrom``, ``start``: where the site begins in the genome, counted from 0
-  on its forward strand, both empty where records have no coordinates
-* ``site``: where it begins in the record, counted from 0; ``reference``: the letters that are
-  there, ``N`` where none is known; ``alternative``: the letter that was written over all of them
+* ``name`` of the record; ``chrom``, ``start``: the start of the site in the genome, counted from 0
+  on the forward strand; both empty if records have no coordinates
+* ``site``: the start of the site in the record, counted from 0; ``reference``: the reference
+  letters of the site, ``N`` where unknown; ``alternative``: the letter substituted for all of them
 * one column for each number of the score: ``output``, or ``output[i]``, ``output[i,j]``; of all
   outputs, or of the chosen output or task
 
-Numbers have nine digits, so that they are those of the store again as float32. No row says that a
-letter was replaced by itself. A store of variants is written as by
-`ismc.io.sequences.variant_table`. One block of records is in memory at a time, and the text of one
-record.
+Numbers have nine digits, which restore the float32 of the store. A letter substituted by itself has
+no row. A store of variants is written by `ismc.io.sequences.variant_table`. One block of records
+and the text of one record are in memory at a time.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ def write(request: Request, paths: Sequence[Path]) -> list[str]:
 
 
 def _choices(request: Request) -> Iterator[Choice]:
-    """The numbers that have a column each."""
+    """The numbers of scores, one for each column."""
     facts = request.store.facts
     if request.task is not None:
         yield chosen(facts, request.output, request.task)
@@ -71,7 +70,7 @@ def _choices(request: Request) -> Iterator[Choice]:
 
 
 def _rows(store: Store, choices: Sequence[Choice]) -> Iterator[list[Iterable[Any]]]:
-    """The columns of one record after another; those of one value have no end."""
+    """The columns of each record; constant columns are endless iterators."""
     facts, columns = store.facts, places(store)
     start, stop = np.asarray(facts.sites, np.int64).T
     letters = np.asarray([*facts.letters])
@@ -82,25 +81,25 @@ def _rows(store: Store, choices: Sequence[Choice]) -> Iterator[list[Iterable[Any
         one_hot = read(store, store.one_hot, rows)
         scores = {name: read(store, store.scores(name), rows) for name in outputs}
         for i, record in enumerate(one_hot):
-            there = _letters(facts, record)
-            site, other = np.nonzero(there[:, None] != filled)
+            reference = _letters(facts, record)
+            site, alternative = np.nonzero(reference[:, None] != filled)
             place: tuple[Iterable[Any], ...] = repeat(""), repeat("")
             if "chrom" in columns:
                 begin = columns["start"][rows.start + i]
                 place = repeat(columns["chrom"][rows.start + i]), (begin + start[site]).tolist()
-            numbers = (scores[c.output.name][(i, site, other, *c.index)] for c in choices)
+            numbers = (scores[c.output.name][(i, site, alternative, *c.index)] for c in choices)
             yield [
                 repeat(columns["names"][rows.start + i]),
                 *place,
                 start[site].tolist(),
-                there[site].tolist(),
-                letters[other].tolist(),
+                reference[site].tolist(),
+                letters[alternative].tolist(),
                 *(map("{:.9g}".format, values.tolist()) for values in numbers),
             ]
 
 
 def _letters(facts: Facts, record: Array) -> Array:
-    """The letters at each site of a sequence ``[L, C]``, text ``[S]``."""
+    """The reference letters of each site of a sequence ``[L, C]``, text ``[S]``."""
     known = np.asarray([*facts.letters, "N"])
     text = "".join(known[np.where(record.any(1), record.argmax(1), len(facts.letters))])
     return np.asarray([text[start:stop] for start, stop in facts.sites])
@@ -111,5 +110,5 @@ def _label(choice: Choice) -> str:
 
 
 FORMAT = Format(
-    "tsv", (".tsv", ".tsv.gz"), "a table, one row for each record, site and other letter", write
+    "tsv", (".tsv", ".tsv.gz"), "a table, one row per record, site and alternative letter", write
 )

@@ -1,1 +1,1 @@
-"""Sequences that are read: FASTA, BED, VCF, arrays, text."""
+"""Readers of sequences: FASTA, BED and VCF files, one-hot arrays, and strings."""

@@ -1,4 +1,4 @@
-"""Letters: as channels A, C, G, T in that order, ``N`` as zeros; and what an allele writes."""
+"""Letters as channels A, C, G, T, with ``N`` as zeros, and the substitutions of alleles."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import numpy as np
 LETTERS = "ACGT"
 ACCEPTED = "ACGTNacgtn"
 AMBIGUOUS = "RYSWKMBDHV"
-"""IUPAC codes for some of the four letters; ``N`` is the code for all of them."""
+"""IUPAC codes for two or three of the four letters; ``N`` is the code for any letter."""
 
 KNOWN = ACCEPTED.encode()
 IUPAC = (ACCEPTED + AMBIGUOUS + AMBIGUOUS.lower()).encode()
 
 
 def _channels() -> np.ndarray:
-    """The four channels of each character as one number, uint32 ``[256]``."""
+    """The four int8 channels of each ASCII code, viewed as one number, uint32 ``[256]``."""
     rows = np.zeros((256, 4), np.int8)
     for text in (LETTERS, LETTERS.lower()):
         rows[[ord(letter) for letter in text]] = np.eye(4)
@@ -31,7 +31,7 @@ _PLAIN = bytes.maketrans(
 
 
 def one_hot_of(codes: np.ndarray) -> np.ndarray:
-    """The channels of letters, int8 ``[..., 4]``; whatever is no letter of ACGT is all zeros.
+    """The channels of letters, int8 ``[..., 4]``; all zeros for any character but A, C, G and T.
 
     Args:
         codes: ASCII codes in upper or lower case, uint8 ``[...]``.
@@ -43,7 +43,7 @@ def one_hot_of(codes: np.ndarray) -> np.ndarray:
 
 
 def codes_of(one_hot: np.ndarray) -> np.ndarray:
-    """The ASCII codes of channels, uint8 ``[...]``; ``N`` where all are zero.
+    """The ASCII codes of channels, uint8 ``[...]``; ``N`` where all channels are zero.
 
     Args:
         one_hot: ``[..., 4]``, each row one-hot or all zeros.
@@ -55,7 +55,7 @@ def codes_of(one_hot: np.ndarray) -> np.ndarray:
 
 
 def plain(letters: bytes) -> bytes:
-    """The same letters in upper case, and ``N`` for the other codes of IUPAC.
+    """The letters in upper case, with ``N`` for the other IUPAC codes.
 
     >>> plain(b"acRn")
     b'ACNN'
@@ -64,7 +64,7 @@ def plain(letters: bytes) -> bytes:
 
 
 def foreign(letters: bytes, known: bytes = KNOWN) -> bytes:
-    """The letters that are not known, as often as they stand there.
+    """The letters that are not in ``known``, in order and with repeats.
 
     >>> foreign(b"ACRn-")
     b'R-'
@@ -75,13 +75,16 @@ def foreign(letters: bytes, known: bytes = KNOWN) -> bytes:
 
 
 def substitution(ref: str, alt: str) -> tuple[str, int, str]:
-    """What of an allele is no substitution of one letter, or where in ``ref`` which is written.
+    """The single-letter substitution of an allele, or the reason why it is not one.
 
-    Letters that both share are no part of the change.
+    Letters that ``ref`` and ``alt`` share do not count as changes.
 
     Args:
-        ref: the letters in the genome, in upper case.
-        alt: the allele as a VCF file writes it, in upper case.
+        ref: the reference letters, in upper case.
+        alt: the alternative allele as a VCF file writes it, in upper case.
+
+    Returns:
+        The reason, the index in ``ref`` and the new letter. The reason is empty for a substitution.
 
     >>> substitution("CAG", "CTG")
     ('', 1, 'T')

@@ -1,4 +1,4 @@
-"""FASTA files as one-hot sequences; parsed by Biopython, and strict about what is in them."""
+"""FASTA files as one-hot sequences: parsed by Biopython, with strict checks."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from ismc.io.sequences.problems import (
     check_choice,
     common_length,
     counted,
+    invalid_records,
     iter_problems,
-    omission_note,
     raise_or_skip,
 )
 from ismc.io.sequences.source import Ambiguous, check_length, combined_digest, record_digest
 
 __all__ = ["LETTERS", "FastaSource", "Records", "open_fasta", "read_fasta"]
 
-HINT = "Each record is a line '>name' and then letters A, C, G, T or N, as many in each record."
-IUPAC_HINT = " With --ambiguous n, letters such as R or Y are taken as N."
-DIGEST = 32
+HINT = "Each record is a line '>name' and then letters A, C, G, T or N; all have the same length."
+IUPAC_HINT = " With --ambiguous n, letters such as R or Y are read as N."
+DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Records:
     """Named sequences of one length.
 
     Attributes:
-        names: the first word of each header, ``B`` of them, all different.
+        names: the first word of each header; ``B`` distinct names.
         one_hot: float32 ``[B, L, 4]``, channels A, C, G, T; ``N`` is all zeros.
     """
 
@@ -56,10 +56,13 @@ class Records:
 
 @dataclass(frozen=True)
 class FastaSource:
-    """A FASTA file that was read once and is sound; letters are read again when they are needed.
+    """A FASTA file after its check; letters are read from the file on demand.
 
-    Attributes are those of `ismc.io.sequences.source.Source`, and ``bad``, the numbers of the
-    records that are left out, and ``stamp``, size and time of the file when it was checked.
+    Attributes are those of `ismc.io.sequences.source.Source`, and these two.
+
+    Attributes:
+        bad: the numbers of the skipped records.
+        stamp: size and modification time of the file when it was checked.
     """
 
     path: Path
@@ -73,17 +76,17 @@ class FastaSource:
     coordinates: None = None
 
     def blocks(
-        self, size: int, wanted: Callable[[int], bool] = lambda _: True
+        self, size: int, include: Callable[[int], bool] = lambda _: True
     ) -> Iterator[tuple[int, np.ndarray]]:
-        """As `ismc.io.sequences.source.Source.blocks`; one pass over the file."""
+        """As `ismc.io.sequences.source.Source.blocks`, in one pass over the file."""
         with closing(self._letters()) as records:
             for i, begin in enumerate(range(0, len(self.names), size)):
                 letters = list(islice(records, min(size, len(self.names) - begin)))
-                if wanted(i):
+                if include(i):
                     yield i, self._rows(letters)
 
     def one_hot(self, begin: int, end: int) -> np.ndarray:
-        """As `ismc.io.sequences.source.Source.one_hot`; the file is read up to there."""
+        """As `ismc.io.sequences.source.Source.one_hot`; reads the file up to ``end``."""
         begin, end, _ = slice(begin, end).indices(len(self.names))
         with closing(self._letters()) as records:
             return self._rows(list(islice(records, begin, max(begin, end))))
@@ -93,19 +96,19 @@ class FastaSource:
         return one_hot_of(codes.reshape(len(letters), self.length))
 
     def _letters(self) -> Generator[bytes]:
-        """The letters of the good records; they are those that were checked."""
+        """The letters of the valid records; raises if the file has changed since its check."""
         good = (
             (name, letters)
-            for i, (name, letters) in enumerate(_parsed(self.path))
+            for i, (name, letters) in enumerate(_parse_records(self.path))
             if i not in self.bad
         )
-        same = _stamp(self.path) == self.stamp
+        unchanged = _stamp(self.path) == self.stamp
         for expected in self.names:
             name, letters = next(good, ("", b""))
-            if not same or name != expected or len(letters) != self.length:
+            if not unchanged or name != expected or len(letters) != self.length:
                 raise InputError(
                     f"{self.path} changed after it was checked, expected the same file.",
-                    hint="Run it again, and leave the file as it is meanwhile.",
+                    hint="Run again, and do not change the file during the run.",
                 )
             yield letters
 
@@ -118,21 +121,21 @@ def open_fasta(
 ) -> FastaSource:
     """The sequences of a FASTA file, plain or compressed by gzip or bgzip.
 
-    Upper and lower case are the same and ``N`` is unknown. All records have one length. The file
-    is read once to check it, and again for the letters; of each record little more than the name
-    is kept. Nothing is written beside the file.
+    Case is ignored and ``N`` is an unknown letter. All records have one length. The file is read
+    once to check it, and again for the letters; memory holds little more than the name of each
+    record. No index file is written.
 
     Args:
         path: the file.
-        length: the length that every record has; that of most records by default.
-        on_error: ``"stop"`` at records that cannot be used, or ``"skip"`` them; of records with
-            one name the first is kept then.
-        ambiguous: whether the other codes of IUPAC are an ``"error"``, or taken as ``"n"``.
+        length: the length of every record; that of most records by default.
+        on_error: whether invalid records are an error, ``"stop"``, or skipped, ``"skip"``, which
+            uses the first of several records with the same name.
+        ambiguous: whether the other IUPAC codes are an ``"error"``, or read as N, ``"n"``.
 
     Raises:
-        InputError: when the file cannot be read or holds no record; when records have other
-            letters, no name or that of another, or another length, and ``on_error`` is ``"stop"``;
-            up to five problems are listed.
+        InputError: when the file cannot be read or has no valid record; when records have other
+            letters, another length, or a missing or repeated name, and ``on_error`` is ``"stop"``.
+            The message lists up to five problems.
     """
     check_choice("on_error", on_error, ("stop", "skip"))
     check_choice("ambiguous", ambiguous, ("error", "n"))
@@ -140,71 +143,74 @@ def open_fasta(
     path = Path(path)
     known = IUPAC if ambiguous == "n" else KNOWN
     stamp = _stamp(path)
-    scan = _scanned(path, known)
-    bad = omission_note(scan, length, known) if on_error == "skip" else {}
+    scan = _scan_records(path, known)
+    bad = invalid_records(scan, length, known) if on_error == "skip" else {}
     good = [i not in bad for i in range(len(scan.names))]
     problems = raise_or_skip(
         path,
         bad.values() if on_error == "skip" else iter_problems(scan, length, known),
         on_error,
         sum(good),
-        HINT + bool(scan.coded and ambiguous == "error") * IUPAC_HINT,
+        HINT + bool(scan.ambiguous and ambiguous == "error") * IUPAC_HINT,
     )
-    taken = [scan.record(i) for i in scan.coded if ambiguous == "n" and good[i]]
-    text = f"{counted(len(taken), 'record')} with letters other than ACGTN, which are taken as N"
-    digests = (bytes(scan.digests[i : i + DIGEST]) for i in range(0, len(scan.digests), DIGEST))
+    coded = [scan.record(i) for i in scan.ambiguous if ambiguous == "n" and good[i]]
+    text = f"{counted(len(coded), 'record')} with letters other than ACGTN, which are read as N"
+    digests = (
+        bytes(scan.digests[i : i + DIGEST_BYTES]) for i in range(0, len(scan.digests), DIGEST_BYTES)
+    )
     return FastaSource(
         path=path,
         names=tuple(compress(scan.names, good)),
         length=length or common_length(scan.lengths),
         digest=combined_digest(compress(digests, good)),
         problems=problems,
-        notes=(Note.of(text, taken),) if taken else (),
+        notes=(Note.of(text, coded),) if coded else (),
         bad=frozenset(bad),
         stamp=stamp,
     )
 
 
 def read_fasta(path: str | PathLike[str], length: int | None = None) -> Records:
-    """All sequences of a FASTA file at once, as `open_fasta` finds them.
+    """All sequences of a FASTA file in memory, checked as by `open_fasta`.
 
     Args:
         path: the file.
-        length: the length that every sequence has; that of most records by default.
+        length: the length of every record; that of most records by default.
 
     Raises:
-        InputError: when the file cannot be read, holds no record, or holds other letters, names
-            that repeat, or sequences of another length; up to five problems are listed.
+        InputError: when the file cannot be read, has no record, or has records with other letters,
+            another length, or a missing or repeated name. The message lists up to five problems.
     """
     source = open_fasta(path, length)
     return Records(source.names, source.one_hot(0, len(source.names)).astype(np.float32))
 
 
-def _scanned(path: Path, known: bytes) -> FastaIndex:
-    """One pass over all records; at least one."""
+def _scan_records(path: Path, known: bytes) -> FastaIndex:
+    """The index of all records, from one pass over the file; raises if there are none."""
     scan = FastaIndex(path)
-    for i, (name, letters) in enumerate(_parsed(path)):
+    for i, (name, letters) in enumerate(_parse_records(path)):
         scan.names.append(name)
         scan.lengths.append(len(letters))
         scan.digests += record_digest(name, plain(letters))
-        odd = foreign(letters)
-        if odd and foreign(odd, known):
-            scan.odd.append(i)
-        if odd and len(foreign(odd, IUPAC)) < len(odd):
-            scan.coded.append(i)
+        unknown = foreign(letters)
+        if unknown and foreign(unknown, known):
+            scan.invalid.append(i)
+        if unknown and len(foreign(unknown, IUPAC)) < len(unknown):
+            scan.ambiguous.append(i)
     if not scan.names:
-        found = "holds only blank lines" if path.stat().st_size else "is empty"
+        problem = "holds only blank lines" if path.stat().st_size else "is empty"
         raise InputError(
-            f"{path} {found}, expected FASTA records.", hint="A record begins with a line '>name'."
+            f"{path} {problem}, expected FASTA records.",
+            hint="A record begins with a line '>name'.",
         )
     return scan
 
 
-def _parsed(path: Path) -> Iterator[tuple[str, bytes]]:
+def _parse_records(path: Path) -> Iterator[tuple[str, bytes]]:
     """The name and the letters of each record.
 
     Raises:
-        InputError: for text before the first one, which Biopython would skip without a word.
+        InputError: for text before the first record, which Biopython would skip silently.
     """
     with extras():
         from Bio.SeqIO.FastaIO import SimpleFastaParser
@@ -221,9 +227,9 @@ def _parsed(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    """Size and time of the last change; `opened` tells of files that are not there."""
+    """Size and modification time of the file, or -1 for both where it cannot be read."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return -1, -1
-    return found.st_size, found.st_mtime_ns
+    return status.st_size, status.st_mtime_ns

@@ -1,4 +1,4 @@
-"""The lines of a text file, plain or compressed, with errors a user can act on."""
+"""Lines and tables of text files, plain or compressed, with errors that users can act on."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ GZIP = b"\x1f\x8b"
 
 @contextmanager
 def opened(path: Path, kind: str = "a FASTA file") -> Iterator[TextIO]:
-    """The file as text with any line ends, decompressed if its first bytes are those of gzip.
+    """Opens a file as text with any line ends; decompresses gzip, and bgzip, by the first bytes.
 
-    Bytes that are no UTF-8 become U+FFFD. Files of bgzip are files of gzip.
+    Bytes that are not UTF-8 become U+FFFD.
 
     Args:
         path: the file.
-        kind: what was expected, for errors.
+        kind: what is expected, for messages.
 
     Raises:
-        InputError: when it is missing, no file, unreadable, or damaged, now or while it is read.
+        InputError: when the file is missing, a directory, unreadable, or damaged; the latter two
+            may be raised while it is read.
     """
     if path.is_dir():
         raise InputError(f"{path} is a directory, expected {kind}.", hint="Name one file.")
     try:
         with path.open("rb") as raw:
             zipped = raw.read(2) == GZIP
-        reading = gzip.open if zipped else open
-        with reading(path, "rt", encoding="utf-8-sig", errors="replace") as file:
+        open_file = gzip.open if zipped else open
+        with open_file(path, "rt", encoding="utf-8-sig", errors="replace") as file:
             yield file
     except FileNotFoundError as error:
         raise InputError(
@@ -46,7 +47,7 @@ def opened(path: Path, kind: str = "a FASTA file") -> Iterator[TextIO]:
         ) from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(
-            f"{path} is damaged ({error}), expected a whole gzip file.",
+            f"{path} is damaged ({error}), expected a complete gzip file.",
             hint="Copy or download it again.",
         ) from error
     except OSError as error:
@@ -61,35 +62,35 @@ def table(
 ) -> pandas.DataFrame:
     """The first columns of a file without a header line, as text; parsed by pandas.
 
-    The index is the number of the line, counted from 1. Lines that are blank or begin with a
-    comment are left out. What is not there is empty.
+    The index is the line number, counted from 1. Blank lines and comments are dropped. Missing
+    fields are empty strings.
 
     Args:
         path: the file, plain or compressed.
-        kind: what was expected, for errors.
-        width: how many columns are kept.
-        comments: a pattern that the first column of a comment matches at its beginning.
-        spaces: whether columns may be parted by spaces, where the first line has no tab.
+        kind: what is expected, for messages.
+        width: the number of columns to read.
+        comments: a pattern that matches the start of a comment's first column.
+        spaces: whether spaces separate columns if the first line has no tab.
 
     Raises:
-        InputError: as `opened`, or when no line is left.
+        InputError: as for `opened`, and when the file has no lines of data.
     """
     with extras():
         import pandas
     tabs = not spaces or _has_tabs(path, kind, re.compile(comments))
     with opened(path, kind) as file:
         header = ("\t" if tabs else " ").join(f"c{i}" for i in range(width))
-        headed: Any = _Headed(header + "\n", file)
+        stream: Any = _WithHeader(header + "\n", file)
         try:
             frame: Any = pandas.read_csv(
-                headed,
+                stream,
                 sep="\t" if tabs else r"\s+",
                 usecols=range(width),
                 index_col=False,
                 dtype=str,
                 na_filter=False,
                 skip_blank_lines=False,
-                quoting=3,  # quotes are letters like others
+                quoting=3,  # quotes are ordinary characters
             )
         except pandas.errors.ParserError as error:
             raise InputError(
@@ -99,22 +100,22 @@ def table(
     frame = frame.apply(lambda column: column.str.strip())
     frame = frame[~(frame == "").all(axis=1) & ~frame["c0"].str.match(comments)]
     if frame.empty:
-        found = "holds only comments and blank lines" if path.stat().st_size else "is empty"
-        raise InputError(f"{path} {found}, expected {kind}.", hint="Check the file.")
+        problem = "holds only comments and blank lines" if path.stat().st_size else "is empty"
+        raise InputError(f"{path} {problem}, expected {kind}.", hint="Check the file.")
     return frame
 
 
-def too_few(fields: Sequence[str], wanted: int) -> str:
-    """Says which of the first columns of a line is not there."""
+def missing_column(fields: Sequence[str], expected: int) -> str:
+    """A phrase on the first empty column of a line."""
     first = next(i for i, field in enumerate(fields) if not field)
     if any(fields[first:]):
         return f"column {first + 1} is empty"
     columns = f"{first} column" + "s" * (first != 1)
-    return f"has {columns}, expected {wanted} or more with tabs between them"
+    return f"has {columns}, expected {expected} or more, separated by tabs"
 
 
-class _Headed:
-    """A file with one more line before the first; pandas counts columns by its first line."""
+class _WithHeader:
+    """A file with a header line before its first line, from which pandas counts the columns."""
 
     def __init__(self, header: str, file: TextIO) -> None:
         self._header, self._file = header, file

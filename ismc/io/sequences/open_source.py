@@ -1,4 +1,4 @@
-"""Opens the one file that holds a user's sequences, whatever its format."""
+"""Opens a file of sequences in any supported format."""
 
 from __future__ import annotations
 
@@ -24,27 +24,29 @@ def open_source(
     ends: Ends = "pad",
     ambiguous: Ambiguous = "error",
 ) -> Source:
-    """The records of one file, whatever its format.
+    """The records of one file in any supported format.
 
     Args:
         fasta: sequences, see `ismc.io.sequences.fasta.open_fasta`.
         bed: regions of ``genome``, see `ismc.io.sequences.regions.open_regions`.
         genome: a FASTA file.
         array: one-hot arrays, see `ismc.io.sequences.arrays.open_array`.
-        length: letters of each record; regions need it, others have one.
-        on_error: ``"stop"`` at records that cannot be used, or ``"skip"`` them.
-        ends: ``"pad"`` regions with ``N`` at the ends of chromosomes, or ``"skip"`` them.
-        ambiguous: codes of IUPAC in FASTA files are an ``"error"``, or ``"n"``.
+        length: the number of letters of each record; required for regions.
+        on_error: whether invalid records are an error, ``"stop"``, or skipped, ``"skip"``.
+        ends: whether windows that extend past a chromosome are padded with N, ``"pad"``, or
+            skipped, ``"skip"``.
+        ambiguous: whether other IUPAC codes in FASTA files are an ``"error"``, or read as N,
+            ``"n"``.
 
     Raises:
-        InputError: for no or several files, and for what is wrong in the file.
+        InputError: when there is no file, or more than one, or the file is not valid.
     """
-    given = [n for n, v in {"fasta": fasta, "bed": bed, "array": array}.items() if v is not None]
-    if len(given) != 1:
-        found = " and ".join(f"--{name}" for name in given) or "no input"
+    inputs = [n for n, v in {"fasta": fasta, "bed": bed, "array": array}.items() if v is not None]
+    if len(inputs) != 1:
+        options = " and ".join(f"--{name}" for name in inputs) or "no input"
         raise InputError(
-            f"There is {found}, expected one of --fasta, --bed and --array.",
-            hint="Regions of a genome are --bed REGIONS --genome FASTA.",
+            f"There is {options}, expected one of --fasta, --bed and --array.",
+            hint="For regions of a genome, pass --bed REGIONS --genome FASTA.",
         )
     if fasta is not None:
         return open_fasta(fasta, length, on_error=on_error, ambiguous=ambiguous)
@@ -58,6 +60,6 @@ def open_source(
     if length is None:
         raise InputError(
             f"The length of the regions {bed} is not known, expected a number of letters.",
-            hint="Pass it with --length, as the model takes sequences of any length.",
+            hint="Pass it with --length; the model accepts sequences of any length.",
         )
     return open_regions(bed, genome, length, on_error, ends)

@@ -1,4 +1,4 @@
-"""What is wrong with the records of a file, and what was done to the good ones, as phrases."""
+"""Phrases on the records of a file: problems of invalid ones, and notes on valid ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OnError = Literal["stop", "skip"]
 
 
 class Note(str):
-    """What is worth saying of good records: the text names the first, ``places`` holds all.
+    """A note on valid records: the text names the first few, ``places`` holds all.
 
     >>> note = Note.of("padded with N", [f"line {i}" for i in range(1, 8)])
     >>> print(note)
@@ -33,7 +33,7 @@ class Note(str):
 
     @classmethod
     def of(cls, text: str, places: Iterable[str]) -> Note:
-        """The text, a colon and the places."""
+        """The text, a colon, and the first few places."""
         places = tuple(places)
         note = cls(f"{text}: {shown(places, ', ')}")
         note.places = places
@@ -42,37 +42,37 @@ class Note(str):
 
 @dataclass
 class FastaIndex:
-    """What is kept of each record of a FASTA file, in columns as there may be many.
+    """Names, lengths and digests of the records of a FASTA file, in columns to save memory.
 
     Attributes:
         path: the file.
         names: the first word of each header; may be empty.
-        lengths: how many letters each has.
-        digests: 32 bytes of each record.
-        odd: numbers of the records with letters that are not accepted.
-        coded: numbers of the records with codes of IUPAC other than ``N``.
+        lengths: the number of letters of each record.
+        digests: 32 bytes for each record.
+        invalid: numbers of the records with letters that are not accepted.
+        ambiguous: numbers of the records with IUPAC codes other than ``N``.
     """
 
     path: Path
     names: list[str] = field(default_factory=list)
     lengths: array[int] = field(default_factory=lambda: array("q"))
     digests: bytearray = field(default_factory=bytearray)
-    odd: list[int] = field(default_factory=list)
-    coded: list[int] = field(default_factory=list)
+    invalid: list[int] = field(default_factory=list)
+    ambiguous: list[int] = field(default_factory=list)
 
     @cached_property
     def lines(self) -> array[int]:
-        """Where each header is, counted from 1; the file is read again for it."""
+        """The line of each header, counted from 1; read from the file on first use."""
         with opened(self.path) as file:
             return array("q", (i for i, line in enumerate(file, 1) if line[0] == ">"))
 
     def record(self, i: int) -> str:
-        """The name and the place of a record."""
+        """The name and the line of a record, as a phrase."""
         return f"record {self.names[i]!r} (line {self.lines[i]})"
 
 
 def shown(items: Iterable[str], joint: str = "; ") -> str:
-    """The first five, and how many more there are."""
+    """The first five items, and the number of the others."""
     items = iter(items)
     first = joint.join(islice(items, SHOWN))
     rest = sum(1 for _ in items)
@@ -80,7 +80,7 @@ def shown(items: Iterable[str], joint: str = "; ") -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """The number and the noun.
+    """The number and the noun, in the plural unless the number is 1.
 
     >>> counted(1, "region"), counted(2000, "region")
     ('1 region', '2,000 regions')
@@ -91,75 +91,75 @@ def counted(number: int, noun: str) -> str:
 def raise_or_skip(
     path: Path, problems: Iterable[str], on_error: OnError, good: int, hint: str
 ) -> tuple[str, ...]:
-    """The problems, where records may be left out and some are good.
+    """The problems, if they may be skipped and ``good`` records are valid.
 
     Raises:
-        InputError: when there are problems and ``on_error`` is ``"stop"``, or no record is good.
+        InputError: when there are problems and ``on_error`` is ``"stop"``, or no record is valid.
     """
     if on_error == "skip" and good:
         return tuple(problems)
     text = shown(problems)
     if text:
-        none = "" if on_error == "stop" else "no record can be used: "
-        raise InputError(f"{path}: {none}{text}.", hint=hint)
+        prefix = "" if on_error == "stop" else "no record can be used: "
+        raise InputError(f"{path}: {prefix}{text}.", hint=hint)
     return ()
 
 
 def check_choice(name: str, value: str, options: Sequence[str]) -> None:
-    """Checks a word that chooses.
+    """Checks that the value of an argument is one of its options.
 
     Raises:
-        InputError: when it is none of the options.
+        InputError: when it is not.
     """
     if value not in options:
-        wanted = " or ".join(repr(option) for option in options)
-        raise InputError(f"{name} is {value!r}, expected {wanted}.", hint="Check the spelling.")
+        expected = " or ".join(repr(option) for option in options)
+        raise InputError(f"{name} is {value!r}, expected {expected}.", hint="Check the spelling.")
 
 
 def iter_problems(scan: FastaIndex, length: int | None, known: bytes = KNOWN) -> Iterator[str]:
-    """Everything that is wrong in a FASTA file: letters, then names, then lengths."""
-    for i, text in odd_letters(scan, known):
+    """Every problem of a FASTA file: letters first, then names, then lengths."""
+    for i, text in invalid_letters(scan, known):
         yield f"record {scan.names[i]!r} has {text}, expected A, C, G, T or N"
     yield from _bad_names(scan)
     yield from _wrong_lengths(scan, length).values()
 
 
-def omission_note(scan: FastaIndex, length: int | None, known: bytes = KNOWN) -> dict[int, str]:
-    """The records that cannot be used, by number, with one reason each.
+def invalid_records(scan: FastaIndex, length: int | None, known: bytes = KNOWN) -> dict[int, str]:
+    """The invalid records by number, each with one reason.
 
-    Of records with one name the first is kept, of those that are good otherwise.
+    Of several records with the same name, the first that is otherwise valid is valid.
     """
-    found = _wrong_lengths(scan, length)
-    for i, places in groupby(odd_letters(scan, known), lambda odd: odd[0]):
+    reasons = _wrong_lengths(scan, length)
+    for i, places in groupby(invalid_letters(scan, known), lambda place: place[0]):
         texts = shown((text for _, text in places), ", ")
-        found[i] = f"{scan.record(i)} has {texts}, expected A, C, G, T or N"
+        reasons[i] = f"{scan.record(i)} has {texts}, expected A, C, G, T or N"
     first: dict[str, int] = {}
     for i, name in enumerate(scan.names):
         if not name:
-            found[i] = f"the header of line {scan.lines[i]} is empty, expected '>name'"
-        elif i not in found and first.setdefault(name, i) != i:
+            reasons[i] = f"the header of line {scan.lines[i]} is empty, expected '>name'"
+        elif i not in reasons and first.setdefault(name, i) != i:
             before = scan.lines[first[name]]
-            found[i] = f"{scan.record(i)} has the name of the record of line {before}"
-    return dict(sorted(found.items()))
+            reasons[i] = f"{scan.record(i)} has the name of the record of line {before}"
+    return dict(sorted(reasons.items()))
 
 
-def odd_letters(scan: FastaIndex, known: bytes) -> Iterator[tuple[int, str]]:
-    """Every letter that is not known and its place, with the number of its record."""
-    if not scan.odd:
+def invalid_letters(scan: FastaIndex, known: bytes) -> Iterator[tuple[int, str]]:
+    """Every letter that is not in ``known`` and its place, with the number of its record."""
+    if not scan.invalid:
         return
-    odd, accepted, i = set(scan.odd), known.decode() + " ", -1
+    invalid, accepted, i = set(scan.invalid), known.decode() + " ", -1
     with opened(scan.path) as file:
         for number, line in enumerate(file, 1):
             if line.startswith(">"):
                 i += 1
-            elif i in odd:
+            elif i in invalid:
                 for column, letter in enumerate(line.rstrip(), 1):
                     if letter not in accepted:
                         yield i, f"{letter!r} at line {number}, column {column}"
 
 
 def _bad_names(scan: FastaIndex) -> Iterator[str]:
-    """Headers without a name, and names that stand more than once."""
+    """Problems with names: empty headers, and names of several records."""
     repeated = {name: count for name, count in Counter(scan.names).items() if count > 1 or not name}
     lines: dict[str, list[str]] = {name: [] for name in repeated}
     for name, line in zip(scan.names, scan.lines, strict=True):
@@ -170,24 +170,24 @@ def _bad_names(scan: FastaIndex) -> Iterator[str]:
         if name:
             yield f"{count} records have the name {name!r} (lines {places}), expected one"
         else:
-            yield f"{count} of the headers are empty (lines {places}), expected '>name'"
+            yield f"{count} headers are empty (lines {places}), expected '>name'"
 
 
 def _wrong_lengths(scan: FastaIndex, length: int | None) -> dict[int, str]:
-    """Records without letters, or with another number than ``length``, or than most have."""
+    """Records that are empty or have another length than ``length``, or than most records."""
     expected = common_length(scan.lengths) if length is None else length
-    wanted = f"{expected}, as most records have" if length is None else str(expected)
+    phrase = f"{expected}, as most records have" if length is None else str(expected)
     return {
-        i: f"{scan.record(i)} has {found} letters, expected {wanted}"
-        if found
+        i: f"{scan.record(i)} has {count} letters, expected {phrase}"
+        if count
         else f"{scan.record(i)} has no letters"
-        for i, found in enumerate(scan.lengths)
-        if not found or found != expected
+        for i, count in enumerate(scan.lengths)
+        if not count or count != expected
     }
 
 
 def common_length(lengths: Iterable[int]) -> int:
-    """The number of letters that most have; of the first, where two are as common.
+    """The most common length above 0, or the first of several; 0 without any.
 
     >>> common_length([8, 4, 4, 0, 0, 0])
     4

@@ -1,7 +1,8 @@
-"""A source of sequences: FASTA, regions of a genome, arrays, strings; all are read in blocks.
+"""The protocol of sources of sequences, which are read in blocks.
 
-A source knows the names of its records and what was wrong with those that are left out; letters
-are read when they are asked for, so that the memory does not grow with the file.
+Sources are FASTA files, regions of a genome, arrays and strings. A source stores the names of its
+records and the problems of skipped ones. It reads letters on demand, so that memory does not grow
+with the file.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ Ambiguous = Literal["error", "n"]
 class Coordinates:
     """Where ``B`` records are in a genome; positions count from 0, ranges are half-open.
 
-    Sequences are those of the forward strand, whatever ``strand`` says, and so are their scores.
+    Sequences and scores are always those of the forward strand, also where ``strand`` is ``"-"``.
 
     Attributes:
         chrom: names of chromosomes, str ``[B]``.
         start: int64 ``[B]``; negative where a record is padded before a chromosome's first letter.
         end: int64 ``[B]``, ``start + L``; past the chromosome's end where a record is padded.
         summit: int64 ``[B]``, the position at index ``L // 2``.
-        strand: ``"+"``, ``"-"`` or ``"."``, str ``[B]``; as in the file, for whoever needs it.
+        strand: ``"+"``, ``"-"`` or ``"."``, str ``[B]``, as in the file.
         genome: the file name of the genome.
     """
 
@@ -47,7 +48,7 @@ class Coordinates:
         return len(self.start)
 
     def at(self, rows: np.ndarray) -> Coordinates:
-        """Those of some records."""
+        """The coordinates of the records with these numbers."""
         return Coordinates(
             chrom=self.chrom[rows],
             start=self.start[rows],
@@ -59,16 +60,16 @@ class Coordinates:
 
 
 class Source(Protocol):
-    """``B`` records of one length with different names."""
+    """``B`` records of one length with distinct names."""
 
     @property
     def path(self) -> Path:
-        """The file; ``array`` or ``strings`` where there is none."""
+        """The file; ``array`` or ``strings`` for data in memory."""
         ...
 
     @property
     def names(self) -> Sequence[str]:
-        """Those of the good records."""
+        """Names of the valid records."""
         ...
 
     @property
@@ -78,46 +79,46 @@ class Source(Protocol):
 
     @property
     def coordinates(self) -> Coordinates | None:
-        """Where the good records are, if they are of a genome."""
+        """Where the valid records are in a genome, or ``None`` without one."""
         ...
 
     @property
     def problems(self) -> Sequence[str]:
-        """Records that are left out, each with its line and the reason."""
+        """Skipped records, each with its place in the file and the reason."""
         ...
 
     @property
     def notes(self) -> Sequence[str]:
-        """What was done to good records and is worth saying."""
+        """Notes on valid records, such as padding."""
         ...
 
     @property
     def digest(self) -> str:
-        """SHA-256 over names, letters in upper case and coordinates of the good records."""
+        """SHA-256 over names, letters in upper case and coordinates of the valid records."""
         ...
 
     def blocks(
-        self, size: int, wanted: Callable[[int], bool] = ...
+        self, size: int, include: Callable[[int], bool] = ...
     ) -> Iterator[tuple[int, np.ndarray]]:
         """Blocks ``i`` of the records ``[i * size, (i + 1) * size)``, int8 ``[n, L, 4]``, in order.
 
         Args:
-            size: records of a block; the last may have fewer.
-            wanted: of the number of a block; others are passed over.
+            size: the number of records per block; the last block may have fewer.
+            include: whether to read the block with a given number; other blocks are skipped.
         """
         ...
 
     def one_hot(self, begin: int, end: int) -> np.ndarray:
-        """The records of a range, int8 ``[n, L, 4]``."""
+        """The records ``[begin, end)``, int8 ``[n, L, 4]``."""
         ...
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A source whose records are found by their number.
+class IndexedSource:
+    """A source with random access to its records.
 
     Attributes:
-        rows: the records ``[begin, end)``, int8 ``[n, L, 4]``.
+        rows: returns the records ``[begin, end)``, int8 ``[n, L, 4]``.
     """
 
     path: Path
@@ -130,11 +131,11 @@ class Stored:
     notes: Sequence[str] = ()
 
     def blocks(
-        self, size: int, wanted: Callable[[int], bool] = lambda _: True
+        self, size: int, include: Callable[[int], bool] = lambda _: True
     ) -> Iterator[tuple[int, np.ndarray]]:
         """As `Source.blocks`."""
         for i, begin in enumerate(range(0, len(self.names), size)):
-            if wanted(i):
+            if include(i):
                 yield i, self.one_hot(begin, begin + size)
 
     def one_hot(self, begin: int, end: int) -> np.ndarray:
@@ -147,27 +148,27 @@ def record_digest(name: str, letters: bytes, place: str = "") -> bytes:
     """SHA-256 of one record.
 
     Args:
-        name: of the record.
-        letters: in upper case, see `ismc.io.sequences.alphabet.plain`.
-        place: its coordinates, if it has any.
+        name: the name of the record.
+        letters: its letters in upper case, see `ismc.io.sequences.alphabet.plain`.
+        place: its coordinates; empty without any.
     """
     text = f"{name}\0{place}\0".encode("utf-8", "surrogateescape")
     return hashlib.sha256(text + letters).digest()
 
 
 def combined_digest(records: Iterable[bytes]) -> str:
-    """The digest of a source from those of its records."""
-    found = hashlib.sha256()
+    """The digest of a source, in hexadecimal, from the digests of its records."""
+    digest = hashlib.sha256()
     for record in records:
-        found.update(record)
-    return found.hexdigest()
+        digest.update(record)
+    return digest.hexdigest()
 
 
 def check_length(length: int | None) -> None:
-    """Checks a number of letters that was asked for.
+    """Checks a requested number of letters.
 
     Raises:
-        InputError: when it is none.
+        InputError: when it is less than 1.
     """
     if length is not None and length < 1:
         raise InputError(

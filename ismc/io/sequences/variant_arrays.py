@@ -1,4 +1,4 @@
-"""The variants of a file as arrays of a store: their sites in each window, and their table."""
+"""Variants as arrays of a store: the sites of each window, and the table of variants."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ NUMBERS = ("line", "pos", "window", "slot", "letter")
 
 
 def slots(variants: Variants) -> Array:
-    """The sites of each window, int64 ``[windows, most]``, ascending, -1 where there are fewer."""
+    """The sites of each window, int64 ``[windows, max sites]``, ascending, padded with -1."""
     sites: list[set[int]] = [set() for _ in variants.windows.names]
     for row in variants.rows:
         if row.window >= 0:
             sites[row.window].add(row.site)
-    found = np.full((len(sites), max(map(len, sites), default=1)), -1, np.int64)
-    for line, some in zip(found, sites, strict=True):
-        line[: len(some)] = sorted(some)
-    return found
+    array = np.full((len(sites), max(map(len, sites), default=1)), -1, np.int64)
+    for padded, window in zip(array, sites, strict=True):
+        padded[: len(window)] = sorted(window)
+    return array
 
 
 def table(variants: Variants, at: Array) -> dict[str, Array]:
-    """The variants, a column each, ``variants/<column>``; ``slot`` is the place among the sites."""
+    """The columns ``variants/<column>``; ``slot`` is the index of a site in its window."""
     columns: dict[str, list[Any]] = {
         name: [getattr(row, name) for row in variants.rows] for name in COLUMNS
     }
@@ -44,28 +44,28 @@ def table(variants: Variants, at: Array) -> dict[str, Array]:
 
 
 def digest(variants: Variants) -> str:
-    """Of windows and alleles."""
-    found = sha256(variants.windows.digest.encode())
+    """SHA-256 of the windows and the alleles."""
+    result = sha256(variants.windows.digest.encode())
     for row in variants.rows:
-        found.update(repr([getattr(row, name) for name in COLUMNS]).encode())
-    return found.hexdigest()
+        result.update(repr([getattr(row, name) for name in COLUMNS]).encode())
+    return result.hexdigest()
 
 
 def positions(variants: Variants) -> list[int]:
-    """Every position of a window at which some variant lies."""
+    """Every position in a window at which there is a variant, ascending."""
     return sorted({row.site for row in variants.rows if row.window >= 0})
 
 
 def behind(more: Mapping[str, Array], windows: int, width: int) -> dict[str, Array]:
-    """The arrays of variants as they stand behind others.
+    """The arrays of variants, renumbered to be appended to those of a store.
 
     Args:
-        more: ``at`` and the table of variants, as `slots` and `table` make them.
-        windows: how many there are before.
-        width: sites of each window, as many or more than ``at`` has.
+        more: ``at`` and the table of variants, from `slots` and `table`.
+        windows: the number of windows in the store.
+        width: sites per window in the store; at least as many as in ``at``.
     """
-    found, at = dict(more), more["at"]
-    found["at"] = np.pad(at, ((0, 0), (0, width - at.shape[1])), constant_values=-1)
-    window = found["variants/window"]
-    found["variants/window"] = np.where(window < 0, window, window + windows)
-    return found
+    arrays, at = dict(more), more["at"]
+    arrays["at"] = np.pad(at, ((0, 0), (0, width - at.shape[1])), constant_values=-1)
+    window = arrays["variants/window"]
+    arrays["variants/window"] = np.where(window < 0, window, window + windows)
+    return arrays

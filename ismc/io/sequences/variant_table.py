@@ -2,9 +2,9 @@
 
 Lines that begin with ``#`` say where the scores come from. The columns are those of the VCF
 (``chrom``, ``pos`` counted from 1, ``id``, ``ref``, ``alt``), ``status`` (``ok``, or why there is
-no score), ``window`` (the name of the window that it was scored in), ``site`` (its position in the
-window, counted from 0), and one column for each number of a score: ``output``, or ``output[i]``.
-Every alternative of every line of the VCF has a row for each window it lies in, and at least one.
+no score), ``window`` (the name of the window), ``site`` (the position in the window, counted from
+0), and one column for each number of a score: ``output``, or ``output[i]``. Every alternative
+allele of the VCF has a row for each window that contains it, and at least one row.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from ismc.io.extras import extras
 from ismc.io.stores.store import Store
 from ismc.io.targets import text_file
 
-ROWS = 4096
-SAID = ("chrom", "pos", "id", "ref", "alt", "status")
+CHUNK_ROWS = 4096
+VCF_COLUMNS = ("chrom", "pos", "id", "ref", "alt", "status")
 
 
 def write_variants(store: Store, path: Path) -> None:
-    """Writes the table of a store of variants, some thousand rows at a time, to a new file.
+    """Writes the table of a store of variants to a new file, 4,096 rows at a time.
 
     Raises:
-        OSError: when it cannot be written; `ismc.io.convert.convert` leaves nothing then.
+        OSError: when the file cannot be written; `ismc.io.convert.convert` then removes it.
     """
     with extras():
         import pandas
     with text_file(path) as file:
         file.write("\n".join(_head(store)) + "\n")
-        for number, rows in enumerate(_parts(store)):
+        for number, rows in enumerate(_chunks(store)):
             pandas.DataFrame(rows).to_csv(
                 file, sep="\t", index=False, header=number == 0, float_format="%.9g", na_rep="nan"
             )
@@ -50,36 +50,36 @@ def _head(store: Store) -> list[str]:
     ]
 
 
-def _parts(store: Store) -> Iterator[dict[str, Any]]:
-    """Columns of some rows at a time, in the order of the VCF; at least one, maybe empty."""
-    table = {key: store.column(f"variants/{key}") for key in (*SAID, "window")}
+def _chunks(store: Store) -> Iterator[dict[str, Any]]:
+    """The columns in chunks of rows, in the order of the VCF; at least one, maybe empty, chunk."""
+    table = {key: store.column(f"variants/{key}") for key in (*VCF_COLUMNS, "window")}
     numbers = {key: store.column(f"variants/{key}") for key in ("slot", "letter")}
     at, names = store.column("at"), store.names
-    for begin in range(0, max(len(table["pos"]), 1), ROWS):
-        rows = slice(begin, begin + ROWS)
+    for begin in range(0, max(len(table["pos"]), 1), CHUNK_ROWS):
+        rows = slice(begin, begin + CHUNK_ROWS)
         window, slot = table["window"][rows], numbers["slot"][rows]
         scored = window >= 0
-        found: dict[str, Any] = {key: table[key][rows] for key in SAID}
-        found["window"] = np.where(scored, names[np.maximum(window, 0)], "")
-        found["site"] = np.where(scored, at[np.maximum(window, 0), np.maximum(slot, 0)], -1)
+        columns: dict[str, Any] = {key: table[key][rows] for key in VCF_COLUMNS}
+        columns["window"] = np.where(scored, names[np.maximum(window, 0)], "")
+        columns["site"] = np.where(scored, at[np.maximum(window, 0), np.maximum(slot, 0)], -1)
         places = window[scored], slot[scored], numbers["letter"][rows][scored]
-        yield found | _scores(store, scored, places)
+        yield columns | _scores(store, scored, places)
 
 
 def _scores(store: Store, scored: np.ndarray, places: tuple[Any, ...]) -> dict[str, np.ndarray]:
-    """A column for each number of each output, NaN where a variant has none."""
-    found = {}
+    """One column per number of each output; NaN for variants without a score."""
+    columns = {}
     for output in store.facts.outputs:
         values = np.full((len(scored), *output.score), np.nan, np.float32)
         window, slot, letter = places
         blocks = window // store.facts.block
         for block in np.unique(blocks):
-            here = blocks == block
+            in_block = blocks == block
             rows = store.facts.rows(int(block))
-            held = np.asarray(store.scores(output.name)[rows])
-            some = held[window[here] - rows.start, slot[here], letter[here]]
-            values[np.flatnonzero(scored)[here]] = some
+            scores = np.asarray(store.scores(output.name)[rows])
+            chosen = scores[window[in_block] - rows.start, slot[in_block], letter[in_block]]
+            values[np.flatnonzero(scored)[in_block]] = chosen
         for index in product(*(range(size) for size in output.score)):
             label = f"[{','.join(map(str, index))}]" if output.score != (1,) and index else ""
-            found[f"{output.name}{label}"] = values[(slice(None), *index)]
-    return found
+            columns[f"{output.name}{label}"] = values[(slice(None), *index)]
+    return columns

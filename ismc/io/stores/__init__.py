@@ -1,1 +1,1 @@
-"""Scores that are written: Zarr stores, block by block."""
+"""Stores of scores: Zarr groups, written block by block."""

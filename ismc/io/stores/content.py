@@ -1,4 +1,4 @@
-"""What stands in a store before anything is scored, and the arrays that wait for scores."""
+"""The contents of a new store: its metadata, and empty arrays for its scores."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ FIXED = ("sites", *GENOME)
 COORDINATES = ("chrom", "start", "end", "summit", "strand")
 VARIANTS = "variants/"
 CHECK = "check"
-ROWS = 1 << 12  # of one chunk, where a row is a name or a number
+CHUNK_ROWS = 1 << 12  # of arrays with one name or number per record
 Array = np.ndarray
 
 
 @dataclass(frozen=True)
 class Content:
-    """What stands in a store before anything is scored.
+    """The metadata of records, written to a store before any score.
 
     Attributes:
-        names: of the records, ``N``.
-        blocks: from the size of a block to numbers and rows, int8 ``[n, L, 4]``, of all blocks.
-        coordinates: where the records lie in a genome, if they do.
-        chromosomes: their lengths, if they do.
-        more: other arrays by key.
+        names: names of the ``N`` records.
+        blocks: yields the number and the sequences, int8 ``[n, L, 4]``, of each block of that size.
+        coordinates: where the records are in a genome, or ``None``.
+        chromosomes: lengths of the chromosomes of that genome; empty without one.
+        more: other arrays by key, such as the table of variants.
     """
 
     names: Sequence[str]
@@ -41,47 +41,49 @@ class Content:
     more: Mapping[str, Array] = field(default_factory=dict)
 
     def columns(self) -> dict[str, Array]:
-        """The arrays that have a row for each record or variant, but for letters."""
-        found = {"names": np.asarray(self.names, np.dtypes.StringDType())}
+        """The arrays with one row per record or variant, except the sequences."""
+        arrays = {"names": np.asarray(self.names, np.dtypes.StringDType())}
         if self.coordinates is not None:
             places = self.coordinates
-            found |= {name: np.asarray(getattr(places, name)) for name in COORDINATES}
-        return found | dict(self.more)
+            arrays |= {name: np.asarray(getattr(places, name)) for name in COORDINATES}
+        return arrays | dict(self.more)
 
     def fixed(self, facts: Facts) -> dict[str, Array]:
-        """The arrays that are the same whatever records there are."""
-        found = {}
+        """The arrays that do not depend on the records."""
+        arrays = {}
         if facts.sites:
-            found["sites"] = np.asarray(facts.sites, np.int64).reshape(-1, 2)
+            arrays["sites"] = np.asarray(facts.sites, np.int64).reshape(-1, 2)
         if self.chromosomes:
             names = np.asarray([*self.chromosomes], np.dtypes.StringDType())
             lengths = np.asarray([*self.chromosomes.values()], np.int64)
-            found |= dict(zip(GENOME, (names, lengths), strict=True))
-        return found
+            arrays |= dict(zip(GENOME, (names, lengths), strict=True))
+        return arrays
 
 
 def begin(group: Any, facts: Facts, content: Content) -> None:
-    """The arrays of a new store, and all that does not depend on records."""
+    """Creates the arrays of a new store, and fills those that do not depend on the records."""
     for key, values in content.fixed(facts).items():
         chunks = tuple(max(size, 1) for size in values.shape)
-        _array(group, key, values.shape, chunks, values.dtype)[...] = values
+        _create_array(group, key, values.shape, chunks, values.dtype)[...] = values
     for key, values in content.columns().items():
-        _array(group, key, (0, *values.shape[1:]), (ROWS, *values.shape[1:]), values.dtype)
-    for key, (shape, dtype) in _blocked(facts).items():
-        _array(group, key, (0, *shape), (facts.block, *shape), dtype)
-    _array(group, "written", (0,), (1,), np.int32)
+        _create_array(
+            group, key, (0, *values.shape[1:]), (CHUNK_ROWS, *values.shape[1:]), values.dtype
+        )
+    for key, (shape, dtype) in _block_arrays(facts).items():
+        _create_array(group, key, (0, *shape), (facts.block, *shape), dtype)
+    _create_array(group, "written", (0,), (1,), np.int32)
 
 
 def extend(group: Any, facts: Facts, content: Content) -> None:
-    """Adds records behind those that are there; nothing of them is scored yet.
+    """Appends records that have no scores yet.
 
-    The attributes come last. A process that is killed before leaves rows that no one counts, and
-    the next records are written over them.
+    The attributes are written last. A process that is killed before that leaves rows past the
+    record count, and the next append overwrites them.
 
     Args:
-        group: of the store.
-        facts: what the store holds then; the records are its last part.
-        content: the records, and nothing of the others.
+        group: the group of the store.
+        facts: the facts after the append; their last part is the new records.
+        content: the new records only.
     """
     before = facts.before
     for key, values in content.columns().items():
@@ -92,17 +94,17 @@ def extend(group: Any, facts: Facts, content: Content) -> None:
     for number, rows in content.blocks(facts.block):
         first = before.count + number * facts.block
         one_hot[first : first + len(rows)] = rows
-    for key in _blocked(facts):
-        if key != "one_hot" and (key != CHECK or key in group):  # stores of before have none
+    for key in _block_arrays(facts):
+        if key != "one_hot" and (key != CHECK or key in group):  # older stores have none
             _resized(group[key], before.count, facts.parts[-1].records)
     written = _resized(group["written"], before.blocks, facts.blocks - before.blocks)
-    if partial := before.count % facts.block:  # an undone append may have marked more of it
+    if partial := before.count % facts.block:  # an undone append may have marked more
         written[before.blocks - 1] = partial
     group.attrs.put(attributes_of(facts))
 
 
 def shorten(group: Any, facts: Facts) -> None:
-    """Leaves out all but the records of ``facts``, which the store held before."""
+    """Truncates a store to the records of ``facts``, an earlier state of it."""
     group.attrs.put(attributes_of(facts))
     for key in [name for name, _ in group.members(max_depth=None)]:
         rows = facts.variants if key.startswith(VARIANTS) else facts.count
@@ -110,33 +112,35 @@ def shorten(group: Any, facts: Facts) -> None:
             _resized(group[key], facts.blocks if key == "written" else rows, 0)
 
 
-def _blocked(facts: Facts) -> dict[str, tuple[tuple[int, ...], Any]]:
-    """The shape of a record, and the type, of arrays in blocks of records."""
+def _block_arrays(facts: Facts) -> dict[str, tuple[tuple[int, ...], Any]]:
+    """The shape of one record, and the dtype, of each array in blocks of records."""
     channels = len(facts.letters)
-    found: dict[str, tuple[tuple[int, ...], Any]] = {"one_hot": ((facts.length, channels), np.int8)}
-    found[CHECK] = (3,), np.float32
+    arrays: dict[str, tuple[tuple[int, ...], Any]] = {
+        "one_hot": ((facts.length, channels), np.int8)
+    }
+    arrays[CHECK] = (3,), np.float32
     for output in facts.outputs:
-        scored = (facts.width, channels, *output.score)
-        found[facts.key("scores", output.name)] = scored, np.float32
-        found[facts.key("reference", output.name)] = output.shape, np.float32
-    return found
+        score_shape = (facts.width, channels, *output.score)
+        arrays[facts.key("scores", output.name)] = score_shape, np.float32
+        arrays[facts.key("reference", output.name)] = output.shape, np.float32
+    return arrays
 
 
 def _resized(array: Any, first: int, count: int) -> Any:
-    """The array with ``first`` rows that were there, and ``count`` more."""
+    """The array, truncated to ``first`` rows and then extended by ``count`` empty ones."""
     for rows in (first, first + count):
         if array.shape[0] != rows:
             array.resize((rows, *array.shape[1:]))
     return array
 
 
-def _array(
+def _create_array(
     group: Any, key: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: Any
 ) -> Any:
-    """An empty array, compressed.
+    """A new compressed array.
 
-    Blosc holds a Zstandard of its own. That of `zarr.codecs.ZstdCodec` may be another library's
-    that was imported before, and its bytes are others then.
+    Blosc bundles its own Zstandard. `zarr.codecs.ZstdCodec` may use the Zstandard of a library that
+    was imported earlier, and then write other bytes.
     """
     from zarr.codecs import BloscCodec
 

@@ -1,4 +1,4 @@
-"""What a store of scores holds and where it comes from: the attributes of its group."""
+"""What a store of scores holds and where it comes from: the attributes of its Zarr group."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 
 FORMAT = 1
 BLOCK_BYTES = 16 << 20
-MOST = 64
+MAX_BLOCK_RECORDS = 64
 LETTERS = "ACGT"
 
 
 @dataclass(frozen=True)
 class Output:
-    """One output: its name, and what stands for it.
+    """One output of a model, and the shapes of its arrays.
 
     Attributes:
-        name: as the user calls it; all different.
-        score: the shape of its score of one mutant.
-        shape: the shape of the model's own answer.
+        name: the name that users choose it by; names are distinct.
+        score: the shape of the score of one mutant.
+        shape: the shape of the model's output for one sequence.
     """
 
     name: str
@@ -31,13 +31,13 @@ class Output:
 
 @dataclass(frozen=True)
 class Part:
-    """Records that came together: those of the first run, or those appended by another.
+    """Records that were added together: those of the first run, or those of one append.
 
     Attributes:
         source: the file name.
-        digest: SHA-256 of the records, or of windows and alleles.
-        records: how many there are.
-        variants: how many rows the table of variants has for them.
+        digest: SHA-256 of the records; for variants, of the windows and alleles.
+        records: the number of records.
+        variants: the number of their rows in the table of variants.
     """
 
     source: str
@@ -51,21 +51,22 @@ class Facts:
     """What a store holds and where it comes from; the attributes of the group.
 
     Attributes:
-        model: the file name of the model, or of all of an ensemble.
+        model: the file name of the model, or of all models of an ensemble.
         model_digest: SHA-256 of program and weights.
         plan: the digest of the compiler's plan.
         score: the score's full spelling, as `ismc.scores.parsed` reads it.
-        formula: what the score is, for people.
-        signed: whether a score is a difference with a sign, so that letters contribute.
-        centred: whether scores of a site add up to nothing already.
-        outputs: one for each output.
-        sites: half-open ranges, the same in every record; none where records have their own.
-        slots: sites of each record, where it has its own: those of variants.
+        formula: the formula of the score, for people.
+        signed: whether a score is a signed difference, so that letters have contributions.
+        centred: whether the scores of a site already sum to zero over the letters.
+        outputs: the outputs, at least one.
+        sites: half-open ranges, the same in every record; empty where each record has its own.
         length: ``L``.
-        block: records of one block.
-        parts: the records, in the order in which they came.
-        genome: the file name of the genome, or nothing.
-        versions: of ismc and what it ran on.
+        block: records per block.
+        parts: the records, in the order in which they were added.
+        genome: the file name of the genome, or ``""``.
+        slots: sites per record where each record has its own, as with variants; 0 otherwise.
+        letters: the alphabet, in the order of channels.
+        versions: versions of ismc and of the libraries it ran on.
     """
 
     model: str
@@ -87,17 +88,17 @@ class Facts:
 
     @property
     def count(self) -> int:
-        """``N``."""
+        """``N``, the number of records."""
         return sum(part.records for part in self.parts)
 
     @property
     def variants(self) -> int:
-        """Rows of the table of variants."""
+        """The number of rows of the table of variants."""
         return sum(part.variants for part in self.parts)
 
     @property
     def source(self) -> str:
-        """The file names of the records."""
+        """The file names of the records, separated by commas."""
         return ", ".join(part.source for part in self.parts)
 
     @property
@@ -108,12 +109,12 @@ class Facts:
 
     @property
     def width(self) -> int:
-        """``S``: sites that have scores in each record."""
+        """``S``, the number of scored sites per record."""
         return self.slots or len(self.sites)
 
     @property
     def blocks(self) -> int:
-        """How many blocks there are."""
+        """The number of blocks."""
         return -(-self.count // self.block)
 
     def rows(self, block: int) -> slice:
@@ -121,7 +122,7 @@ class Facts:
         return slice(block * self.block, min((block + 1) * self.block, self.count))
 
     def first_with(self, record: int) -> int:
-        """The first of the records that came together with one."""
+        """The first record of the part that contains ``record``."""
         first = 0
         for part in self.parts:
             if record < first + part.records:
@@ -131,65 +132,65 @@ class Facts:
 
     @property
     def before(self) -> Facts:
-        """What it held before its last records came."""
+        """The facts before the last part was appended."""
         return replace(self, parts=self.parts[:-1])
 
     @property
     def resume_options(self) -> str:
-        """The options by which the last run goes on."""
+        """The command-line options that resume the last run."""
         return "--resume" if len(self.parts) == 1 else "--append --resume"
 
     def sizes(self) -> list[int]:
-        """How many records each block has."""
+        """The number of records in each block."""
         rows = [self.rows(block) for block in range(self.blocks)]
-        return [some.stop - some.start for some in rows]
+        return [records.stop - records.start for records in rows]
 
     def key(self, kind: str, output: str) -> str:
-        """Where the scores or the reference of an output are."""
+        """The key of the array with the scores or the reference of an output."""
         return kind if len(self.outputs) == 1 else f"{kind}/{output}"
 
     def differs(self, other: Facts) -> list[str]:
-        """How the other's scores could not stand in the same store: one line for each fact."""
-        skipped = ("versions", "model", "genome", "formula", "parts")  # names may change
-        found = []
+        """Why the scores of ``other`` do not fit into this store: one phrase per fact."""
+        skipped = ("versions", "model", "genome", "formula", "parts")  # file names may change
+        problems = []
         for name in (item.name for item in fields(self) if item.name not in skipped):
             mine, expected = getattr(self, name), getattr(other, name)
             if mine != expected:
-                said = _sites if name == "sites" else repr
-                found.append(f"{name} is {said(mine)}, expected {said(expected)}")
+                describe = _sites if name == "sites" else repr
+                problems.append(f"{name} is {describe(mine)}, expected {describe(expected)}")
         if not same(self.parts, other.parts):
-            found.append(f"it holds {_parts(self)}, expected {_parts(other)}")
-        return found
+            problems.append(f"it holds {_parts(self)}, expected {_parts(other)}")
+        return problems
 
 
 def same(parts: Sequence[Part], others: Sequence[Part]) -> bool:
-    """Whether they hold the same records; names of files may change."""
-    first, second = ([replace(part, source="") for part in some] for some in (parts, others))
+    """Whether two sequences of parts hold the same records; file names may differ."""
+    first, second = ([replace(part, source="") for part in each] for each in (parts, others))
     return first == second
 
 
 def block_size(outputs: Sequence[Output], sites: int, length: int) -> int:
-    """Records of one block: 16 MiB of scores, and 64 records at most."""
+    """The number of records per block: about 16 MiB of scores, at most 64 records."""
     scores = 4 * len(LETTERS) * sites * sum(prod(output.score) for output in outputs)
-    return max(1, min(MOST, BLOCK_BYTES // max(scores + 4 * length, 1)))
+    return max(1, min(MAX_BLOCK_RECORDS, BLOCK_BYTES // max(scores + 4 * length, 1)))
 
 
 def attributes_of(facts: Facts) -> dict[str, Any]:
-    """The facts as JSON holds them."""
+    """The facts as attributes for JSON."""
     return {"format": "ismc scores", "format_version": FORMAT, **asdict(facts)}
 
 
 def facts_of(attributes: dict[str, Any]) -> Facts:
-    """The facts of a group's attributes.
+    """The facts in the attributes of a group.
 
     Raises:
-        KeyError, TypeError, ValueError: where they are not those of a store.
+        KeyError, TypeError, ValueError: when the attributes are not those of a store.
     """
     if attributes.pop("format", None) != "ismc scores":
-        raise ValueError("its attributes do not say so")
+        raise ValueError("its attribute 'format' is not 'ismc scores'")
     if (version := attributes.pop("format_version")) > FORMAT:
         raise ValueError(
-            f"it has format {version}, this ismc reads {FORMAT}; a newer one is needed"
+            f"it has format {version}, this ismc reads up to {FORMAT}; install a newer one"
         )
     attributes["sites"] = tuple((start, stop) for start, stop in attributes["sites"])
     attributes["parts"] = tuple(Part(**part) for part in attributes["parts"])
@@ -200,10 +201,10 @@ def facts_of(attributes: dict[str, Any]) -> Facts:
 
 
 def _parts(facts: Facts) -> str:
-    """How many records of which files, and the start of their digest."""
+    """The number of records, their files, and the start of their digest."""
     return f"{facts.count:,} records of {facts.source} (digest {facts.source_digest[:12]})"
 
 
 def _sites(sites: Sequence[tuple[int, int]]) -> str:
-    """How many, and the first and the last."""
+    """The number of sites, and the first and the last one."""
     return f"{len(sites)} ranges, {sites[0]} to {sites[-1]}" if sites else "those of variants"

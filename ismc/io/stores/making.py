@@ -1,4 +1,4 @@
-"""Stores are made, get more records, and go."""
+"""Creating, extending and removing stores."""
 
 from __future__ import annotations
 
@@ -21,35 +21,38 @@ from ismc.io.stores.store import Store, opened
 from ismc.io.targets import disk_errors
 from ismc.ir.pytree import distinct
 
-WAIT = 600.0  # seconds, for another process to add its records
-KINDS = (*GENOME, *COORDINATES, "at")
+MAX_LOCK_SECONDS = 600.0  # the wait for another process to append its records
+REGION_KEYS = (*GENOME, *COORDINATES, "at")
 
 
 def in_memory(facts: Facts, content: Content) -> Store:
-    """A new store that no file holds; nothing is scored yet."""
+    """A new store in memory, without scores."""
     with extras():
         import zarr
         from zarr.storage import MemoryStore
-    return Store(None, facts, _made(zarr.create_group(MemoryStore()), facts, content))
+    return Store(None, facts, _fill(zarr.create_group(MemoryStore()), facts, content))
 
 
 def created(path: Path, facts: Facts, content: Content) -> Store:
-    """A new store, nothing scored yet; the folder appears whole, or is another process's by then.
+    """A new store on disk, without scores.
+
+    The folder is written under a temporary name and renamed into place. If another process creates
+    the store first, that one is opened instead.
 
     Raises:
-        ArtifactError: when it cannot be written.
-        InputError: when there is something else in its place.
+        ArtifactError: when the store cannot be written.
+        InputError: when the path holds something else.
     """
     with extras():
         import zarr
     part = path.with_name(f".{path.name}.{token_hex(4)}.part")
     try:
         with disk_errors(path):
-            _made(zarr.create_group(part), facts, content)
-            with _taken():
+            _fill(zarr.create_group(part), facts, content)
+            with _allow_existing():
                 part.rename(path)
     except (ArtifactError, KeyError):
-        if not path.exists():  # another process may have made it, and tidied up, meanwhile
+        if not path.exists():  # or another process made it and removed ours
             raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -57,42 +60,43 @@ def created(path: Path, facts: Facts, content: Content) -> Store:
 
 
 def appended(store: Store, facts: Facts, content: Content) -> Store:
-    """The store with more records, which are not scored yet.
+    """The store with more records, which have no scores yet.
 
     Args:
-        store: one that may be written to, by this process alone.
-        facts: what the store holds then; the new records are its last part.
+        store: a store open for writing, that no other process appends to.
+        facts: the facts after the append; their last part is the new records.
         content: the new records.
 
     Raises:
-        ArtifactError: when they cannot be written; the store is as it was then.
-        InputError: when they are not of the kind of those that are there.
+        ArtifactError: when the records cannot be written; the store is then unchanged.
+        InputError: when only one of the store and the new records has coordinates or sites of
+            variants, or their genomes differ.
     """
     path = Path(str(store.path))
     fixed, columns = content.fixed(facts), content.columns()
-    if differ := [key for key in KINDS if (key in store.group) != (key in fixed | columns)]:
+    if keys := [key for key in REGION_KEYS if (key in store.group) != (key in fixed | columns)]:
         raise InputError(
-            f"Only one of {path} and the new records has {', '.join(differ)}, expected regions of "
+            f"Only one of {path} and the new records has {', '.join(keys)}, expected regions of "
             "a genome in both, or in neither.",
             hint="Write to another store.",
         )
     if any(store.column(key).tolist() != fixed[key].tolist() for key in fixed):
         raise InputError(
-            f"{path} is of other chromosomes, or of other lengths of them, than the genome of the "
-            "new records.",
-            hint=f"Take the genome of the first run, {facts.genome}, or write to another store.",
+            f"{path} has other chromosomes, or other lengths of chromosomes, than the genome of "
+            "the new records.",
+            hint=f"Use the genome of the first run, {facts.genome}, or write to another store.",
         )
     names = distinct([*store.names.tolist(), *content.names])[len(store) :]
     with disk_errors(path):
         extend(store.group, facts, replace(content, names=names))
-    found = Store(path, facts, store.group)
+    extended = Store(path, facts, store.group)
     if renamed := sum(a != b for a, b in zip(names, content.names, strict=True)):
-        found.notes = (f"{renamed:,} names were in the store already; they have a number now.",)
-    return found
+        extended.notes = (f"{renamed:,} names were already in the store; numbers were added.",)
+    return extended
 
 
 def without_last(store: Store) -> None:
-    """Leaves out the last records of a store again, none of which is scored."""
+    """Drops the last part of a store, which has no scores."""
     store.facts = store.facts.before
     with disk_errors(Path(str(store.path))):
         shorten(store.group, store.facts)
@@ -100,36 +104,36 @@ def without_last(store: Store) -> None:
 
 @contextmanager
 def append_lock(path: Path) -> Iterator[None]:
-    """Of the processes that append to a store, one at a time looks at it and adds its records."""
+    """A lock that lets one process at a time inspect a store and append its records."""
     path = path.resolve()
-    lock = FileLock(path.with_name(f".{path.name}.lock"), WAIT, fallback_to_soft=False)
+    lock = FileLock(path.with_name(f".{path.name}.lock"), MAX_LOCK_SECONDS, fallback_to_soft=False)
     with disk_errors(path), lock:
         try:
             yield
         finally:
-            with suppress(OSError):  # Windows keeps a file that is open
+            with suppress(OSError):  # Windows cannot remove an open file
                 Path(lock.lock_file).unlink()
 
 
 def removed(path: Path) -> None:
-    """Removes a store; it has no name any more before its first file goes."""
-    opened(path)  # nothing else is removed
+    """Removes a store; renames it first, so that no partial store keeps its name."""
+    opened(path)  # raises unless it is a store
     part = path.with_name(f".{path.name}.{token_hex(4)}.part")
     with disk_errors(path):
         path.rename(part)
         shutil.rmtree(part)
 
 
-def _made(group: Any, facts: Facts, content: Content) -> Any:
-    """The group with all that there is before anything is scored."""
+def _fill(group: Any, facts: Facts, content: Content) -> Any:
+    """The group with all arrays and metadata of a store without scores."""
     begin(group, facts, content)
     extend(group, facts, content)
     return group
 
 
 @contextmanager
-def _taken() -> Iterator[None]:
-    """Another process may have been first; what is there then is looked at, not replaced."""
+def _allow_existing() -> Iterator[None]:
+    """Ignores that the target of a rename exists, as another process has created it."""
     try:
         yield
     except OSError as error:

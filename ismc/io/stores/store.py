@@ -2,29 +2,30 @@
 
 Arrays, for ``N`` records of length ``L``, ``S`` sites and the letters ACGT:
 
-* ``scores`` float32 ``[N, S, 4, *score]``, ``reference`` float32 ``[N, *output]``: the model's own
-  answers; with several outputs ``scores/<output>`` and ``reference/<output>``
-* ``one_hot`` int8 ``[N, L, 4]``, ``names`` ``[N]``, ``sites`` int64 ``[S, 2]``: half-open ranges
-* ``chrom``, ``strand``, ``start``, ``end``, ``summit`` ``[N]``, where records are regions of a
+* ``scores`` float32 ``[N, S, 4, *score]``; ``reference`` float32 ``[N, *output]``: the model's
+  outputs for the unmutated records; with several outputs, ``scores/<output>`` and
+  ``reference/<output>``
+* ``one_hot`` int8 ``[N, L, 4]``; ``names`` ``[N]``; ``sites`` int64 ``[S, 2]``: half-open ranges
+* ``chrom``, ``strand``, ``start``, ``end``, ``summit`` ``[N]``, if the records are regions of a
   genome
 * ``genome_chroms``, ``genome_sizes`` ``[K]``: the chromosomes of the genome and their lengths
-* ``check`` float32 ``[N, 3]``: how many mutants of each record were also computed by the model
-  itself, the largest error of them as a share of the largest score that was checked with them, and
-  whether the record's scores are the model's own; see `Store.checked`
-* ``written`` int32 ``[blocks]``: how many records of each block have their scores
+* ``check`` float32 ``[N, 3]``: per record, the number of mutants that the model itself recomputed,
+  their largest error relative to the largest score checked with them, and whether the record's
+  scores are the model's own; see `Store.checked`
+* ``written`` int32 ``[blocks]``: the number of records of each block that have scores
 
-A store of variants has windows for records, with sites of their own: ``at`` int64 ``[N, S]`` in the
-place of ``sites``, -1 where a window has fewer, and the table of variants in ``variants/<column>``.
+In a store of variants the records are windows, each with its own sites: ``at`` int64 ``[N, S]``
+replaces ``sites``, padded with -1, and ``variants/<column>`` is the table of variants.
 
-A block of records is one chunk of ``scores`` and ``reference``, written once, and its number in
-``written`` last; all else is there before the folder gets its name. So any number of processes may
-write blocks of one store, and a run that was killed goes on with the blocks that have no number.
-Nothing in a store depends on when or by whom it was written.
+A block of records is one chunk of ``scores`` and of ``reference``. It is written once, and its
+count in ``written`` last. All metadata is written before the folder is renamed into place.
+Therefore any number of processes may write blocks of one store, and an interrupted run resumes with
+the unmarked blocks. The bytes of a store do not depend on when or by which process it was written.
 
-Records may be appended; those that were there stay as they are. A last block that was not full is
-filled: its chunk is written once more, and only its new records are scored. Whatever is said of
-records is there before the count of them is, in the attributes of the group; rows behind that count
-are no one's.
+Records may be appended, and existing records do not change. If the last block is not full, the
+append fills it: its chunk is rewritten, and only its new records are scored. Metadata of new
+records is written before the record count in the attributes of the group. Rows past that count are
+garbage and may be overwritten.
 """
 
 from __future__ import annotations
@@ -51,18 +52,18 @@ if TYPE_CHECKING:
     from ismc.io.sequences.source import Coordinates
 
 Array = np.ndarray
-SHOWN = 5
+MAX_LISTED = 5
 
 
 class Store:
-    """Scores of all records, on disk or in memory; see the module for what stands in it.
+    """Scores of all records, on disk or in memory; the module docstring lists the arrays.
 
     Attributes:
         path: the folder, or ``None`` in memory.
-        facts: what it holds.
-        group: the group of Zarr.
-        problems: records that were left out in this process.
-        notes: what was done to records in this process.
+        facts: what the store holds and where it comes from.
+        group: the Zarr group.
+        problems: records that this process skipped, with reasons.
+        notes: what this process did to records, such as padding.
     """
 
     problems: Sequence[str] = ()
@@ -86,24 +87,24 @@ class Store:
         return self.facts.count
 
     def scores(self, output: str | None = None) -> Any:
-        """The Zarr array ``[N, S, 4, *score]`` of an output; the only or first by default.
+        """The Zarr array ``[N, S, 4, *score]`` of an output, the first by default.
 
-        Rows from ``len(store)`` on, which an appending run that was killed may leave, do not count.
+        Ignore rows from ``len(store)`` on: an interrupted append may have left them.
 
         Raises:
-            InputError: when there is no such output.
+            InputError: when no output has that name.
         """
         return self.group[self.facts.key("scores", self.output(output).name)]
 
     def reference(self, output: str | None = None) -> Any:
-        """The Zarr array ``[N, *output]``; as `scores`."""
+        """The Zarr array ``[N, *output]`` of the model's outputs; arguments as for `scores`."""
         return self.group[self.facts.key("reference", self.output(output).name)]
 
     def output(self, name: str | None = None) -> Output:
-        """The output of that name; the first by default.
+        """The output of that name, the first by default.
 
         Raises:
-            InputError: when there is none.
+            InputError: when no output has that name.
         """
         names = [output.name for output in self.facts.outputs]
         if name is not None and name not in names:
@@ -115,20 +116,20 @@ class Store:
 
     @property
     def one_hot(self) -> Any:
-        """The Zarr array int8 ``[N, L, 4]``."""
+        """The Zarr array of sequences, int8 ``[N, L, 4]``."""
         return self.group["one_hot"]
 
     def rows_of(self, key: str) -> slice:
-        """The rows of an array that count; there may be more where an appending run was killed."""
+        """The valid rows of an array; an interrupted append may have left more."""
         if key in FIXED:
             return slice(None)
         return slice(self.facts.variants if key.startswith(VARIANTS) else self.facts.count)
 
     def column(self, key: str) -> Array:
-        """An array by its key, as a whole.
+        """All valid rows of an array, read into memory.
 
         Raises:
-            KeyError: when the store has none of that name.
+            KeyError: when the store has no array of that key.
         """
         return np.asarray(self.group[key][self.rows_of(key)])
 
@@ -139,58 +140,58 @@ class Store:
 
     @property
     def sites(self) -> Array:
-        """int64 ``[S, 2]``, half-open.
+        """The half-open ranges of the sites, int64 ``[S, 2]``.
 
         Raises:
-            InputError: for variants, whose sites are those of each window.
+            InputError: for variants, where each window has its own sites.
         """
         if self.facts.slots:
             raise InputError(
-                "A store of variants has other sites in each window, expected the same in all.",
+                "Each window of a store of variants has its own sites, expected the same in all.",
                 hint="Their positions are in group['at'].",
             )
         return self.column("sites")
 
     @property
     def coordinates(self) -> Coordinates | None:
-        """Where the records lie in the genome, if they do."""
+        """Where the records are in the genome, or ``None`` without one."""
         from ismc.io.sequences.source import Coordinates
 
         if "chrom" not in self.group:
             return None
-        found = {name: self.column(name) for name in COORDINATES}
-        return Coordinates(**found, genome=self.facts.genome)
+        columns = {name: self.column(name) for name in COORDINATES}
+        return Coordinates(**columns, genome=self.facts.genome)
 
     @property
     def written(self) -> Array:
-        """How many records of each block have their scores, int32 ``[blocks]``."""
+        """The number of records of each block that have scores, int32 ``[blocks]``."""
         return np.asarray(self.group["written"][: self.facts.blocks])
 
     @property
     def done(self) -> Array:
         """Which blocks have all their scores, bool ``[blocks]``."""
-        return self.written >= self.facts.sizes()  # more where records were appended since
+        return self.written >= self.facts.sizes()  # more if records were appended since
 
     @property
     def complete(self) -> bool:
-        """Whether every record has its scores."""
+        """Whether every record has scores."""
         return bool(self.done.all())
 
     def pending(self, blocks: Iterable[int] | None = None) -> list[slice]:
-        """The records that have no scores; each slice is of one block.
+        """The records without scores; each slice is within one block.
 
         Args:
-            blocks: numbers of those that are looked at; all by default.
+            blocks: the numbers of the blocks to look at; all by default.
         """
-        written, found = self.written, []
+        written, unwritten = self.written, []
         for block in range(self.facts.blocks) if blocks is None else blocks:
             rows = self.facts.rows(block)
-            found.append(slice(rows.start + int(written[block]), rows.stop))
-        return [rows for rows in found if rows.start < rows.stop]
+            unwritten.append(slice(rows.start + int(written[block]), rows.stop))
+        return [rows for rows in unwritten if rows.start < rows.stop]
 
     @property
     def checked(self) -> Checked:
-        """What was checked of the records that have their scores, by whatever processes."""
+        """Statistics of the checks of all scored records, whichever process made them."""
         return of(self.column(CHECK)) if CHECK in self.group else Checked()
 
     def write(
@@ -200,16 +201,16 @@ class Store:
         references: Sequence[Array],
         checked: Array | None = None,
     ) -> None:
-        """Writes the scores of records of one block, and marks them.
+        """Writes the scores of records of one block, then marks them as written.
 
         Args:
-            rows: the records, up to the last of the block; those before them are written.
+            rows: the records, up to the end of their block; earlier ones of it are already written.
             scores: ``[n, S, 4, *score]`` of each output.
             references: ``[n, *output]`` of each output.
-            checked: ``[n, 3]``, what checks found, if there were any.
+            checked: the results of checks, ``[n, 3]``, or ``None``.
 
         Raises:
-            ArtifactError: when the disk is full; blocks that are marked stay whole.
+            ArtifactError: when the disk is full; marked blocks stay intact.
         """
         facts = self.facts
         block = rows.start // facts.block
@@ -220,11 +221,11 @@ class Store:
             if checked is not None and CHECK in self.group:
                 self.group[CHECK][rows] = checked
             if self.path is not None:
-                self._settled(block)
+                self._sync(block)
             self.group["written"][block] = rows.stop - block * facts.block
 
-    def _settled(self, block: int) -> None:
-        """Waits until the chunks of a block are on the disk, so that its mark comes last."""
+    def _sync(self, block: int) -> None:
+        """Flushes the chunks of a block to disk, so that its mark is written last."""
         kinds = product(("reference", "scores"), self.facts.outputs)
         for key in (CHECK, *(self.facts.key(kind, output.name) for kind, output in kinds)):
             folder = Path(str(self.path)) / key / "c" / str(block)
@@ -234,10 +235,10 @@ class Store:
                     os.fsync(chunk.fileno())
 
     def check_complete(self) -> None:
-        """Checks that there are scores, and all of them.
+        """Checks that the store has records, and that all of them have scores.
 
         Raises:
-            InputError: when there are not.
+            InputError: when it has no records, or some have no scores.
         """
         where = f"The store {self.path}" if self.path else "The store"
         if not len(self):
@@ -247,60 +248,64 @@ class Store:
             )
         missing = np.flatnonzero(~self.done).tolist()
         if missing:
-            some = ", ".join(map(str, missing[:SHOWN])) + (", .." if missing[SHOWN:] else "")
+            listed = ", ".join(map(str, missing[:MAX_LISTED])) + (
+                ", .." if missing[MAX_LISTED:] else ""
+            )
             raise InputError(
                 f"{where} is not complete: {len(missing)} of {self.facts.blocks} blocks are not "
-                f"written ({some}), expected all.",
-                hint=f"Go on with the run by {self.facts.resume_options}"
-                + (", or run the shards that are left." if len(self.facts.parts) == 1 else "."),
+                f"written ({listed}), expected all.",
+                hint=f"Resume the run with {self.facts.resume_options}"
+                + (", or run the remaining shards." if len(self.facts.parts) == 1 else "."),
             )
 
     def tidy(self) -> None:
-        """Removes what processes that were killed left, once every block is written."""
+        """Removes temporary files of killed processes, once every block is written."""
         if self.path is not None and self.complete:
-            for left in self.path.rglob("*.partial"):
-                left.unlink(missing_ok=True)
+            for partial in self.path.rglob("*.partial"):
+                partial.unlink(missing_ok=True)
             for part in self.path.parent.glob(f".{escape(self.path.name)}.*.part"):
                 shutil.rmtree(part, ignore_errors=True)
 
 
 def opened(path: Path, expected: Facts | None = None, *, write: bool = False) -> Store:
-    """A store that is there.
+    """Opens an existing store.
 
     Args:
         path: the folder.
-        expected: what it has to hold; it may then be written to.
-        write: whether it may be written to.
+        expected: the facts that it must have; the store is then open for writing.
+        write: whether to open it for writing.
 
     Raises:
-        ArtifactError: when it is none of ismc's, or damaged.
-        InputError: when it does not exist, or holds what is not expected.
+        ArtifactError: when the folder is not a store of ismc, or is damaged.
+        InputError: when it does not exist, or its facts are not those expected.
     """
     with extras():
         import zarr
     if not path.exists():
-        raise InputError(f"{path} does not exist, expected a store of scores.", hint="Check it.")
+        raise InputError(
+            f"{path} does not exist, expected a store of scores.", hint="Check the path."
+        )
     try:
         group = zarr.open_group(path, mode="r+" if write or expected else "r")
         facts = facts_of(dict(group.attrs))
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise ArtifactError(
-            f"{path} is no store of scores of ismc ({error}).",
-            hint="Name a folder .zarr that ismc run has written.",
+            f"{path} is not a store of scores of ismc ({error}).",
+            hint="Name a .zarr folder that ismc run has written.",
         ) from error
     if expected is not None and (problems := facts.differs(expected)):
         raise InputError(
             f"The store {path} holds other scores: {'; '.join(problems)}.",
-            hint="Write to another store, replace this one with --overwrite, or --append to it.",
+            hint="Write to another store, replace this one with --overwrite, or pass --append.",
         )
     return Store(path, facts, group)
 
 
 def open_scores(path: str | PathLike[str]) -> Store:
-    """The scores that a run wrote into a folder ``.zarr``, to read.
+    """Opens the scores in a ``.zarr`` folder for reading.
 
     Raises:
-        ArtifactError: when the folder is none of ismc's, or damaged.
+        ArtifactError: when the folder is not a store of ismc, or is damaged.
         InputError: when it does not exist.
     """
     return opened(Path(path))
