@@ -10,7 +10,7 @@ from typing import Any
 
 from ismc.artifacts.cache.cached import open_cache
 from ismc.artifacts.cache.keys import program_key, read_verdict, verdict_key, write_verdict
-from ismc.codegen.load import load
+from ismc.codegen.load import load_source
 from ismc.codegen.render import render
 from ismc.errors import InputError
 from ismc.execution.inputs import Sites, site_spans
@@ -281,7 +281,7 @@ def _assembled(
         structure=structure,
         chosen=chosen,
         labels=tuple(labels.get(name, name) for name in chosen),
-        build=load(source, plan),
+        build=load_source(source, plan),
         calls={layer.name: layer.call for layer in program.graph if layer.call is not None},
         model=model,
         graph=graph,

@@ -21,7 +21,13 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, BinaryIO, NamedTuple
 
-from ismc.artifacts.payload import MAX_HEADER_BYTES, Container, decode, decode_header, encode
+from ismc.artifacts.payload import (
+    MAX_HEADER_BYTES,
+    Container,
+    decode_header,
+    decode_payload,
+    encode_payload,
+)
 from ismc.errors import ArtifactError
 
 FORMAT = 2
@@ -32,7 +38,7 @@ HEAD = len(MAGIC) + NUMBERS.size + DIGEST
 CHUNK = 1 << 20
 REMEDY = "Copy it again, in binary mode, or make it again."
 
-__all__ = ["FORMAT", "Container", "header", "pack", "read", "unpack", "write"]
+__all__ = ["FORMAT", "Container", "header", "pack", "read_container", "unpack", "write_container"]
 
 
 def pack(container: Container) -> bytes:
@@ -44,7 +50,7 @@ def pack(container: Container) -> bytes:
     return b"".join(_parts(container))
 
 
-def write(path: Path, container: Container, *, private: bool = False) -> None:
+def write_container(path: Path, container: Container, *, private: bool = False) -> None:
     """Writes a temporary file in the same folder, syncs it to disk, and renames it.
 
     Memory holds two copies of the arrays, three with safetensors before 0.8. After any error the
@@ -77,7 +83,7 @@ def write(path: Path, container: Container, *, private: bool = False) -> None:
             part.unlink(missing_ok=True)
 
 
-def read(path: Path) -> Container:
+def read_container(path: Path) -> Container:
     """The contents of a file, with read-only arrays; peak memory is twice the file's size.
 
     Raises:
@@ -88,7 +94,7 @@ def read(path: Path) -> Container:
         head = _head(file.read(HEAD), size, str(path))
         payload = file.read(head.length)
         head.verify(hashlib.sha256(head.numbers), payload)
-        return decode(payload, str(path))
+        return decode_payload(payload, str(path))
 
 
 def unpack(data: bytes, where: str) -> Container:
@@ -100,7 +106,7 @@ def unpack(data: bytes, where: str) -> Container:
     head = _head(bytes(data[:HEAD]), len(data), where)
     payload = bytes(memoryview(data)[HEAD:])
     head.verify(hashlib.sha256(head.numbers), payload)
-    return decode(payload, where)
+    return decode_payload(payload, where)
 
 
 def header(path: Path) -> dict[str, Any]:
@@ -201,7 +207,7 @@ def _open(path: Path) -> Iterator[tuple[BinaryIO, int]]:
 
 def _parts(container: Container) -> tuple[bytes, bytes]:
     """The bytes before the payload, and the payload."""
-    payload = encode(container)
+    payload = encode_payload(container)
     numbers = NUMBERS.pack(FORMAT, len(payload))
     digest = hashlib.sha256(numbers)
     digest.update(payload)

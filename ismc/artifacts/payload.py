@@ -47,7 +47,7 @@ class Container:
         return arrays + sum(len(data) for data in (*self.texts.values(), *self.blobs.values()))
 
 
-def encode(container: Container) -> bytes:
+def encode_payload(container: Container) -> bytes:
     """The block of a container; equal contents give equal bytes.
 
     Raises:
@@ -93,7 +93,7 @@ def _plain(name: str, array: np.ndarray) -> np.ndarray:
     return array.astype(array.dtype.newbyteorder("<"), copy=False)
 
 
-def decode(payload: bytes, where: str) -> Container:
+def decode_payload(payload: bytes, where: str) -> Container:
     """The contents of a block; messages call the file ``where``.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ismc.artifacts.container import read
+from ismc.artifacts.container import read_container
 from ismc.artifacts.record import is_artifact, read_record
 from ismc.errors import ArtifactError
 
@@ -95,6 +95,6 @@ def _safetensors(path: Path) -> dict[str, Array]:
 
 
 def _artifact(path: Path) -> dict[str, Array]:
-    container = read(path)
+    container = read_container(path)
     record = read_record(container.manifest, str(path))
     return dict(zip(map("/".join, record.weights), record.weight_arrays(container), strict=True))

@@ -14,7 +14,13 @@ from ismc.cli.reporting import reporting
 from ismc.cli.results import convert, plot, report
 from ismc.cli.run_options import run
 from ismc.cli.sites import site_range
-from ismc.jobs.models import at_length, choose_length, import_keras, load_model, sequence_length
+from ismc.jobs.models import (
+    at_length,
+    choose_length,
+    import_keras,
+    load_sequence_model,
+    sequence_length,
+)
 
 app = typer.Typer(
     name="ismc",
@@ -84,7 +90,7 @@ def explain(
 ) -> None:
     """Print how each layer of a model is computed, and why."""
     with reporting():
-        loaded = load_model(model)
+        loaded = load_sequence_model(model)
         length = sequence_length(loaded) or choose_length(None, length, str(model))
         loaded = at_length(loaded, length)
         from ismc.api import compile as compile_model
@@ -168,9 +174,9 @@ def calibrate() -> None:
     """Measure the rates that the cost model uses on this machine, and save them."""
     with reporting():
         import_keras()
-        from ismc.cli.calibrate import table
+        from ismc.cli.calibrate import rates_table
 
-        print(table())
+        print(rates_table())
 
 
 @app.command()
@@ -178,6 +184,6 @@ def layers() -> None:
     """Print how each layer is handled, as a Markdown table."""
     with reporting():
         import_keras()
-        from ismc.cli.layers import table
+        from ismc.cli.layers import layers_table
 
-        print(table(), end="")
+        print(layers_table(), end="")

@@ -7,7 +7,7 @@ from datetime import datetime
 from math import prod
 from pathlib import Path
 
-from ismc.artifacts.container import Container, read
+from ismc.artifacts.container import Container, read_container
 from ismc.artifacts.record import CODE, Record, read_record
 from ismc.cli.sites import site_range
 from ismc.errors import InputError
@@ -15,7 +15,7 @@ from ismc.jobs.models import (
     at_length,
     check_model_file,
     choose_length,
-    load_model,
+    load_sequence_model,
     sequence_length,
 )
 from ismc.plan.explain import table
@@ -44,7 +44,7 @@ def compile_model(
         raise InputError(
             f"{target} exists, expected a new file.", hint="Replace it with --overwrite."
         )
-    model = load_model(model_file)
+    model = load_sequence_model(model_file)
     length = sequence_length(model) or choose_length(None, length, str(model_file))
     from ismc.api import compile as compile_model
 
@@ -62,7 +62,7 @@ def describe_artifact(path: Path) -> str:
     Raises:
         ArtifactError: when the file is damaged, not an artifact, or of a newer format.
     """
-    container = read(path)
+    container = read_container(path)
     record = read_record(container.manifest, str(path))
     plan = record.restored()
     parts = [f"{path}: {path.stat().st_size:,} bytes, intact", "", table(plan), ""]

@@ -19,7 +19,7 @@ UNITS = {
 }
 
 
-def table() -> str:
+def rates_table() -> str:
     """Measures the rates, saves them for ``autotune`` and returns one line per rate."""
     rates, defaults = asdict(calibrate(cached=False)), asdict(Rates())
     key = machine()

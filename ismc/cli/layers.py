@@ -33,7 +33,7 @@ EXACT = {
 }
 
 
-def table() -> str:
+def layers_table() -> str:
     """The page `docs/layers.md`, as Markdown."""
     rows = sorted({*_rows()}, key=lambda row: (row[0].startswith("ops."), row[0].lower(), row))
     lines = [

@@ -9,7 +9,7 @@ from typing import Any
 from ismc.plan.plan import Plan
 
 
-def load(source: str, plan: Plan) -> Callable[..., Any]:
+def load_source(source: str, plan: Plan) -> Callable[..., Any]:
     """The ``build`` function of a generated program.
 
     The source is registered in `linecache` under ``<ismc MODEL DIGEST>``.

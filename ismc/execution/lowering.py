@@ -17,7 +17,7 @@ from tensorflow.python.eager import context
 
 from ismc.execution.gc import gc_paused
 from ismc.execution.module import Module, Spec
-from ismc.ir.dump import show
+from ismc.ir.dump import show_stage
 
 LOCATIONS = re.compile(r'^#loc.*\n| ?loc\((?:#loc\d*|unknown|"(?:[^"\\]|\\.)*")\)', re.MULTILINE)
 """Source locations in StableHLO: they contain layer names, which TensorFlow numbers per process."""
@@ -65,7 +65,7 @@ def lower(
     with _without_stack_traces(concrete) as bare:
         stages = bare.experimental_get_compiler_ir(*specs)
         for stage in ("stablehlo", "hlo"):
-            show(f"{name}.{stage}", partial(stages, stage=stage))
+            show_stage(f"{name}.{stage}", partial(stages, stage=stage))
         try:
             serialize = stablehlo.serialize_portable_artifact_str  # pyright: ignore[reportAttributeAccessIssue]
             code = serialize(stages(stage="stablehlo_serialized"), STABLEHLO_VERSION)

@@ -162,7 +162,7 @@ def tables(plan: Plan, where: Array, letters: int) -> tuple[dict[str, Array], di
     at: dict[str, Array] = {}
     sizes: dict[str, int] = {}
     for band in plan.bands:
-        offsets = positions(band, where, letters) if band.by_position else rows(band, where)
+        offsets = block_positions(band, where, letters) if band.by_position else rows(band, where)
         at |= offsets[0]
         sizes |= offsets[1]
     return at, sizes
@@ -182,7 +182,9 @@ def rows(band: Band, where: Array) -> tuple[dict[str, Array], dict[str, int]]:
     return {band.key: first.astype(np.int32)}, sizes
 
 
-def positions(band: Band, where: Array, letters: int) -> tuple[dict[str, Array], dict[str, int]]:
+def block_positions(
+    band: Band, where: Array, letters: int
+) -> tuple[dict[str, Array], dict[str, int]]:
     """The mutants that change each block of positions, and the starts of their spans.
 
     A position is a group of ``grain`` kernel rows, the common divisor of all spans. The tables, by

@@ -27,7 +27,7 @@ def with_mask(tensor: Any, mask: Any = None) -> Any:
     return copy
 
 
-def bare(tensor: Any) -> Any:
+def without_mask(tensor: Any) -> Any:
     """A copy of the tensor without a mask."""
     return None if tensor is None else with_mask(tensor)
 
@@ -67,7 +67,7 @@ def masks_as_operands(call: OpaqueCall, places: Sequence[int]) -> OpaqueCall:
             if key not in copies:
                 copies[key] = None if value is None else with_mask(value, mask)
             operands.append(copies[key])
-        return keras.tree.map_structure(bare, call(operands, weights))
+        return keras.tree.map_structure(without_mask, call(operands, weights))
 
     return masked
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 
-def show(name: str, stage: object) -> None:
+def show_stage(name: str, stage: object) -> None:
     """Writes or prints a stage if a switch is set; ``stage`` may be a function that returns it."""
     directory = os.environ.get("ISMC_DUMP")
     debug = os.environ.get("ISMC_DEBUG", "0") not in ("", "0")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ismc.artifacts.container import Container, read
+from ismc.artifacts.container import Container, read_container
 from ismc.artifacts.record import (
     ACROSS,
     CHECK,
@@ -261,7 +261,7 @@ def load(
     """
     if runtime not in RUNTIMES:
         raise ArtifactError(f"runtime is {runtime!r}, expected one of {', '.join(RUNTIMES)}.")
-    ism = _decode(read(Path(path)), str(path))
+    ism = _decode(read_container(Path(path)), str(path))
     if runtime == "jax":
         from ismc.execution.on_jax import Jax
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ismc.codegen.load import load
+from ismc.codegen.load import load_source
 from ismc.codegen.render import render
 from ismc.codegen.view import view
 from ismc.errors import InputError
@@ -187,7 +187,7 @@ def _part(ism: CompiledProgram, end: int | None) -> CompiledProgram:
         ism,
         plan=part,
         source=source,
-        build=load(source, part),
+        build=load_source(source, part),
         chosen=(CHECKSUM,),
         structure=[CHECKSUM],
         score=None,

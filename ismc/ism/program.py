@@ -24,7 +24,7 @@ from ismc.execution.tiling import Arrangement
 from ismc.execution.weights import UNBOUND, Bound, as_tf_variable, values
 from ismc.frontend.evaluate import answers
 from ismc.frontend.model import Model
-from ismc.ir.dump import show
+from ismc.ir.dump import show_stage
 from ismc.ir.graph import Graph
 from ismc.ism.base import ISM, Inputs
 from ismc.ism.naive import NaiveISM
@@ -121,7 +121,7 @@ class CompiledProgram(ISM):
     ) -> Any:
         """The generated program for tiles of one size; ``build`` overrides the loaded one."""
         mutants = batch * tiling.sites * letters.count
-        show("program.py", self.source)
+        show_stage("program.py", self.source)
         results = result_shapes(self.plan, self.score, mutants)
         return (build or self.build)(
             mutants,

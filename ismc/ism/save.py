@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ismc.artifacts.container import Container, write
+from ismc.artifacts.container import Container, write_container
 from ismc.artifacts.record import (
     ACROSS,
     CHECK,
@@ -83,7 +83,7 @@ def save_artifact(ism: CompiledProgram, path: str | Path, verbose: int | str = "
         identity=identity(ism),
     )
     blobs = {f"{name}{CODE}": module.code for name, module in modules.items()}
-    write(target, Container(record.manifest(), ism.texts(), blobs, arrays))
+    write_container(target, Container(record.manifest(), ism.texts(), blobs, arrays))
 
 
 def check_sites(ism: Any) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ismc.io.sequences.genome import chromosomes
-from ismc.io.sequences.variant_arrays import positions
+from ismc.io.sequences.variant_arrays import variant_positions
 from ismc.jobs.job import Job, create_job
 from ismc.jobs.models import choose_length
 from ismc.jobs.program import ProgramProvider, ScoringSpec
@@ -75,7 +75,7 @@ def assemble_job(
         length = choose_length(program.length, inputs.length, spec.name)
         variants = inputs.variants(length)
         on_status("compiling")
-        ism = program.at(positions(variants), length, more=True)
+        ism = program.at(variant_positions(variants), length, more=True)
         job = create_job(
             ism, variants.windows, spec.name, variants, chromosomes(inputs.genome), block
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ismc._version import __version__
 from ismc.errors import InputError
-from ismc.io.sequences.variant_arrays import behind, digest, slots, table
+from ismc.io.sequences.variant_arrays import behind, slots, variant_columns, variants_digest
 from ismc.io.stores.content import Content
 from ismc.io.stores.facts import Facts, Output, Part, block_size, same
 from ismc.io.stores.making import append_lock, appended, created, in_memory, removed, without_last
@@ -213,7 +213,7 @@ def create_job(
     length, places = source.length, source.coordinates
     part = Part(
         Path(source.path).name,
-        source.digest if variants is None else digest(variants),
+        source.digest if variants is None else variants_digest(variants),
         len(source.names),
         0 if variants is None else len(variants.rows),
     )
@@ -235,7 +235,7 @@ def create_job(
         genome="" if places is None else places.genome,
         versions=_versions(ism),
     )
-    columns = {} if variants is None or at is None else {"at": at, **table(variants, at)}
+    columns = {} if variants is None or at is None else {"at": at, **variant_columns(variants, at)}
     content = Content(
         source.names,
         lambda size: source.blocks(size, lambda _: True),

@@ -68,7 +68,7 @@ def import_quietly(name: str) -> Any:
             os.close(terminal)
 
 
-def load_model(path: Path) -> Any:
+def load_sequence_model(path: Path) -> Any:
     """The Keras model in a file; its only input is ``[B, L, 4]``.
 
     Raises:

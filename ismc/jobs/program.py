@@ -18,7 +18,7 @@ from ismc.jobs.models import (
     check_inputs,
     check_model_file,
     import_quietly,
-    load_model,
+    load_sequence_model,
     sequence_length,
 )
 from ismc.scores import parsed
@@ -136,7 +136,7 @@ def _load(model: Any) -> Any:
     """A Keras model of sequences, or a compiled program."""
     if isinstance(model, (str, PathLike)):
         if not is_artifact(Path(model)):
-            return load_model(Path(model))
+            return load_sequence_model(Path(model))
         import_quietly("tensorflow")
         from ismc.ism.loaded import load
 

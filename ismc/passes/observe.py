@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ismc.errors import InternalError, IsmcError
-from ismc.ir.dump import show
+from ismc.ir.dump import show_stage
 from ismc.passes import PIPELINE, Pass, Program
 from ismc.plan.explain import table
 
@@ -21,9 +21,9 @@ def observed(step: Pass) -> Pass:
                 f"The pass {step.__name__} failed with {type(error).__name__}: {error}.\n{program}",
                 hint="This is a bug in ismc; please report it with the text above.",
             ) from error
-        show(f"{PIPELINE.index(step) + 1}-{step.__name__}.txt", after)
+        show_stage(f"{PIPELINE.index(step) + 1}-{step.__name__}.txt", after)
         if after.plan is not None:
-            show("plan.txt", table(after.plan))
+            show_stage("plan.txt", table(after.plan))
         return after
 
     return run

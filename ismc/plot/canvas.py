@@ -52,18 +52,18 @@ def breadth(width: int) -> float:
     return min(max(2.0 + 0.07 * width, 6.0), 16.0)
 
 
-def place(ax: Axes, first: int, width: int, name: str = "") -> None:
+def label_positions(ax: Axes, first: int, width: int, name: str = "") -> None:
     """Labels the x axis with positions and limits it to them, half a position wider at each end."""
     from matplotlib.ticker import StrMethodFormatter
 
     ax.set_xlim(first - 0.5, first + width - 0.5)
     ax.xaxis.set_major_locator(_locator(9, integer=True))
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    ax.set_xlabel(along(name), fontsize=LABEL, parse_math=False)
+    ax.set_xlabel(position_label(name), fontsize=LABEL, parse_math=False)
     ax.tick_params(labelsize=TICK)
 
 
-def along(name: str) -> str:
+def position_label(name: str) -> str:
     """The axis label for positions of a chromosome, or of a sequence if ``name`` is empty."""
     return f"{name} position (0-based)".strip()
 
@@ -80,7 +80,7 @@ def _locator(count: int, *, integer: bool) -> MaxNLocator:
     return MaxNLocator(count, steps=[1, 2, 2.5, 5, 10], integer=integer, min_n_ticks=1)
 
 
-def bare(ax: Axes) -> None:
+def remove_spines(ax: Axes) -> None:
     """Removes the top and right spines."""
     ax.spines[["top", "right"]].set_visible(False)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ismc.errors import InputError
 from ismc.io.extras import extras
-from ismc.plot.canvas import GAP, LABEL, TICK, along, breadth, heading, ticks
+from ismc.plot.canvas import GAP, LABEL, TICK, breadth, heading, position_label, ticks
 from ismc.plot.window import Window, window
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _positions(axes: Axes, shown: Window, chrom: str) -> None:
     """Labels the columns with coordinates; seaborn numbers them from 0."""
     at = ticks(shown.first, shown.first + len(shown) - 1, integer=True)
     axes.set_xticks(at - shown.first + 0.5, [f"{tick:,.0f}" for tick in at])
-    axes.set_xlabel(along(chrom), fontsize=LABEL, parse_math=False)
+    axes.set_xlabel(position_label(chrom), fontsize=LABEL, parse_math=False)
     axes.tick_params(labelsize=TICK)
     for text in axes.get_yticklabels():
         text.set(parse_math=False, rotation="horizontal")

@@ -50,12 +50,12 @@ def save(figure: Figure, path: Path, *, dpi: int = DPI) -> None:
         InputError: when matplotlib cannot write this format on this machine.
         ArtifactError: when the file cannot be written.
     """
-    data = render(figure, path.suffix[1:], dpi)
+    data = render_figure(figure, path.suffix[1:], dpi)
     with atomic_write(path) as part:
         part.write_bytes(data)
 
 
-def render(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
+def render_figure(figure: Figure, kind: str, dpi: int = DPI) -> bytes:
     """A figure as bytes in a format of matplotlib, without the date.
 
     Raises:

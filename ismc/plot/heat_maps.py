@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ismc.plot.canvas import GAP, LABEL, TICK, axes_of, heading, place
+from ismc.plot.canvas import GAP, LABEL, TICK, axes_of, heading, label_positions
 from ismc.plot.importance import LETTERS
 from ismc.plot.window import Window, window
 
@@ -67,7 +67,7 @@ def heatmap(
     )
     _mark_reference(ax, shown)
     ax.set_yticks(range(len(LETTERS)), LETTERS)
-    place(ax, shown.first, len(shown), chrom)
+    label_positions(ax, shown.first, len(shown), chrom)
     heading(ax, title)
     bar = ax.figure.colorbar(image, ax=ax, pad=0.01, aspect=8)
     bar.ax.tick_params(labelsize=TICK)

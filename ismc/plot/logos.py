@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ismc.io.extras import extras
-from ismc.plot.canvas import BASES, LABEL, axes_of, bare, heading, place
+from ismc.plot.canvas import BASES, LABEL, axes_of, heading, label_positions, remove_spines
 from ismc.plot.importance import LETTERS
 from ismc.plot.window import window
 
@@ -69,7 +69,7 @@ def logo(
         ax.axhline(0, color="black", linewidth=0.5)  # logomaker cannot scale heights of zero
         ax.set_ylim(0, 1)
     ax.set_ylabel(label or ("contribution" if signed else "importance"), fontsize=LABEL)
-    place(ax, shown.first, len(shown), chrom)
+    label_positions(ax, shown.first, len(shown), chrom)
     heading(ax, title)
-    bare(ax)
+    remove_spines(ax)
     return ax

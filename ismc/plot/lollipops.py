@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ismc.errors import InputError
-from ismc.plot.canvas import BASES, LABEL, TICK, axes_of, bare, heading, place, ticks
+from ismc.plot.canvas import (
+    BASES,
+    LABEL,
+    TICK,
+    axes_of,
+    heading,
+    label_positions,
+    remove_spines,
+    ticks,
+)
 from ismc.plot.tracks import SHADE
 
 if TYPE_CHECKING:
@@ -74,9 +83,9 @@ def lollipops(
             )  # fmt: skip
     ax.set_ylim(low, high)
     ax.set_ylabel(label, fontsize=LABEL, parse_math=False)
-    place(ax, start, width, chrom)
+    label_positions(ax, start, width, chrom)
     heading(ax, title)
-    bare(ax)
+    remove_spines(ax)
     if len(variants):
         ax.legend(
             title="changed to", title_fontsize=TICK, fontsize=TICK, frameon=False, ncols=4,

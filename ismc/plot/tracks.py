@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ismc.errors import InputError
-from ismc.plot.canvas import LABEL, TICK, axes_of, bare, heading, place, task_colour
+from ismc.plot.canvas import (
+    LABEL,
+    TICK,
+    axes_of,
+    heading,
+    label_positions,
+    remove_spines,
+    task_colour,
+)
 from ismc.plot.window import window
 
 if TYPE_CHECKING:
@@ -72,9 +80,9 @@ def track(
     top = max(float(np.nan_to_num(values).max()), 1e-12)
     ax.set_ylim(0, (1.35 if tasks else 1.08) * top)
     ax.set_ylabel(label, fontsize=LABEL)
-    place(ax, shown.first, len(shown), chrom)
+    label_positions(ax, shown.first, len(shown), chrom)
     heading(ax, title)
-    bare(ax)
+    remove_spines(ax)
     if tasks:
         legend = ax.legend(loc="upper right", fontsize=TICK, frameon=False, ncols=len(tasks))
         for text in legend.get_texts():

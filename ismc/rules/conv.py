@@ -16,7 +16,7 @@ from ismc.rules.base import (
     outside_value,
     stop,
 )
-from ismc.rules.products import Products, counts
+from ismc.rules.products import Products, counts_products
 
 
 @describe(
@@ -177,7 +177,7 @@ def conv_transpose(node: Node) -> Rule:
     )
 
 
-@counts("Conv1D", "Conv2D", "Conv3D")
+@counts_products("Conv1D", "Conv2D", "Conv3D")
 def convolution_products(node: Node) -> Products:
     """One multiply-add for each output and each weight of its filter."""
     axis, shape, out = _channel_axis(node), node.shape, node.layer.shape
@@ -189,7 +189,7 @@ def convolution_products(node: Node) -> Products:
     return Products(full, pair, tap, weights=weights, speed="whole", local="convolution")
 
 
-@counts("DepthwiseConv1D", "DepthwiseConv2D")
+@counts_products("DepthwiseConv1D", "DepthwiseConv2D")
 def depthwise_products(node: Node) -> Products:
     """One multiply-add for each output and each tap of its channel's kernel."""
     out, taps = node.layer.shape, _taps(node)
@@ -200,7 +200,7 @@ def depthwise_products(node: Node) -> Products:
     )  # fmt: skip
 
 
-@counts("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose")
+@counts_products("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose")
 def transposed_products(node: Node) -> Products:
     """One multiply-add for each input and each weight of its channel."""
     axis, shape, out = _channel_axis(node), node.shape, node.layer.shape
@@ -209,7 +209,7 @@ def transposed_products(node: Node) -> Products:
     return Products(full, shape[-1] * out[-1], weights=weights, speed="overlap", local="overlap")
 
 
-@counts("SeparableConv1D", "SeparableConv2D")
+@counts_products("SeparableConv1D", "SeparableConv2D")
 def separable_products(node: Node) -> Products:
     """The products of a depthwise convolution and of a Dense layer over its channels."""
     axis, out = _channel_axis(node), node.layer.shape

@@ -8,10 +8,10 @@ from math import prod
 
 from ismc.ir.graph import Layer, Operand, Shape
 from ismc.rules.base import Node
-from ismc.rules.products import Products, counts, products_of
+from ismc.rules.products import Products, counts_products, products_of
 
 
-@counts("Dense")
+@counts_products("Dense")
 def dense_products(node: Node) -> Products:
     """One multiply-add for each element of the input and each unit."""
     units = node.layer.shape[-1]
@@ -19,7 +19,7 @@ def dense_products(node: Node) -> Products:
     return Products(node.shape[0] * pair, pair, weights=weights)
 
 
-@counts("TimeDistributed")
+@counts_products("TimeDistributed")
 def time_distributed_products(node: Node) -> Products:
     """The products of the inner layer, once per position."""
     inner, source = node.config["layer"], node.inputs[0]
@@ -31,7 +31,7 @@ def time_distributed_products(node: Node) -> Products:
     )
 
 
-@counts("EinsumDense")
+@counts_products("EinsumDense")
 def einsum_dense_products(node: Node) -> Products:
     """One multiply-add for each combination of the equation's indices."""
     terms, result = node.config["equation"].split("->")
@@ -42,7 +42,7 @@ def einsum_dense_products(node: Node) -> Products:
     return Products(full, full // node.inputs[0].length, weights=weights)
 
 
-@counts("ops.Einsum")
+@counts_products("ops.Einsum")
 def einsum_products(node: Node) -> Products:
     """One multiply-add for each combination of the indices, with all values multiplied at once."""
     terms, _, result = node.config["subscripts"].replace(" ", "").partition("->")
@@ -68,7 +68,7 @@ def _index_sizes(terms: Sequence[str], shapes: Sequence[Shape]) -> dict[str, int
     return sizes
 
 
-@counts("ops.Matmul")
+@counts_products("ops.Matmul")
 def matmul_products(node: Node) -> Products:
     """One multiply-add for each element of the result and of the first factor's last axis."""
     a, b = [*node.config["args"], *node.config["kwargs"].values()][:2]

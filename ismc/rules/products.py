@@ -52,7 +52,7 @@ Count = Callable[[Node], Products]
 _PRODUCTS: dict[str, Count] = {}
 
 
-def counts(*kinds: str) -> Callable[[Count], Count]:
+def counts_products(*kinds: str) -> Callable[[Count], Count]:
     """Registers the function that counts the products of the Keras classes of these names."""
 
     def register(function: Count) -> Count:

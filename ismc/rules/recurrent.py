@@ -6,7 +6,7 @@ from typing import Any
 
 from ismc.ir.graph import Layer
 from ismc.rules.base import Expr, Node, Rule, describe, stop
-from ismc.rules.products import Products, counts, products_of
+from ismc.rules.products import Products, counts_products, products_of
 
 GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 
@@ -40,7 +40,7 @@ def recurrent(node: Node) -> Rule:
     )
 
 
-@counts("ismc.Recurrent", *GATES)
+@counts_products("ismc.Recurrent", *GATES)
 def recurrent_products(node: Node) -> Products:
     """The products of all gates with the input and with the state, at every position."""
     gates = GATES[node.config.get("cell", node.layer.title.split(" ")[0])]
@@ -49,7 +49,7 @@ def recurrent_products(node: Node) -> Products:
     return Products(node.shape[0] * (pair + step), pair, step=step, speed="recurrent")
 
 
-@counts("Bidirectional")
+@counts_products("Bidirectional")
 def bidirectional_products(node: Node) -> Products:
     """The products of the forward and the backward recurrence."""
     inner = node.config["layer"]

@@ -3,7 +3,7 @@
 from math import prod
 
 from ismc.rules.base import Expr, Node, Rule, describe, stop
-from ismc.rules.products import Products, counts
+from ismc.rules.products import Products, counts_products
 
 REASONS = {
     "LSTM": "each position depends on all before it",
@@ -29,7 +29,7 @@ def known_stop(node: Node) -> Rule:
     return stop(REASONS[node.layer.title])
 
 
-@counts("MultiHeadAttention", "GroupQueryAttention", "GroupedQueryAttention")
+@counts_products("MultiHeadAttention", "GroupQueryAttention", "GroupedQueryAttention")
 def multi_head_attention_products(node: Node) -> Products:
     """The projections of queries, keys, values and outputs, and the attention itself."""
     config, query, value = node.config, node.shape, node.inputs[min(1, len(node.inputs) - 1)].shape
@@ -46,7 +46,7 @@ def multi_head_attention_products(node: Node) -> Products:
     )
 
 
-@counts("Attention")
+@counts_products("Attention")
 def attention_products(node: Node) -> Products:
     """The attention weights of every pair of positions, and the weighted sums of values."""
     query, value = node.shape, node.inputs[min(1, len(node.inputs) - 1)].shape
@@ -54,7 +54,7 @@ def attention_products(node: Node) -> Products:
     return Products(weights * (query[-1] + value[-1]), between=weights, speed="attention")
 
 
-@counts("AdditiveAttention")
+@counts_products("AdditiveAttention")
 def additive_attention_products(node: Node) -> Products:
     """The same number as for dot-product attention: one scale per channel replaces the product."""
     return attention_products(node)

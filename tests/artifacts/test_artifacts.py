@@ -17,7 +17,7 @@ import tensorflow as tf
 from safetensors.numpy import save_file
 
 import ismc
-from ismc.artifacts.container import read, write
+from ismc.artifacts.container import read_container, write_container
 from tests.support.comparing import some_slow
 from tests.support.corrupting import corrupted
 from tests.support.models import conv_pool_dense
@@ -181,21 +181,23 @@ def test_a_thousand_corruptions_are_all_detected(saved: tuple[Any, Path], tmp_pa
 
 
 def test_an_answer_that_differs_is_refused(saved: tuple[Any, Path], tmp_path: Path) -> None:
-    found = read(saved[1])
+    found = read_container(saved[1])
     off = found.arrays["check.saturate.0"] + np.float32(0.01)
-    write(tmp_path / "off.ismc", replace(found, arrays={**found.arrays, "check.saturate.0": off}))
+    write_container(
+        tmp_path / "off.ismc", replace(found, arrays={**found.arrays, "check.saturate.0": off})
+    )
     with pytest.raises(ismc.ArtifactError, match=r"is wrong on tensorflow .*'saturate-3-turned-1'"):
         ismc.load(tmp_path / "off.ismc", cache=False)
 
 
 def test_programs_are_checked_when_first_used(saved: tuple[Any, Path], tmp_path: Path) -> None:
-    found = read(saved[1])
+    found = read_container(saved[1])
     for key, call in {
         "check.write.0": lambda ism: ism(one_hot(1)),
         "check.model.0": lambda ism: ism.reference(one_hot(1)),
     }.items():
         off = found.arrays[key] + np.float32(0.01)
-        write(tmp_path / "off.ismc", replace(found, arrays={**found.arrays, key: off}))
+        write_container(tmp_path / "off.ismc", replace(found, arrays={**found.arrays, key: off}))
         ism = ismc.load(tmp_path / "off.ismc", cache=False)
         for _ in range(2):
             with pytest.raises(ismc.ArtifactError, match="is wrong on"):
@@ -207,9 +209,9 @@ def test_programs_are_checked_when_first_used(saved: tuple[Any, Path], tmp_path:
 def test_a_whole_file_that_is_no_artifact(
     missing: str, saved: tuple[Any, Path], tmp_path: Path
 ) -> None:
-    found = read(saved[1])
+    found = read_container(saved[1])
     left = {key: value for key, value in found.manifest.items() if key != missing}
-    write(tmp_path / "x.ismc", replace(found, manifest=left))
+    write_container(tmp_path / "x.ismc", replace(found, manifest=left))
     with pytest.raises(ismc.ArtifactError, match="is intact, but not an artifact"):
         ismc.load(tmp_path / "x.ismc", cache=False)
 

@@ -18,7 +18,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import load
 
-from ismc.artifacts.container import Container, header, pack, read, unpack, write
+from ismc.artifacts.container import (
+    Container,
+    header,
+    pack,
+    read_container,
+    unpack,
+    write_container,
+)
 from ismc.artifacts.payload import DTYPES
 from ismc.errors import ArtifactError
 
@@ -82,12 +89,12 @@ def test_a_file_is_written_and_read(tmp_path: Path, private: bool) -> None:
     path.write_bytes(b"older")
     before = os.umask(0o027)
     try:
-        write(path, SMALL, private=private)
+        write_container(path, SMALL, private=private)
     finally:
         os.umask(before)
     assert list(tmp_path.iterdir()) == [path]
     assert path.read_bytes() == pack(SMALL)
-    assert_same(read(path), SMALL)
+    assert_same(read_container(path), SMALL)
     assert header(path) == SMALL.manifest
     assert SMALL.size == 9 + 2 + 12 + 1
     if os.name == "posix":
@@ -138,7 +145,7 @@ def test_the_payload_is_a_file_of_safetensors() -> None:
 )
 def test_what_cannot_be_stored_is_refused(container: Container, text: str, tmp_path: Path) -> None:
     with pytest.raises(ArtifactError) as caught:
-        write(tmp_path / "x.ismc", container)
+        write_container(tmp_path / "x.ismc", container)
     assert text in str(caught.value)
     assert caught.value.hint
     assert not list(tmp_path.iterdir())
@@ -174,7 +181,7 @@ def test_a_failed_write_leaves_nothing(
     monkeypatch.setattr(place, fail)
     expected = ArtifactError if isinstance(error, OSError) else KeyboardInterrupt
     with pytest.raises(expected) as caught:
-        write(older, SMALL)
+        write_container(older, SMALL)
     monkeypatch.undo()
     if expected is ArtifactError:
         assert str(caught.value) == (
@@ -185,10 +192,10 @@ def test_a_failed_write_leaves_nothing(
 
 def test_folders_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"cannot be written \(No such file or directory\)"):
-        write(tmp_path / "none" / "x.ismc", SMALL)
+        write_container(tmp_path / "none" / "x.ismc", SMALL)
     (tmp_path / "folder").mkdir()
     with pytest.raises(ArtifactError, match=r"folder cannot be written"):
-        write(tmp_path / "folder", SMALL)
+        write_container(tmp_path / "folder", SMALL)
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 

@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import save
 
 from ismc.artifacts import container as module
-from ismc.artifacts.container import FORMAT, Container, header, pack, read, unpack
+from ismc.artifacts.container import FORMAT, Container, header, pack, read_container, unpack
 from ismc.errors import ArtifactError
 from tests.artifacts.test_container import HEAD, SMALL
 from tests.support.corrupting import corrupted
@@ -48,7 +48,7 @@ def test_every_truncation_is_refused(tmp_path: Path) -> None:
         )
     for length in (0, 1, 20, HEAD, HEAD + 5, len(data) - 1):
         (tmp_path / "x").write_bytes(data[:length])
-        for reader in (read, header):
+        for reader in (read_container, header):
             with pytest.raises(ArtifactError, match=r"is empty|is damaged: it has"):
                 reader(tmp_path / "x")
     for more in (b"\0", data):
@@ -83,7 +83,7 @@ def test_a_thousand_corruptions_are_refused(tmp_path: Path) -> None:
         refusal(bad)
         if seed % 20 == 0:
             path.write_bytes(bad)
-            for reader in (read, header):
+            for reader in (read_container, header):
                 with pytest.raises(ArtifactError):
                     reader(path)
 
@@ -110,7 +110,7 @@ def test_messages(tmp_path: Path) -> None:
     assert found.endswith(f", expected {digest}.")
     huge = data[:12] + (2**64 - 1).to_bytes(8, "little") + data[20:]
     assert refusal(huge) == f"it is damaged: it has {len(data)} bytes, expected {HEAD + 2**64 - 1}."
-    for reader in (read, header):
+    for reader in (read_container, header):
         with pytest.raises(ArtifactError, match=r"none cannot be read \(No such file"):
             reader(tmp_path / "none")
         with pytest.raises(ArtifactError, match="is a directory, expected a file"):

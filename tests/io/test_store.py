@@ -11,7 +11,7 @@ import pytest
 
 from ismc.artifacts.cache import measurements as cache
 from ismc.artifacts.cache.store import ProgramStore
-from ismc.artifacts.container import Container, pack, read, write
+from ismc.artifacts.container import Container, pack, read_container, write_container
 from ismc.errors import ArtifactError, InputError
 from tests.support.stores import POSIX, A, B, C, D, age, content, names, new_store, path_of, same
 
@@ -193,8 +193,8 @@ def test_entries_are_listed_shown_and_removed(store: ProgramStore) -> None:
 
 def test_manifests_of_other_makes_are_listed(store: ProgramStore) -> None:
     store.put(A, content(1))
-    found = read(path_of(store, A))
+    found = read_container(path_of(store, A))
     odd = {"key": A, "created": "today", "model": 3, "versions": ["x"]}
-    write(path_of(store, A), Container(odd, found.texts))
+    write_container(path_of(store, A), Container(odd, found.texts))
     (entry,) = store.entries()
     assert (entry.model, entry.versions, entry.created) == ("3", {}, entry.used)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ismc.artifacts.cache.store import MAX_DAMAGED_ENTRIES, ProgramStore
-from ismc.artifacts.container import Container, write
+from ismc.artifacts.container import Container, write_container
 from tests.support.corrupting import corrupted
 from tests.support.stores import A, B, age, content, fails, names, new_store, path_of, same
 
@@ -53,7 +53,7 @@ def test_the_entry_of_another_key_is_foreign(store: ProgramStore) -> None:
     assert problem.kind == "damaged"
     with pytest.warns(RuntimeWarning, match=f"its key is '{A}', expected its file name"):
         assert store.get(B) is None
-    write(path_of(store, B), content(1))
+    write_container(path_of(store, B), content(1))
     assert store.entries() == []
     with pytest.warns(RuntimeWarning, match="its key is None, expected its file name"):
         assert store.get(B) is None

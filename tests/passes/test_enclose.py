@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import ismc
-from ismc.codegen.load import load
+from ismc.codegen.load import load_source
 from ismc.codegen.render import render
 from ismc.passes.lowering.materialize import materialize
 from ismc.plan.plan import Apply, Name, Plan, Step, Weights, names_in
@@ -149,7 +149,9 @@ def test_a_trunk_is_written_once_and_answers_stay() -> None:
     source = render(plan)
     assert "materialized(" in ism.source
     assert "materialized" not in source
-    plain = replace(ism, plan=plan, source=source, build=load(source, plan), key="", programs={})
+    plain = replace(
+        ism, plan=plan, source=source, build=load_source(source, plan), key="", programs={}
+    )
     x = one_hot(2)
     assert_same_outputs(ism.saturate(x), plain.saturate(x))
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from ismc import plot
 from ismc.errors import ArtifactError, InputError
-from ismc.plot.files import EPOCH, render, save, suffixes
+from ismc.plot.files import EPOCH, render_figure, save, suffixes
 
 IMAGES = ("png", "jpg", "jpeg", "tif", "tiff", "webp", "gif")
 VECTORS = ("pdf", "svg", "svgz", "ps", "eps")
@@ -39,11 +39,11 @@ def test_the_formats_are_those_of_matplotlib() -> None:
 def test_the_same_figure_is_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(EPOCH, raising=False)
     kinds = (*VECTORS, "png", "tif")
-    before = {kind: render(figure(), kind, DPI) for kind in kinds}
+    before = {kind: render_figure(figure(), kind, DPI) for kind in kinds}
     later = time.time() + 90_000
     monkeypatch.setattr(time, "time", lambda: later)
     time.sleep(1.1)  # what is no function of Python, as in PDF
-    assert {kind: render(figure(), kind, DPI) for kind in kinds} == before
+    assert {kind: render_figure(figure(), kind, DPI) for kind in kinds} == before
     assert EPOCH not in os.environ
     year = time.strftime("%Y").encode()
     assert b"CreationDate" not in before["pdf"]
@@ -52,21 +52,26 @@ def test_the_same_figure_is_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_date_that_the_user_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(EPOCH, "86400")
-    assert b"CreationDate: Fri Jan 02 00:00:00 1970" in render(figure(), "eps", DPI)
+    assert b"CreationDate: Fri Jan 02 00:00:00 1970" in render_figure(figure(), "eps", DPI)
     assert os.environ[EPOCH] == "86400"
 
 
 @pytest.mark.parametrize("kind", IMAGES)
 def test_images_open(kind: str) -> None:
     made = figure()
-    image = Image.open(BytesIO(render(made, kind, DPI)))
+    image = Image.open(BytesIO(render_figure(made, kind, DPI)))
     image.load()
     assert image.size == tuple(int(side * DPI) for side in made.get_size_inches())
     assert np.ptp(np.asarray(image.convert("L"))) > 100
 
 
-@pytest.mark.parametrize("unzipped", [lambda: render(figure(), "svg"), lambda: gzip.decompress(
-    render(figure(), "svgz"))])  # fmt: skip
+@pytest.mark.parametrize(
+    "unzipped",
+    [
+        lambda: render_figure(figure(), "svg"),
+        lambda: gzip.decompress(render_figure(figure(), "svgz")),
+    ],
+)
 def test_text_of_svg_is_text(unzipped: Callable[[], bytes]) -> None:
     tree = ElementTree.fromstring(unzipped())  # noqa: S314
     text = {element.text for element in tree.iter("{http://www.w3.org/2000/svg}text")}
@@ -74,7 +79,7 @@ def test_text_of_svg_is_text(unzipped: Callable[[], bytes]) -> None:
 
 
 def test_text_of_pdf_is_text() -> None:
-    data = render(figure(), "pdf")
+    data = render_figure(figure(), "pdf")
     assert data.startswith(b"%PDF-")
     assert data.rstrip().endswith(b"%%EOF")
     assert b"/Type /Font" in data

@@ -17,7 +17,14 @@ BANNED = {
 LAYERS = {"rules", "runtime"}
 """A rule and the function of generated programs that computes its layer have the layer's name."""
 
-SHARED: dict[str, str] = {}
+SHARED = {
+    "calibrate": "the command `ismc calibrate` runs the function of this name",
+    "convert": "the command `ismc convert` runs `ismc.convert`",
+    "importance": "`ismc.demo.importance` is public; figures have a function for any score",
+    "load_model": "`ismc.load_model` and `ismc.demo.load_model` are public",
+    "main": "what `python -m` runs",
+    "run": "the command `ismc run` and the public `ismc.demo.run`",
+}
 """Names of public functions that several packages have, each with the reason."""
 
 

@@ -101,12 +101,14 @@ def test_linear_means_that_the_reference_does_not_matter(kind: str, example: Exa
 
 
 def test_the_page_of_layers_is_what_the_rules_say(request: pytest.FixtureRequest) -> None:
-    from ismc.cli.layers import table
+    from ismc.cli.layers import layers_table
 
     page = Path(__file__).parents[2] / "docs" / "layers.md"
     if request.config.getoption("--update"):
-        page.write_text(table())
-    assert page.read_text() == table(), "docs/layers.md is old: `pytest --update` writes it anew"
+        page.write_text(layers_table())
+    assert page.read_text() == layers_table(), (
+        "docs/layers.md is old: `pytest --update` writes it anew"
+    )
 
 
 def test_every_known_layer_has_a_rule_or_a_reason() -> None:

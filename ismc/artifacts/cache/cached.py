@@ -135,7 +135,7 @@ class CachedProgram:
                     self._compile(arguments)
                 return
         traced = self._load(arguments) if self.run is None else self.module
-        with executables.collect() as files:
+        with executables.collect_executables() as files:
             self._compile(arguments)
         if traced is None or (entry is not None and not files):
             return

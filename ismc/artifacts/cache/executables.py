@@ -71,7 +71,7 @@ def executable_names() -> set[str]:
 
 
 @contextlib.contextmanager
-def collect() -> Iterator[dict[str, bytes]]:
+def collect_executables() -> Iterator[dict[str, bytes]]:
     """Yields a dict that, after the block, contains the executables that the block added."""
     where, before = _directory(), executable_names()
     executables: dict[str, bytes] = {}

@@ -23,7 +23,7 @@ from filelock import FileLock
 
 from ismc.artifacts.cache import measurements as cache
 from ismc.artifacts.cache.folder import DEFAULT_LIMIT_BYTES, ELSEWHERE, is_usable, size_limit
-from ismc.artifacts.container import Container, header, read, write
+from ismc.artifacts.container import Container, header, read_container, write_container
 from ismc.errors import ArtifactError, InputError
 
 KEY = re.compile(r"[0-9a-f]{64}")
@@ -95,7 +95,7 @@ class ProgramStore:
         metadata = {"key": key, "created": time.time()}
         try:
             entry = replace(container, manifest={**container.manifest, **metadata})
-            write(path, entry, private=True)
+            write_container(path, entry, private=True)
         except ArtifactError as error:
             text = f"Compiled programs are not cached: {ELSEWHERE}. {_first_line(error)}"
             cache.warn_once(self.directory, text)
@@ -256,7 +256,7 @@ def _entry(path: Path) -> Container:
     Raises:
         ArtifactError: as `read`, and for the entry of another key.
     """
-    container = read(path)
+    container = read_container(path)
     _check_key(path, container.manifest)
     return container
 

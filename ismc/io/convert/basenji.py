@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ismc.io.convert.contributions import check_bases, positions, records, spread
+from ismc.io.convert.contributions import check_bases, records, site_positions, spread
 from ismc.io.convert.format import Format, Request
 from ismc.io.convert.halves import Halves
 from ismc.io.convert.hdf5_file import hdf5_file
@@ -45,7 +45,7 @@ def write(request: Request, paths: Sequence[Path]) -> list[str]:
     halves, key = Halves(store), facts.score.replace("/", "_")
     if key in RESERVED_KEYS:
         key += "_score"
-    at = positions(facts)
+    at = site_positions(facts)
     first, last = int(at.min()), int(at.max()) + 1
     shape = (facts.count, last - first, len(facts.letters))
     with hdf5_file(paths[0]) as file:

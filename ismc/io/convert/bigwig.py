@@ -27,7 +27,7 @@ import numpy as np
 
 from ismc.errors import ArtifactError, InputError
 from ismc.io.convert.chromosomes import chromosomes
-from ismc.io.convert.contributions import check_bases, how, hypothetical, positions, records
+from ismc.io.convert.contributions import check_bases, how, hypothetical, records, site_positions
 from ismc.io.convert.format import Format, Request
 from ismc.io.convert.provenance import provenance
 from ismc.io.convert.selection import Choice, chosen
@@ -53,7 +53,7 @@ def write(request: Request, paths: Sequence[Path]) -> list[str]:
     path, description = paths
     with SpooledTemporaryFile(MAX_SPOOL_BYTES, dir=str(path.parent)) as spool:
         for _, one_hot, scores in records(store, choice.output.name, choice.index):
-            spool.write(per_base(facts, one_hot[:, positions(facts)], scores).tobytes())
+            spool.write(per_base(facts, one_hot[:, site_positions(facts)], scores).tobytes())
         written = _write_entries(path, sizes, runs(_records(store, spool), sizes))
     description.write_text(_about(facts, choice), "utf-8")
     count = int(facts.count * len(facts.sites))
@@ -95,7 +95,7 @@ def _sizes(request: Request) -> dict[str, int]:
 
 def _records(store: Store, spool: Any) -> Records:
     """The records; their values are read from the spool on demand."""
-    at = positions(store.facts)
+    at = site_positions(store.facts)
     order = np.argsort(at, kind="stable")
 
     def values(number: int) -> Array:

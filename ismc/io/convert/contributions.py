@@ -103,9 +103,9 @@ def records(
     array = store.scores(output)
     for block in range(store.facts.blocks):
         rows = store.facts.rows(block)
-        scores = read(store, array, (rows, slice(None), slice(None), *index))
+        scores = read_array(store, array, (rows, slice(None), slice(None), *index))
         check_finite(store, rows, scores)
-        yield rows, read(store, store.one_hot, rows), scores
+        yield rows, read_array(store, store.one_hot, rows), scores
 
 
 def contributions(store: Store, choice: Choice) -> Iterator[tuple[slice, Array, Array]]:
@@ -115,12 +115,12 @@ def contributions(store: Store, choice: Choice) -> Iterator[tuple[slice, Array, 
         ArtifactError, InputError: as for `records`.
     """
     facts = store.facts
-    at = positions(facts)
+    at = site_positions(facts)
     for rows, one_hot, scores in records(store, choice.output.name, choice.index):
         yield rows, one_hot, spread(hypothetical(facts, scores), at, facts.length)
 
 
-def positions(facts: Facts) -> Array:
+def site_positions(facts: Facts) -> Array:
     """The positions of sites of width 1, int64 ``[S]``."""
     return np.asarray([start for start, _ in facts.sites], np.int64)
 
@@ -148,7 +148,7 @@ def check_finite(store: Store, rows: slice, scores: Array) -> None:
         )
 
 
-def read(store: Store, array: Any, where: Any) -> Array:
+def read_array(store: Store, array: Any, where: Any) -> Array:
     """A part of an array of the store, read into memory.
 
     Raises:

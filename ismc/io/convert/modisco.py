@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ismc.io.convert.contributions import contributing, contributions, how, read
+from ismc.io.convert.contributions import contributing, contributions, how, read_array
 from ismc.io.convert.format import Format, Request
 from ismc.io.convert.npz_file import npz_file
 from ismc.io.convert.provenance import places, provenance
@@ -49,7 +49,7 @@ def write(request: Request, paths: Sequence[Path]) -> list[str]:
 
 def _sequences(store: Store) -> Iterator[Array]:
     for block in range(store.facts.blocks):
-        yield read(store, store.one_hot, store.facts.rows(block)).swapaxes(1, 2)
+        yield read_array(store, store.one_hot, store.facts.rows(block)).swapaxes(1, 2)
 
 
 FORMAT = Format(

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from ismc.errors import InputError
-from ismc.io.convert.contributions import read
+from ismc.io.convert.contributions import read_array
 from ismc.io.convert.format import Format, Request
 from ismc.io.convert.hdf5_file import hdf5_file
 from ismc.io.convert.npz_file import npz_file
@@ -102,7 +102,7 @@ def _shape(store: Store, array: Any) -> tuple[int, ...]:
 
 def _blocks(store: Store, array: Any) -> Iterator[Array]:
     for block in range(store.facts.blocks):
-        yield read(store, array, store.facts.rows(block))
+        yield read_array(store, array, store.facts.rows(block))
 
 
 def _unblocked_arrays(store: Store) -> dict[str, Array]:
@@ -110,7 +110,7 @@ def _unblocked_arrays(store: Store) -> dict[str, Array]:
     arrays, blocked = {}, {*_blocked(store), "written", CHECK}
     for key, array in sorted(store.group.members(max_depth=None)):
         if key not in blocked and hasattr(array, "shape"):
-            values = read(store, array, store.rows_of(key))
+            values = read_array(store, array, store.rows_of(key))
             text = values.dtype.kind in "OT"
             arrays[key] = np.asarray(values.tolist(), np.str_) if text else values
     return arrays

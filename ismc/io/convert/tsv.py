@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from ismc.io.convert.contributions import read
+from ismc.io.convert.contributions import read_array
 from ismc.io.convert.format import Format, Request
 from ismc.io.convert.provenance import places, provenance
 from ismc.io.convert.selection import Choice, chosen, chosen_output
@@ -78,8 +78,8 @@ def _rows(store: Store, choices: Sequence[Choice]) -> Iterator[list[Iterable[Any
     outputs = {choice.output.name: choice.output for choice in choices}
     for block in range(facts.blocks):
         rows = facts.rows(block)
-        one_hot = read(store, store.one_hot, rows)
-        scores = {name: read(store, store.scores(name), rows) for name in outputs}
+        one_hot = read_array(store, store.one_hot, rows)
+        scores = {name: read_array(store, store.scores(name), rows) for name in outputs}
         for i, record in enumerate(one_hot):
             reference = _letters(facts, record)
             site, alternative = np.nonzero(reference[:, None] != filled)

@@ -54,7 +54,7 @@ def codes_of(one_hot: np.ndarray) -> np.ndarray:
     return _CODES[(one_hot.astype(np.uint8) * _WEIGHTS).sum(-1, dtype=np.uint8)]
 
 
-def plain(letters: bytes) -> bytes:
+def unambiguous(letters: bytes) -> bytes:
     """The letters in upper case, with ``N`` for the other IUPAC codes.
 
     >>> plain(b"acRn")
@@ -74,7 +74,7 @@ def foreign(letters: bytes, known: bytes = KNOWN) -> bytes:
     return letters.translate(None, known)
 
 
-def substitution(ref: str, alt: str) -> tuple[str, int, str]:
+def find_substitution(ref: str, alt: str) -> tuple[str, int, str]:
     """The single-letter substitution of an allele, or the reason why it is not one.
 
     Letters that ``ref`` and ``alt`` share do not count as changes.

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ismc.errors import InputError
-from ismc.io.sequences.alphabet import IUPAC, KNOWN, codes_of, foreign, one_hot_of, plain
+from ismc.io.sequences.alphabet import IUPAC, KNOWN, codes_of, foreign, one_hot_of, unambiguous
 from ismc.io.sequences.problems import (
     Note,
     OnError,
@@ -149,13 +149,13 @@ def from_strings(
     hint = "All sequences have the same length and only the letters A, C, G, T and N."
     path = Path("strings")
     raise_or_skip(path, problems, on_error, len(good), hint)
-    texts = [plain(letters[i]) for i in good]
+    texts = [unambiguous(letters[i]) for i in good]
     note = f"{counted(len(coded), 'record')} with letters other than ACGTN, which are read as N"
     return IndexedSource(
         path=path,
         names=tuple(names[i] for i in good),
         length=length,
-        digest=combined_digest(record_digest(names[i], plain(letters[i])) for i in good),
+        digest=combined_digest(record_digest(names[i], unambiguous(letters[i])) for i in good),
         rows=_Texts(texts, length),
         problems=tuple(problems),
         notes=(Note.of(note, coded),) if coded else (),

@@ -14,7 +14,7 @@ import numpy as np
 
 from ismc.errors import InputError
 from ismc.io.extras import extras
-from ismc.io.sequences.alphabet import IUPAC, KNOWN, LETTERS, foreign, one_hot_of, plain
+from ismc.io.sequences.alphabet import IUPAC, KNOWN, LETTERS, foreign, one_hot_of, unambiguous
 from ismc.io.sequences.lines import opened
 from ismc.io.sequences.problems import (
     FastaIndex,
@@ -191,7 +191,7 @@ def _scan_records(path: Path, known: bytes) -> FastaIndex:
     for i, (name, letters) in enumerate(_parse_records(path)):
         scan.names.append(name)
         scan.lengths.append(len(letters))
-        scan.digests += record_digest(name, plain(letters))
+        scan.digests += record_digest(name, unambiguous(letters))
         unknown = foreign(letters)
         if unknown and foreign(unknown, known):
             scan.invalid.append(i)

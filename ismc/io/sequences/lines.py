@@ -57,7 +57,7 @@ def opened(path: Path, kind: str = "a FASTA file") -> Iterator[TextIO]:
         ) from error
 
 
-def table(
+def read_table(
     path: Path, kind: str, width: int, *, comments: str = "#", spaces: bool = False
 ) -> pandas.DataFrame:
     """The first columns of a file without a header line, as text; parsed by pandas.

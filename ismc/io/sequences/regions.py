@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ismc.errors import InputError
-from ismc.io.sequences.alphabet import IUPAC, foreign, one_hot_of, plain
+from ismc.io.sequences.alphabet import IUPAC, foreign, one_hot_of, unambiguous
 from ismc.io.sequences.genome import Genome
-from ismc.io.sequences.lines import missing_column, table
+from ismc.io.sequences.lines import missing_column, read_table
 from ismc.io.sequences.problems import Note, OnError, check_choice, counted, raise_or_skip
 from ismc.io.sequences.source import (
     Coordinates,
@@ -111,7 +111,7 @@ def open_regions(
     check_choice("ends", ends, ("pad", "skip"))
     check_length(length)
     path = Path(bed)
-    frame = table(path, KIND, COLUMNS, comments=COMMENTS, spaces=True)
+    frame = read_table(path, KIND, COLUMNS, comments=COMMENTS, spaces=True)
     if not isinstance(genome, Genome):
         genome = Genome(genome)
     narrow = _is_narrow(path, frame)
@@ -144,10 +144,10 @@ def open_regions(
         strand=np.array([region.strand for region in regions]),
         genome=genome.name,
     )
-    return cut(path, genome, names, at, problems, [*notes, *more, *unnamed])
+    return cut_regions(path, genome, names, at, problems, [*notes, *more, *unnamed])
 
 
-def cut(
+def cut_regions(
     path: Path,
     genome: Genome,
     names: Sequence[str],
@@ -175,7 +175,7 @@ def cut(
                     hint="Check that the file is a genome.",
                 )
             coded.append(window_name(chrom, start, end))
-        digests.append(record_digest(name, plain(letters), " ".join(map(str, row))))
+        digests.append(record_digest(name, unambiguous(letters), " ".join(map(str, row))))
     if coded:
         text = f"{counted(len(coded), 'window')} with letters of {genome.name} other than ACGTN"
         notes = [*notes, Note.of(f"{text}, which are read as N", coded)]

@@ -27,7 +27,7 @@ def slots(variants: Variants) -> Array:
     return array
 
 
-def table(variants: Variants, at: Array) -> dict[str, Array]:
+def variant_columns(variants: Variants, at: Array) -> dict[str, Array]:
     """The columns ``variants/<column>``; ``slot`` is the index of a site in its window."""
     columns: dict[str, list[Any]] = {
         name: [getattr(row, name) for row in variants.rows] for name in COLUMNS
@@ -43,7 +43,7 @@ def table(variants: Variants, at: Array) -> dict[str, Array]:
     }
 
 
-def digest(variants: Variants) -> str:
+def variants_digest(variants: Variants) -> str:
     """SHA-256 of the windows and the alleles."""
     result = sha256(variants.windows.digest.encode())
     for row in variants.rows:
@@ -51,7 +51,7 @@ def digest(variants: Variants) -> str:
     return result.hexdigest()
 
 
-def positions(variants: Variants) -> list[int]:
+def variant_positions(variants: Variants) -> list[int]:
     """Every position in a window at which there is a variant, ascending."""
     return sorted({row.site for row in variants.rows if row.window >= 0})
 

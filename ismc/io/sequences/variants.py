@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from ismc.errors import InputError
-from ismc.io.sequences.alphabet import LETTERS, substitution
+from ismc.io.sequences.alphabet import LETTERS, find_substitution
 from ismc.io.sequences.genome import Genome
-from ismc.io.sequences.lines import missing_column, opened, table
+from ismc.io.sequences.lines import missing_column, opened, read_table
 from ismc.io.sequences.problems import Note, OnError, check_choice, counted, raise_or_skip
-from ismc.io.sequences.regions import cut, window_name
+from ismc.io.sequences.regions import cut_regions, window_name
 from ismc.io.sequences.source import Coordinates, Source, check_length
 
 OK = "ok"
@@ -131,7 +131,7 @@ def open_variants(
     length = _length(path, genome, length, regions)
     _check_text(path)
     places, problems = [], []
-    frame = table(path, KIND, 5)
+    frame = read_table(path, KIND, 5)
     for line, *fields in frame.itertuples():
         result = _parse_line(line, fields, genome)
         if isinstance(result, str):
@@ -164,7 +164,7 @@ def open_variants(
     if padded:
         text = f"{counted(len(padded), 'window')} past the end of a chromosome, padded with N"
         notes.append(Note.of(text, padded))
-    windows = cut(path, genome, [names[i] for i in used], scored)
+    windows = cut_regions(path, genome, [names[i] for i in used], scored)
     counts = dict(Counter(row.kind for row in rows))
     return Variants(rows, windows, counts, (*notes, *windows.notes), problems)
 
@@ -220,7 +220,7 @@ def _parse_line(line: int, fields: Sequence[str], genome: Genome) -> list[_Place
 
 def _locate(variant: Variant, genome: Genome) -> _Place:
     """The place of a variant, with its status before windows are assigned."""
-    unsupported, offset, letter = substitution(variant.ref.upper(), variant.alt.upper())
+    unsupported, offset, letter = find_substitution(variant.ref.upper(), variant.alt.upper())
     if unsupported:
         return _Place(replace(variant, status=f"unsupported: {unsupported}"))
     if variant.chrom not in genome.lengths:

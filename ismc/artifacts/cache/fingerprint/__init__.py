@@ -6,7 +6,7 @@ Anything else raises `FingerprintError`: what a user's code does is known only a
 """
 
 from ismc.artifacts.cache.fingerprint.model import Architecture, architecture, renamed, rules
-from ismc.artifacts.cache.fingerprint.shipped import is_own, state
+from ismc.artifacts.cache.fingerprint.shipped import is_shipped, state
 from ismc.artifacts.cache.fingerprint.values import FingerprintError, digest, plain_data
 
 __all__ = [
@@ -14,7 +14,7 @@ __all__ = [
     "FingerprintError",
     "architecture",
     "digest",
-    "is_own",
+    "is_shipped",
     "plain_data",
     "renamed",
     "rules",

@@ -11,7 +11,7 @@ TRAINING = re.compile(r".*_(initializer|regularizer|constraint)")
 DROPPED = ("name", "trainable")
 
 
-def plain(config: Mapping[str, Any]) -> dict[str, Any]:
+def plain_configuration(config: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration of a Keras layer, without names."""
     return {
         key: _nested(value)
@@ -25,7 +25,7 @@ def _nested(value: Any) -> Any:
     if isinstance(value, Mapping) and {"class_name", "config"} <= value.keys():
         config, class_name = value["config"], value["class_name"]
         if isinstance(config, Mapping) and {"trainable", "layers"} & config.keys():
-            data = None if "layers" in config else plain(config)
+            data = None if "layers" in config else plain_configuration(config)
             return {"kind": f"{value.get('module')}.{class_name}", "config": data}
     if isinstance(value, Mapping):
         return {key: _nested(item) for key, item in value.items()}

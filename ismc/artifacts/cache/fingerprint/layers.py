@@ -16,8 +16,8 @@ from typing import Any
 
 import keras
 
-from ismc.artifacts.cache.fingerprint.configuration import TRAINING, plain
-from ismc.artifacts.cache.fingerprint.shipped import is_own
+from ismc.artifacts.cache.fingerprint.configuration import TRAINING, plain_configuration
+from ismc.artifacts.cache.fingerprint.shipped import is_shipped
 from ismc.artifacts.cache.fingerprint.values import (
     SEEDS,
     FingerprintError,
@@ -112,7 +112,7 @@ class Layers(Walk):
             return {
                 "kind": layer.kind,
                 "shape": list(layer.shape),
-                "config": self(plain(layer.config)),
+                "config": self(plain_configuration(layer.config)),
                 "owner": owner,
                 "weights": [weights.get(name, name) for name in layer.weights],
                 "renamed": [[part, weights.get(name, name)] for part, name in layer.renamed],
@@ -235,7 +235,7 @@ def _is_ruled(layer: Layer) -> bool:
     """
     describe = _TABLE.get(layer.kind)
     builtin = describe is None or (
-        is_own(describe, "ismc") and "<locals>" not in describe.__qualname__
+        is_shipped(describe, "ismc") and "<locals>" not in describe.__qualname__
     )
     if not builtin or layer.title in _EXTRA.get():
         raise FingerprintError(f"a rule of the user's for {layer.kind}")

@@ -80,7 +80,7 @@ def state(family: str) -> str:
     return content.hexdigest()
 
 
-def is_own(function: Any, *packages: str) -> bool:
+def is_shipped(function: Any, *packages: str) -> bool:
     """Whether a Python function was defined in a file of one of these packages."""
     folders = tuple(_folder(package) for package in packages)
     return isinstance(function, FunctionType) and function.__code__.co_filename.startswith(folders)
