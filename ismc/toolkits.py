@@ -10,7 +10,7 @@ import numpy as np
 
 from ismc.errors import InputError
 from ismc.execution.tiling import MAX_ANSWER_BYTES, batch_of
-from ismc.io.sequences.alphabet import foreign, one_hot_of
+from ismc.io.sequences.alphabet import one_hot_of, unknown_letters
 from ismc.scores import Score, named
 
 Array = np.ndarray
@@ -133,7 +133,7 @@ def _one_hot(sequences: Any) -> Array:
     if isinstance(texts, list | tuple) and texts and all(isinstance(t, str) for t in texts):
         codes = [text.encode("utf-8") for text in texts]
         for i, code in enumerate(codes):
-            if strange := foreign(code):
+            if strange := unknown_letters(code):
                 raise InputError(
                     f"Sequence {i} has {strange[:1].decode('latin-1')!r}, expected A, C, G, T or N."
                 )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ismc.io.convert import converted, format_of
+from ismc.io.convert import convert_request, format_of
 from ismc.io.convert.format import Request
 from ismc.io.convert.selection import Task
-from ismc.io.stores.store import opened
+from ismc.io.stores.store import open_store
 
 
 def convert(
@@ -36,8 +36,10 @@ def convert(
         ArtifactError: as `ismc.io.convert.convert`.
     """
     format_of(target, to)
-    store = opened(store_path)
-    conversion = converted(Request(store, output, task, sizes), target, to, overwrite=overwrite)
+    store = open_store(store_path)
+    conversion = convert_request(
+        Request(store, output, task, sizes), target, to, overwrite=overwrite
+    )
     rows = [
         ("format", f"{conversion.format.name}: {conversion.format.about}"),
         ("sequences", f"{len(store):,}"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ismc.cli.plot_record import SelectedRecord, select_record
 from ismc.cli.plot_variants import of_store, of_table
 from ismc.errors import InputError
-from ismc.io.stores.store import Store, opened
+from ismc.io.stores.store import Store, open_store
 from ismc.io.targets import check_target
 from ismc.plot.window import window
 
@@ -61,7 +61,7 @@ def plot(
 
     check_target(target, suffixes(), overwrite=overwrite)
     kind = _kind(kind, variants, column, task)
-    store = opened(store_path)
+    store = open_store(store_path)
     if store.facts.slots:
         if kind not in ("", "lollipop") or variants or start is not None or end is not None:
             raise InputError(

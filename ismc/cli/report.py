@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ismc.errors import InputError
-from ismc.io.stores.store import Store, opened
+from ismc.io.stores.store import Store, open_store
 from ismc.io.targets import check_target
 from ismc.report import choose_tracks, write_page
 
@@ -35,7 +35,7 @@ def report(
         ArtifactError: when the store cannot be read or the page cannot be written.
     """
     check_target(target, SUFFIXES, overwrite=overwrite)
-    store = opened(store_path)
+    store = open_store(store_path)
     _check_store(store)
     tracks, note = choose_tracks(store.facts, output, task)
     write_page(store, target, tracks, note)

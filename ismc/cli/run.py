@@ -15,10 +15,10 @@ from ismc.cli.options import InputOptions, RunOptions, shard_of
 from ismc.cli.sites import choose_sites
 from ismc.errors import InputError
 from ismc.io.convert import convert
-from ismc.io.sequences.problems import counted
-from ismc.io.sequences.problems import shown as first
-from ismc.io.stores.making import removed
-from ismc.io.stores.store import Store, opened
+from ismc.io.sequences.problems import join_first as first
+from ismc.io.sequences.problems import pluralize
+from ismc.io.stores.making import remove_store
+from ismc.io.stores.store import Store, open_store
 from ismc.io.targets import check_target
 from ismc.jobs.assembly import assemble_job
 from ismc.jobs.job import Job
@@ -76,7 +76,7 @@ class Summary:
         if self.halved:
             rows["memory"] = f"ran out; the tile size was halved {self.halved} times"
         if self.problems:
-            rows["skipped"] = f"{counted(len(self.problems), 'record')}: {first(self.problems)}"
+            rows["skipped"] = f"{pluralize(len(self.problems), 'record')}: {first(self.problems)}"
         lines = [f"{name:<10} {value}" for name, value in rows.items()]
         lines += [f"{'note':<10} {note}" for note in self.notes]
         return "\n".join(
@@ -112,7 +112,7 @@ def run(spec: ScoringSpec, inputs: InputOptions, options: RunOptions, target: Pa
         if working != target:
             shown.on_status("writing")
             paths = convert(store, target, overwrite=options.overwrite)
-            removed(working)
+            remove_store(working)
     times = compiled - start, end - ready, ready - compiled
     notes = [*source.notes, *store.notes]
     return Summary(
@@ -192,7 +192,7 @@ def _report_progress_on_error(working: Path) -> Iterator[None]:
         yield
     except BaseException:
         if working.exists():
-            store = opened(working)
+            store = open_store(working)
             done, count = int(store.written.sum()), len(store)
             if done < count:
                 message = f"{done:,} of {count:,} records are stored in {working}; "

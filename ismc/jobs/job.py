@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from ismc._version import __version__
 from ismc.errors import InputError
-from ismc.io.sequences.variant_arrays import behind, slots, variant_columns, variants_digest
+from ismc.io.sequences.variant_arrays import renumber, slots, variant_columns, variants_digest
 from ismc.io.stores.content import Content
 from ismc.io.stores.facts import Facts, Output, Part, block_size, same
-from ismc.io.stores.making import append_lock, appended, created, in_memory, removed, without_last
-from ismc.io.stores.store import Store, opened
+from ismc.io.stores.making import (
+    append_lock,
+    append_records,
+    create_store,
+    drop_last_part,
+    in_memory,
+    remove_store,
+)
+from ismc.io.stores.store import Store, open_store
 from ismc.ir.pytree import distinct
 from ismc.ism.checking.statistics import Mode
 from ismc.jobs.digests import model_digest
@@ -54,17 +61,17 @@ class Job:
         if path is None:
             return in_memory(self.facts, self.content)
         if not path.exists():
-            return created(path, self.facts, self.content)
+            return create_store(path, self.facts, self.content)
         if append:
             with append_lock(path):
-                return self._append_to(opened(path, write=True), resume)
+                return self._append_to(open_store(path, write=True), resume)
         if not resume:
             raise InputError(
                 f"The store {path} exists, expected a new one.",
                 hint="Continue it with --resume, add records to it with --append, or replace it "
                 "with --overwrite.",
             )
-        return opened(path, self.facts)
+        return open_store(path, self.facts)
 
     def _append_to(self, store: Store, resume: bool) -> Store:
         """The store extended with this job's records, or reopened if they are its last part."""
@@ -77,11 +84,11 @@ class Job:
                     f"{existing.slots} at most, as in {path}.",
                     hint="Write to another store, or score the file with the densest window first.",
                 )
-            content = replace(content, more=behind(content.more, len(store), existing.slots))
+            content = replace(content, more=renumber(content.more, len(store), existing.slots))
             facts = replace(facts, slots=existing.slots)
         last = same([addition], existing.parts[-1:])
         if last and resume:
-            return opened(path, replace(facts, parts=existing.parts))
+            return open_store(path, replace(facts, parts=existing.parts))
         if any(same([addition], [part]) for part in existing.parts):
             hint = (
                 f"Continue their run with {existing.resume_options}."
@@ -101,7 +108,7 @@ class Job:
                 f"The store {path} holds other scores: {'; '.join(problems)}.",
                 hint="Append records scored with the same model and settings.",
             )
-        return appended(store, replace(existing, parts=(*existing.parts, addition)), content)
+        return append_records(store, replace(existing, parts=(*existing.parts, addition)), content)
 
     @contextmanager
     def open_store(
@@ -128,21 +135,21 @@ class Job:
             IsmcError: as `store`.
         """
         if path is not None and overwrite and path.exists():
-            removed(path)
+            remove_store(path)
         if append and path is None:
             raise InputError("There is no store to append to.", hint="Name one: output='OUT.zarr'.")
         new = path is not None and not path.exists()
-        old_count = None if new or path is None or not append else opened(path).facts.count
+        old_count = None if new or path is None or not append else open_store(path).facts.count
         store = self.store(path, resume=resume, append=append)
         try:
             yield store
         except BaseException:
             if path is not None and new and not shared and not store.written.any():
-                removed(path)
+                remove_store(path)
             elif path is not None and old_count is not None and old_count < len(store):
                 with append_lock(path):
                     if store.written.sum() <= old_count:
-                        without_last(store)
+                        drop_last_part(store)
             raise
 
     def score(

@@ -24,7 +24,7 @@ from typing import Any
 
 from ismc.errors import ArtifactError, InputError, IsmcError
 from ismc.io.extras import extras
-from ismc.io.stores.store import Store, opened
+from ismc.io.stores.store import Store, open_store
 from ismc.ism.checking import mode_of
 from ismc.ism.checking.statistics import Mode
 from ismc.jobs.run import BlockDone, Scorer, score_records
@@ -46,7 +46,7 @@ class Actor:
         """
         self.folder, self.check = Path(folder), check
         self.scorer = Scorer(unpack_programs(packed, self.folder))
-        self.store = opened(Path(path), write=True)
+        self.store = open_store(Path(path), write=True)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Scores a batch of slices and returns one `BlockDone` per slice, as columns."""

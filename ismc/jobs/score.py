@@ -92,7 +92,7 @@ def score(
         VerificationError: when a checked mutant's score differs from the model's own; earlier
             blocks keep their scores in ``output``.
     """
-    from ismc.io.sequences.problems import counted, shown
+    from ismc.io.sequences.problems import join_first, pluralize
     from ismc.jobs.assembly import assemble_job
     from ismc.jobs.program import ScoringSpec
 
@@ -107,8 +107,8 @@ def score(
         )
     job, source = assemble_job(spec, inputs, sites=lambda _: sites)
     if source.problems:
-        count = counted(len(source.problems), "record")
-        warnings.warn(f"{count} skipped: {shown(source.problems)}", stacklevel=2)
+        count = pluralize(len(source.problems), "record")
+        warnings.warn(f"{count} skipped: {join_first(source.problems)}", stacklevel=2)
     path = None if output is None else Path(output)
     with job.open_store(path, resume=resume, append=append) as store:
         store.problems, store.notes = tuple(source.problems), (*source.notes, *store.notes)

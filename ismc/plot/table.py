@@ -17,7 +17,7 @@ import numpy as np
 
 from ismc.errors import InputError
 from ismc.io.extras import extras
-from ismc.io.sequences.lines import opened
+from ismc.io.sequences.lines import open_text
 
 if TYPE_CHECKING:
     import pandas
@@ -67,7 +67,7 @@ def _parse(path: Path) -> pandas.DataFrame:
     """All columns as text, indexed by line number."""
     with extras():
         import pandas
-    with opened(path, KIND) as file:
+    with open_text(path, KIND) as file:
         comments = 0
         for line in file:
             if not line.startswith("#"):
@@ -78,7 +78,7 @@ def _parse(path: Path) -> pandas.DataFrame:
                 f"{path} holds no line of names, expected one.",
                 hint=f"Begin {KIND} with a line that names its columns.",
             )
-    with opened(path, KIND) as file, catch_warnings():
+    with open_text(path, KIND) as file, catch_warnings():
         simplefilter("error", pandas.errors.ParserWarning)  # raised for columns without a name
         try:
             frame: Any = pandas.read_csv(

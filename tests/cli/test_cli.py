@@ -20,7 +20,7 @@ import ismc
 from ismc.cli import main
 from ismc.cli.app import app
 from ismc.io.sequences.fasta import read_fasta
-from ismc.io.stores.store import Store, opened
+from ismc.io.stores.store import Store, open_store
 from ismc.jobs import program as programs
 from tests.support.comparing import assert_same_outputs
 from tests.support.models import head_and_track
@@ -205,7 +205,7 @@ def test_scores_convert_plot_and_report(work: Path) -> None:
     assert "log2_ratio" in _call("scores")[1]
     run = ("run", "model.keras", "--fasta", "in.fa", "-o", "out.zarr", "--model-output", "head")
     assert _call(*run, "--sites", "2,4-6")[0] == 0
-    assert opened(work / "out.zarr").sites.tolist() == [[2, 3], [4, 5], [5, 6]]
+    assert open_store(work / "out.zarr").sites.tolist() == [[2, 3], [4, 5], [5, 6]]
     assert _call(*run, "--overwrite")[0] == 0
     code, out, _ = _call("convert", "out.zarr", "-o", "attr", "--to", "modisco", "--task", "1")
     assert code == 0
@@ -282,7 +282,7 @@ def test_a_run_that_fails_keeps_what_is_whole(
         with pytest.raises((error, AssertionError)):
             assert _call(*arguments)[0] == 0
         assert set(work.iterdir()) - before == left
-    assert opened(work / "out.npz.part.zarr").done.tolist() == [True, False, False]
+    assert open_store(work / "out.npz.part.zarr").done.tolist() == [True, False, False]
     assert _call(*arguments)[0] == 0
     assert set(work.iterdir()) - before == {work / "out.npz"}
     assert len(calls) == 5

@@ -19,7 +19,7 @@ from zarr.storage import LocalStore
 import ismc
 from ismc.cli.run import run
 from ismc.errors import ArtifactError, InputError
-from ismc.io.stores.store import Store, opened
+from ismc.io.stores.store import Store, open_store
 from ismc.jobs.run import Scorer
 from tests.support.runs import (
     contents,
@@ -79,7 +79,7 @@ def columns(store: Store) -> dict[str, Any]:
 
 def test_it_is_the_store_of_all_records(files: Path, both: Path, tmp_path: Path) -> None:
     run(wanted(files), regions(files), places(), tmp_path / "whole.zarr")
-    whole, found = opened(tmp_path / "whole.zarr"), opened(both)
+    whole, found = open_store(tmp_path / "whole.zarr"), open_store(both)
     assert found.complete
     assert found.written.tolist() == whole.written.tolist()
     assert len(found) == COUNT
@@ -96,7 +96,7 @@ def test_it_is_the_store_of_all_records(files: Path, both: Path, tmp_path: Path)
 
 
 def test_scores_that_were_there_are_not_scored_again(begun: Path, both: Path) -> None:
-    before, after = opened(begun), opened(both)
+    before, after = open_store(begun), open_store(both)
     np.testing.assert_array_equal(after.scores("head")[:FIRST], before.scores("head")[:])
     kept = {name for name in contents(begun) if "/c/" in name and name.startswith("scores")}
     full = {name for name in kept if int(name.split("/")[3]) < FIRST // 4}
@@ -108,7 +108,7 @@ def test_a_name_that_is_there_gets_a_number(files: Path, both: Path, tmp_path: P
     path = tmp_path / "out.zarr"
     copytree(both, path)
     run(wanted(files), part(files, "third"), append, path)
-    assert opened(path).names[COUNT:].tolist() == [f"peak{i}_2" for i in range(3)]
+    assert open_store(path).names[COUNT:].tolist() == [f"peak{i}_2" for i in range(3)]
     found = ismc.score(
         files / "model.keras", np.eye(4)[np.zeros((2, 60), int)], output=tmp_path / "a.zarr"
     )
@@ -171,7 +171,7 @@ def test_killed_at_any_write_it_goes_on_to_the_same_bytes(
     pytestconfig: pytest.Config,
 ) -> None:
     every = 1 if pytestconfig.getoption("--slow") else 5
-    expected, old = contents(both), opened(begun)
+    expected, old = contents(both), open_store(begun)
     asked = wanted(files), part(files, "second")
     moments = 0
     for number in range(0, 1000, every):
@@ -188,7 +188,7 @@ def test_killed_at_any_write_it_goes_on_to_the_same_bytes(
                 monkeypatch.undo()
         if ended:
             break
-        left = opened(path)
+        left = open_store(path)
         counted = len(left) == COUNT
         if not counted:  # to a reader, nothing has happened
             assert left.facts == old.facts
@@ -212,7 +212,7 @@ def test_full_disk(files: Path, begun: Path, tmp_path: Path, monkeypatch: Any) -
         patch.setattr("ismc.io.stores.content._resized", full)
         with pytest.raises(ArtifactError, match="No space left"):
             run(wanted(files), part(files, "second"), append, path)
-    assert columns(opened(path)) == columns(opened(begun))
+    assert columns(open_store(path)) == columns(open_store(begun))
 
 
 def test_what_cannot_be_appended(files: Path, both: Path, tmp_path: Path) -> None:
@@ -254,11 +254,11 @@ def test_a_run_is_finished_first(
     copytree(begun, path)
     with stopped_after(2, monkeypatch):
         run(wanted(files), part(files, "second"), append, path)
-    assert not opened(path).complete
+    assert not open_store(path).complete
     with pytest.raises(InputError, match=r"not written.*\n.*second\.narrowPeak: --append --resume"):
         run(wanted(files), part(files, "third"), append, path)
     summary = run(wanted(files), part(files, "second"), places(append=True, resume=True), path)
-    assert opened(path).complete
+    assert open_store(path).complete
     assert 0 < summary.tally.records < COUNT - FIRST
 
 
@@ -281,7 +281,7 @@ def test_variants_are_appended(files: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         inputs = regions(tmp_path, bed=None, vcf=tmp_path / f"{name}.vcf")
         run(wanted(files), inputs, places(append=name == "b"), tmp_path / "out.zarr")
-    store = opened(tmp_path / "out.zarr")
+    store = open_store(tmp_path / "out.zarr")
     whole = ismc.score(model, tmp_path / "all.vcf", genome=tmp_path / "genome.fa")
     tables = []
     for i, one in enumerate((store, whole)):
@@ -302,17 +302,17 @@ def test_a_failure_before_anything_is_scored_leaves_it_as_it_was(
 ) -> None:
     path = tmp_path / "out.zarr"
     copytree(begun, path)
-    before, old = opened(path), columns(opened(begun))
+    before, old = open_store(path), columns(open_store(begun))
 
     with stopped_after(0, monkeypatch):
         run(wanted(files), part(files, "second"), append, path)
-    assert opened(path).complete
-    assert columns(opened(path)) == old
-    assert opened(path).scores("head").shape[0] == opened(path).one_hot.shape[0] == FIRST
+    assert open_store(path).complete
+    assert columns(open_store(path)) == old
+    assert open_store(path).scores("head").shape[0] == open_store(path).one_hot.shape[0] == FIRST
     late = zarr.open_group(path, mode="r+")["written"]
     late[4] = 4  # by a worker that had not heard of it
-    assert opened(path).complete
-    [table] = ismc.convert(opened(path), tmp_path / "old.npz")
+    assert open_store(path).complete
+    [table] = ismc.convert(open_store(path), tmp_path / "old.npz")
     with np.load(table) as archive:
         assert len(archive["scores/head"]) == len(archive["names"]) == FIRST
     run(wanted(files), part(files, "second"), append, path)

@@ -16,7 +16,7 @@ import pytest
 from ismc.cli.convert import convert as convert_command
 from ismc.errors import ArtifactError, InputError
 from ismc.io.convert import FORMATS, convert, format_of
-from ismc.io.convert.selection import chosen
+from ismc.io.convert.selection import choose_number
 from ismc.io.stores.facts import Output
 from tests.support.converting import Made, made, regions
 
@@ -184,7 +184,7 @@ def test_a_damaged_store_is_told(example: Made, tmp_path: Path) -> None:
     ],
 )
 def test_tasks(shape: tuple[int, ...], task: str | int | None, index: tuple[int, ...]) -> None:
-    assert chosen(facts(shape), None, task).index == index
+    assert choose_number(facts(shape), None, task).index == index
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_tasks(shape: tuple[int, ...], task: str | int | None, index: tuple[int,
 )
 def test_bad_tasks(shape: tuple[int, ...], task: str | int | None, text: str) -> None:
     with pytest.raises(InputError, match=text):
-        chosen(facts(shape), None, task)
+        choose_number(facts(shape), None, task)
 
 
 def test_outputs_are_chosen() -> None:
@@ -211,12 +211,12 @@ def test_outputs_are_chosen() -> None:
     with pytest.raises(
         InputError, match=r"outputs a, b, expected one to be chosen.*\n.*--model-output"
     ):
-        chosen(two, None, None)
+        choose_number(two, None, None)
     with pytest.raises(InputError, match=r"no output 'c', expected one of a, b"):
-        chosen(two, "c", None)
-    assert chosen(two, "b", 1).output.name == "b"
-    assert chosen(two, "b", 1).task == "1"
-    assert chosen(two, "a", None).task == ""
+        choose_number(two, "c", None)
+    assert choose_number(two, "b", 1).output.name == "b"
+    assert choose_number(two, "b", 1).task == "1"
+    assert choose_number(two, "a", None).task == ""
 
 
 def facts(*shapes: tuple[int, ...]) -> Any:

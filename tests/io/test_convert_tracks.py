@@ -159,7 +159,7 @@ def test_beside_it_stands_what_it_is(tmp_path: Path) -> None:
     facts = json.loads(said.read_text("utf-8"))
     assert facts["model_digest"] == "d" * 64
     assert (facts["output"], facts["task"]) == ("head_0", "1")
-    assert facts["contents"].startswith("contribution of the letter that is there")
+    assert facts["contents"].startswith("contribution of the reference letter")
     assert path.exists()
 
 

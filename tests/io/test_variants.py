@@ -276,8 +276,8 @@ def test_bad_lines_stop_or_are_left_out(opened: Any) -> None:
     bad = "\n".join([*places, "chr1\t5\t.\tA\tC,", "chr1 5 . A C\n"])
     words = (
         "line 5: has 2 columns, expected 5 or more, separated by tabs",
-        "line 6: POS 'x' is no number",
-        "line 7: POS '-5' is no number",
+        "line 6: POS 'x' is not a number",
+        "line 7: POS '-5' is not a number",
         "line 8: REF 'A1' has other characters than letters",
         "line 9: ALT 'C,' has an empty allele",
         "line 10: has 1 column, expected 5",

@@ -13,7 +13,7 @@ import pytest
 import ismc
 from ismc.cli.run import run
 from ismc.errors import VerificationError
-from ismc.io.stores.store import opened
+from ismc.io.stores.store import open_store
 from ismc.ism.checking.choose import MIN_ROWS
 from ismc.ism.checking.statistics import Checked
 from ismc.jobs.program import ScoringSpec
@@ -58,7 +58,7 @@ def test_a_run_goes_on_with_the_models_own_scores(files: Path, tmp_path: Path, b
     path = tmp_path / "out.zarr"
     asked = wrong("centred", reverse_complement=both)
     summary = run(asked, regions(files), places(check="recompute"), path)
-    store = opened(path)
+    store = open_store(path)
     x = np.asarray(store.one_hot[:], np.float32)
     want: Mapping[str, Any] = ismc.NaiveISM(network(), score="centred").saturate(x)
     if both:
@@ -74,13 +74,13 @@ def test_a_run_goes_on_with_the_models_own_scores(files: Path, tmp_path: Path, b
 
 def test_off_is_off_and_the_summary_says_so(files: Path, tmp_path: Path) -> None:
     summary = run(wrong(), regions(files), places(check=False), tmp_path / "out.zarr")
-    assert opened(tmp_path / "out.zarr").checked == Checked()
+    assert open_store(tmp_path / "out.zarr").checked == Checked()
     assert "checked    no mutants (--check off)" in str(summary)
 
 
 def test_summary_and_store_tell_what_was_checked(files: Path, tmp_path: Path) -> None:
     summary = run(wanted(files), regions(files), places(), tmp_path / "out.zarr")
-    store = opened(tmp_path / "out.zarr")
+    store = open_store(tmp_path / "out.zarr")
     rows = store.column("check")
     assert rows.shape == (COUNT, 3)
     assert summary.tally.checked == store.checked
@@ -104,13 +104,13 @@ def test_a_fault_in_a_later_block_keeps_those_before(
         patch.setattr("ismc.ism.checking.check._row_count", lambda *_: MIN_ROWS)  # in every block
         with pytest.raises(VerificationError, match=NAMED):
             run(wanted(files), regions(files), places(), path)
-    assert opened(path).done.tolist() == [True] * 3 + [False] * 5
+    assert open_store(path).done.tolist() == [True] * 3 + [False] * 5
     for name in ("head", "counts"):
-        got, want = (opened(p).scores(name)[:12] for p in (path, whole))
+        got, want = (open_store(p).scores(name)[:12] for p in (path, whole))
         np.testing.assert_array_equal(got, want)
     run(wanted(files), regions(files), places(resume=True), path)
     for name in ("head", "counts"):
-        got, want = (opened(p).scores(name)[:] for p in (path, whole))
+        got, want = (open_store(p).scores(name)[:] for p in (path, whole))
         np.testing.assert_array_equal(got, want)
 
 
@@ -119,7 +119,7 @@ def test_resumed_runs_and_shards_add_up(files: Path, whole: Path, tmp_path: Path
     for shard in ("2/3", "1/3"):
         found += run(wanted(files), regions(files), places(shard=shard), path).tally.checked
     summary = run(wanted(files), regions(files), places(resume=True), path)
-    assert found + summary.tally.checked == opened(path).checked == opened(whole).checked
+    assert found + summary.tally.checked == open_store(path).checked == open_store(whole).checked
     assert "(in total" in str(summary)
     assert contents(path) == contents(whole)
 
@@ -133,22 +133,22 @@ def test_appended_records_are_checked_too(files: Path, tmp_path: Path) -> None:
     first = run(wanted(files), regions(files, bed=beds[0]), places(), path).tally.checked
     more = run(wanted(files), regions(files, bed=beds[1]), places(append=True), path).tally.checked
     assert MIN_ROWS // 2 <= more.mutants < MIN_ROWS
-    assert opened(path).checked == first + more
-    assert opened(path).column("check")[18:, 0].sum() == more.mutants
+    assert open_store(path).checked == first + more
+    assert open_store(path).column("check")[18:, 0].sum() == more.mutants
 
 
 def test_actors_add_up(files: Path, whole: Path, tmp_path: Path) -> None:
     model = keras.models.load_model(files / "model.keras")
     path = tmp_path / "out.zarr"
     run(wanted(files), regions(files), places(shard="1/8"), path)
-    store = opened(path, write=True)
+    store = open_store(path, write=True)
     packed = pack_programs(ismc.compile(model, score="difference"), tmp_path)
     actors = [Actor(packed, str(tmp_path), str(path), check=True) for _ in range(2)]
-    mutants = opened(path).checked.mutants
+    mutants = open_store(path).checked.mutants
     for number, rows in enumerate(store.pending()):
         batch = {"start": np.array([rows.start]), "stop": np.array([rows.stop])}
         mutants += sum(actors[number % 2](batch)["checked"])
-    assert mutants == opened(path).checked.mutants == opened(whole).checked.mutants
+    assert mutants == open_store(path).checked.mutants == open_store(whole).checked.mutants
     wrong_one = pack_programs(ismc.compile(network(), score="difference", **WRONG), tmp_path)
     run(wrong(), regions(files), places(shard="1/8", check=False), tmp_path / "wrong.zarr")
     actor = Actor(wrong_one, str(tmp_path), str(tmp_path / "wrong.zarr"), check="recompute")
@@ -164,13 +164,13 @@ def test_stores_of_before_go_on(files: Path, whole: Path, tmp_path: Path) -> Non
     run(wanted(files), regions(files), places(shard="1/3"), path)
     shutil.rmtree(path / "check")
     run(wanted(files), regions(files), places(resume=True), path)
-    assert opened(path).checked == Checked()
+    assert open_store(path).checked == Checked()
     lines = (files / "regions.narrowPeak").read_text().splitlines(keepends=True)[:3]
     (tmp_path / "third.narrowPeak").write_text("".join(lines))
     third = regions(files, bed=tmp_path / "third.narrowPeak")
     run(wanted(files), third, places(append=True), path)
-    assert opened(path).complete
-    got, want = (opened(p).scores("head")[:COUNT] for p in (path, whole))
+    assert open_store(path).complete
+    got, want = (open_store(p).scores("head")[:COUNT] for p in (path, whole))
     np.testing.assert_array_equal(got, want)
 
 
@@ -206,7 +206,7 @@ def test_variants_are_checked_at_their_own_sites(files: Path, tmp_path: Path) ->
     with pytest.raises(VerificationError, match=r"of record .* at site \(\d+, \d+\)"):
         run(wrong(), inputs, places(), tmp_path / "out.zarr")
     run(wrong(), inputs, places(check="recompute"), tmp_path / "out.zarr")
-    store = opened(tmp_path / "out.zarr")
+    store = open_store(tmp_path / "out.zarr")
     at, x = np.asarray(store.group["at"]), np.asarray(store.one_hot[:], np.float32)
     want = ismc.NaiveISM(network(), score="difference").saturate(x)["head"].numpy()
     for record, sites in enumerate(at):

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import ismc
 from ismc.cli.app import app
-from ismc.io.stores.store import opened
+from ismc.io.stores.store import open_store
 from tests.io.test_convert_motifs import as_modisco_reads
 from tests.support.reports import browser, heat_map, shown
 from tests.zoo import randomise
@@ -62,7 +62,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def scores(folder: Path) -> np.ndarray:
     """``[2000, 100, 4]``, of which some are held against the naive program."""
-    store = opened(folder / "scores.zarr")
+    store = open_store(folder / "scores.zarr")
     found = store.scores()[:][..., 0]
     rows = [0, 777, COUNT - 1]
     naive = ismc.NaiveISM(keras.models.load_model(folder / "model.keras"), score="difference")
@@ -73,7 +73,7 @@ def scores(folder: Path) -> np.ndarray:
 
 def contributions(folder: Path, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Letters ``[2000, 4, 100]``, and what each contributes: centred over the four."""
-    letters = np.asarray(opened(folder / "scores.zarr").one_hot[:], np.float32)
+    letters = np.asarray(open_store(folder / "scores.zarr").one_hot[:], np.float32)
     centred = scores - scores.mean(2, keepdims=True)
     return letters.transpose(0, 2, 1), centred.transpose(0, 2, 1)
 
@@ -109,7 +109,7 @@ def test_bigwig(folder: Path, scores: np.ndarray) -> None:
     call("convert", folder / "scores.zarr", "-o", folder / "peaks.bw")
     letters, given = contributions(folder, scores)
     values = (letters * given).sum(1)
-    places = opened(folder / "scores.zarr").coordinates
+    places = open_store(folder / "scores.zarr").coordinates
     assert places is not None
     with pyBigWig.open(str(folder / "peaks.bw")) as file:
         assert file.chroms() == SIZES
@@ -127,7 +127,7 @@ def test_bigwig(folder: Path, scores: np.ndarray) -> None:
 def test_report(folder: Path, scores: np.ndarray, browser: Any) -> None:
     said = call("report", folder / "scores.zarr", "-o", folder / "report.html")
     assert f"{COUNT:,} sequences" in said
-    name = str(opened(folder / "scores.zarr").names[1234])
+    name = str(open_store(folder / "scores.zarr").names[1234])
     with shown(browser, folder / "report.html", "#entry=1234") as tab:
         assert name in tab.inner_text("body")
         drawn = heat_map(tab)

@@ -18,7 +18,7 @@ from ismc.cli.run import run
 from ismc.errors import ArtifactError, InputError
 from ismc.io.sequences.regions import open_regions
 from ismc.io.stores import store as stores
-from ismc.io.stores.store import Store, opened
+from ismc.io.stores.store import Store, open_store
 from ismc.ism.compiled import CompiledISM
 from ismc.jobs.program import ScoringSpec
 from tests.support.runs import (
@@ -52,7 +52,7 @@ def whole(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_store_holds_what_the_naive_program_answers(files: Path, whole: Path) -> None:
-    store = opened(whole)
+    store = open_store(whole)
     model = keras.models.load_model(files / "model.keras")
     source = open_regions(files / "regions.narrowPeak", files / "genome.fa", LENGTH)
     x = source.one_hot(0, COUNT).astype(np.float32)
@@ -94,7 +94,7 @@ def test_a_run_that_stops_goes_on(
         patch.setattr(Store, "write", full)
         with pytest.raises(ArtifactError, match="No space left on device"):
             run(wanted(files), regions(files), places(), path)
-    assert opened(path).done.sum() == 3
+    assert open_store(path).done.sum() == 3
     with pytest.raises(InputError, match=r"exists.*\n?.*--resume"):
         run(wanted(files), regions(files), places(), path)
     summary = run(wanted(files), regions(files), places(resume=True), path)
@@ -127,9 +127,9 @@ def test_a_store_of_something_else_is_not_gone_on_with(files: Path, whole: Path)
 def test_shards_make_one_store(files: Path, whole: Path, tmp_path: Path) -> None:
     path = tmp_path / "out.zarr"
     run(wanted(files), regions(files), places(shard="2/3"), path)
-    assert opened(path).done.tolist() == [i % 3 == 2 for i in range(8)]
+    assert open_store(path).done.tolist() == [i % 3 == 2 for i in range(8)]
     with pytest.raises(InputError, match="6 of 8 blocks"):
-        ismc.convert(opened(path), tmp_path / "out.h5")
+        ismc.convert(open_store(path), tmp_path / "out.h5")
     for i in (3, 1):
         run(wanted(files), regions(files), places(shard=f"{i}/3"), path)
     assert contents(path) == contents(whole)
@@ -160,7 +160,7 @@ def test_memory_that_runs_out_halves_the_tile(
     assert summary.halved == 2
     assert tiles[:3] == [60, 30, 15]
     assert "halved 2 times" in str(summary)
-    found, expected = opened(tmp_path / "out.zarr"), opened(whole)
+    found, expected = open_store(tmp_path / "out.zarr"), open_store(whole)
     np.testing.assert_allclose(
         found.scores("head")[:], expected.scores("head")[:], rtol=0, atol=1e-6
     )
@@ -212,7 +212,7 @@ def test_an_ensemble_of_strands_folds_and_shifts(files: Path, tmp_path: Path) ->
         (files / "model.keras", files / "model1.keras"), ("head",), "difference", True
     )
     run(both, regions(files), places(), tmp_path / "out.zarr")
-    store = opened(tmp_path / "out.zarr")
+    store = open_store(tmp_path / "out.zarr")
     x = np.asarray(store.one_hot[:2], np.float32)
     expected = []
     for name in ("model.keras", "model1.keras"):
@@ -226,7 +226,7 @@ def test_an_ensemble_of_strands_folds_and_shifts(files: Path, tmp_path: Path) ->
 def test_the_same_in_python(files: Path, whole: Path, tmp_path: Path) -> None:
     model = keras.models.load_model(files / "model.keras")
     found = ismc.score(model, files / "regions.narrowPeak", genome=files / "genome.fa")
-    expected = opened(whole)
+    expected = open_store(whole)
     assert found.path is None
     np.testing.assert_allclose(found.scores("head")[:], expected.scores("head")[:], atol=1e-6)
     assert list(found.names) == list(expected.names)

@@ -12,7 +12,7 @@ import pytest
 import ismc
 from ismc.cli.run import run
 from ismc.errors import InputError
-from ismc.io.stores.store import opened
+from ismc.io.stores.store import open_store
 from ismc.jobs.program import ScoringSpec
 from tests.support.runs import (
     LENGTH,
@@ -89,7 +89,7 @@ def test_several_variants_in_windows_of_regions(files: Path, tmp_path: Path) -> 
         + "".join(f"chr2\t{i}\t{i + 60}\tv{i}\n" for i in range(0, 2900, 300))
     )
     run(wanted(files), inputs, places(), tmp_path / "out.zarr")
-    store = opened(tmp_path / "out.zarr")
+    store = open_store(tmp_path / "out.zarr")
     at = np.asarray(store.group["at"][:])
     assert at.shape[1] > 1
     assert ((at >= 0).sum(1) >= 1).all()
@@ -118,9 +118,9 @@ def test_a_store_of_variants_is_gone_on_with(files: Path, tmp_path: Path) -> Non
         run(wanted(files), inputs, places(shard=f"{i}/2"), tmp_path / "b.zarr")
     assert contents(tmp_path / "a.zarr") == contents(tmp_path / "b.zarr")
     with pytest.raises(InputError, match="variants"):
-        ismc.convert(opened(tmp_path / "a.zarr"), tmp_path / "a", "modisco")
+        ismc.convert(open_store(tmp_path / "a.zarr"), tmp_path / "a", "modisco")
     table, other = tmp_path / "a.tsv", tmp_path / "b.tsv"
-    ismc.convert(opened(tmp_path / "a.zarr"), table)
+    ismc.convert(open_store(tmp_path / "a.zarr"), table)
     run(wanted(files), inputs, places(), other)
     assert table.read_text() == other.read_text()
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ismc.cli.plot import plot
 from ismc.errors import InputError
 from ismc.io.stores.facts import Part
-from ismc.io.stores.making import created
+from ismc.io.stores.making import create_store
 from ismc.io.stores.store import Store
 from ismc.plot import importance
 from ismc.plot.table import read_variants
@@ -207,7 +207,9 @@ def test_variants_of_a_store(drawn: Drawn, tmp_path: Path) -> None:
     facts = facts_of(3, True, True, sites=(), slots=2, parts=(Part("v.vcf", "1" * 64, 3, 5),))
     more = {"at": at} | {f"variants/{key}": values for key, values in rows.items()}
     one_hot = np.zeros((3, LENGTH, 4), np.int8)
-    store = created(tmp_path / "v.zarr", facts, content(["w0", "w1", "w2"], one_hot, True, **more))
+    store = create_store(
+        tmp_path / "v.zarr", facts, content(["w0", "w1", "w2"], one_hot, True, **more)
+    )
     rng = np.random.default_rng(0)
     held = []
     for block in range(2):

@@ -18,8 +18,8 @@ from ismc.errors import ArtifactError, InputError, IsmcError
 from ismc.io.extras import EXTRAS
 from ismc.io.stores.content import Content
 from ismc.io.stores.facts import Output
-from ismc.io.stores.making import created
-from ismc.io.stores.store import opened
+from ismc.io.stores.making import create_store
+from ismc.io.stores.store import open_store
 from ismc.report import choose_tracks
 from ismc.report.entries import UNKNOWN_LETTER, quantize, same_as
 from ismc.report.strongest import MAX_PEAKS, MIN_DISTANCE, Strongest, peaks
@@ -124,7 +124,7 @@ def test_few_of_many_values(tmp_path: Path) -> None:
     report(tmp_path / "s.zarr", tmp_path / "r.html", task=[4, 19], overwrite=True)
     parsed = Parsed(tmp_path / "r.html")
     assert json.loads(parsed.text)["tracks"] == ["head [4]", "head [19]"]
-    scores = opened(tmp_path / "s.zarr").scores()[2][..., [4, 19]]
+    scores = open_store(tmp_path / "s.zarr").scores()[2][..., [4, 19]]
     np.testing.assert_allclose(parsed.scores(2)[0], np.moveaxis(scores, 2, 0), atol=1e-4)
 
 
@@ -191,6 +191,6 @@ def test_what_does_not_fit(tmp_path: Path) -> None:
         report(tmp_path / "none.zarr", tmp_path / "n.html")
     more = {"at": np.zeros((12, 3), np.int64)}
     variants = Content([str(i) for i in range(12)], lambda _: [], more=more)
-    created(tmp_path / "v.zarr", replace(FACTS, sites=(), slots=3), variants)
+    create_store(tmp_path / "v.zarr", replace(FACTS, sites=(), slots=3), variants)
     with pytest.raises(InputError, match="holds variants, expected scores of every letter"):
         report(tmp_path / "v.zarr", tmp_path / "n.html")

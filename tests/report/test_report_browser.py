@@ -14,7 +14,7 @@ import pytest
 
 from ismc.cli.report import report
 from ismc.io.stores.facts import Output
-from ismc.io.stores.store import Store, opened
+from ismc.io.stores.store import Store, open_store
 from tests.support.reports import (
     FACTS,
     browser,
@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def store(folder: Path) -> Store:
-    return opened(folder / "s.zarr")
+    return open_store(folder / "s.zarr")
 
 
 @pytest.fixture(scope="module")

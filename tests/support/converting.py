@@ -12,7 +12,7 @@ import numpy as np
 from ismc.io.sequences.source import Coordinates
 from ismc.io.stores.content import Content
 from ismc.io.stores.facts import Facts, Output, Part
-from ismc.io.stores.making import created
+from ismc.io.stores.making import create_store
 from ismc.io.stores.store import Store
 
 Array = np.ndarray
@@ -96,7 +96,7 @@ def made(
         places,
         chromosomes or {},
     )
-    store = created(path, kept, content)
+    store = create_store(path, kept, content)
     store = Store(path, kept, store.group)
     there = np.stack([one_hot[:, a:b].all(1) for a, b in ranges], 1)
     scores, references = [], []

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ismc.io.sequences.source import Coordinates
 from ismc.io.stores.content import Content
 from ismc.io.stores.facts import Facts, Output, Part
-from ismc.io.stores.making import created
+from ismc.io.stores.making import create_store
 from ismc.io.stores.store import Store
 from ismc.plot import files
 
@@ -37,7 +37,7 @@ def made(
     one_hot[4:5, :20] = 0
     facts = facts_of(count, signed, genome, sites=tuple((int(i), int(i) + 1) for i in SITES))
     names = ["7" if i == count - 1 and i else f"peak {i}" for i in range(count)]
-    store = created(path, facts, content(names, one_hot, genome))
+    store = create_store(path, facts, content(names, one_hot, genome))
     for block in range(facts.blocks):
         letters = one_hot[facts.rows(block)][:, SITES]
         scores, references = [], []

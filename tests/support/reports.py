@@ -20,7 +20,7 @@ import pytest
 from ismc.io.sequences.source import Coordinates
 from ismc.io.stores.content import Content
 from ismc.io.stores.facts import Facts, Output, Part, block_size
-from ismc.io.stores.making import created
+from ismc.io.stores.making import create_store
 from ismc.io.stores.store import Store
 from ismc.report.entries import LEVELS, same_as
 from ismc.report.strongest import MAX_PEAKS
@@ -62,7 +62,7 @@ def made(
     rows = facts.rows
     parts = [(block, one_hot[rows(block)]) for block in range(facts.blocks)]
     names = names or [f"peak_{i}" for i in range(facts.count)]
-    store = created(path, facts, Content(names, lambda _: parts, places if chrom else None))
+    store = create_store(path, facts, Content(names, lambda _: parts, places if chrom else None))
     for block, letters in parts[:blocks]:
         same = np.stack([same_as(x, np.asarray(facts.sites)) for x in letters])
         scores = []

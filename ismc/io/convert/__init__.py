@@ -30,7 +30,7 @@ from ismc.io.convert.selection import Task
 from ismc.io.stores.store import Store
 from ismc.io.targets import check_target
 
-__all__ = ["FORMATS", "Conversion", "Format", "convert", "converted", "format_of"]
+__all__ = ["FORMATS", "Conversion", "Format", "convert", "convert_request", "format_of"]
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
@@ -94,10 +94,10 @@ def convert(
         ArtifactError: when the disk is full, or the store is damaged; no file is then written.
     """
     request = Request(store, output, task, sizes)
-    return converted(request, target, to, overwrite=overwrite).paths
+    return convert_request(request, target, to, overwrite=overwrite).paths
 
 
-def converted(
+def convert_request(
     request: Request, target: Path, to: str | None = None, *, overwrite: bool = False
 ) -> Conversion:
     """As `convert`, but returns the format and the notes too."""

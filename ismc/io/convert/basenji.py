@@ -26,7 +26,7 @@ from ismc.io.convert.format import Format, Request
 from ismc.io.convert.halves import Halves
 from ismc.io.convert.hdf5_file import hdf5_file
 from ismc.io.convert.provenance import in_bytes, places, provenance
-from ismc.io.convert.selection import chosen, chosen_output
+from ismc.io.convert.selection import choose_number, choose_output
 from ismc.io.stores.store import Store
 
 Array = np.ndarray
@@ -37,10 +37,10 @@ def write(request: Request, paths: Sequence[Path]) -> list[str]:
     """Writes the file."""
     store, facts = request.store, request.store.facts
     check_bases(facts)
-    output = chosen_output(facts, request.output)
+    output = choose_output(facts, request.output)
     choice = None
     if request.task is not None or len(output.score) != 1:
-        choice = chosen(facts, output.name, request.task)
+        choice = choose_number(facts, output.name, request.task)
     targets = output.score[0] if choice is None else 1
     halves, key = Halves(store), facts.score.replace("/", "_")
     if key in RESERVED_KEYS:

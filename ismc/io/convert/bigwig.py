@@ -30,7 +30,7 @@ from ismc.io.convert.chromosomes import chromosomes
 from ismc.io.convert.contributions import check_bases, how, hypothetical, records, site_positions
 from ismc.io.convert.format import Format, Request
 from ismc.io.convert.provenance import provenance
-from ismc.io.convert.selection import Choice, chosen
+from ismc.io.convert.selection import Choice, choose_number
 from ismc.io.convert.track import Records, Run, runs
 from ismc.io.extras import extras
 from ismc.io.stores.facts import Facts
@@ -48,7 +48,7 @@ def write(request: Request, paths: Sequence[Path]) -> list[str]:
         import pyBigWig  # noqa: F401
     store, facts = request.store, request.store.facts
     check_bases(facts)
-    choice = chosen(facts, request.output, request.task)
+    choice = choose_number(facts, request.output, request.task)
     sizes = _sizes(request)
     path, description = paths
     with SpooledTemporaryFile(MAX_SPOOL_BYTES, dir=str(path.parent)) as spool:

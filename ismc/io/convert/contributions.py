@@ -18,7 +18,7 @@ import numpy as np
 
 from ismc.errors import ArtifactError, InputError
 from ismc.io.convert.format import Request
-from ismc.io.convert.selection import Choice, chosen
+from ismc.io.convert.selection import Choice, choose_number
 from ismc.io.stores.facts import LETTERS, Facts
 from ismc.io.stores.store import Store
 
@@ -73,7 +73,7 @@ def contributing(request: Request) -> Choice:
     facts = request.store.facts
     check_bases(facts)
     check_signed(facts)
-    return chosen(facts, request.output, request.task)
+    return choose_number(facts, request.output, request.task)
 
 
 def how(facts: Facts) -> str:

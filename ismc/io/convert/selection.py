@@ -31,7 +31,7 @@ class Choice:
         return ",".join(map(str, self.index)) if prod(self.output.score) > 1 else ""
 
 
-def chosen_output(facts: Facts, output: str | None) -> Output:
+def choose_output(facts: Facts, output: str | None) -> Output:
     """The output of that name, or the only one.
 
     Raises:
@@ -51,7 +51,7 @@ def chosen_output(facts: Facts, output: str | None) -> Output:
     return facts.outputs[0] if output is None else outputs[output]
 
 
-def chosen(facts: Facts, output: str | None, task: Task) -> Choice:
+def choose_number(facts: Facts, output: str | None, task: Task) -> Choice:
     """The choice of one number per letter.
 
     Args:
@@ -63,7 +63,7 @@ def chosen(facts: Facts, output: str | None, task: Task) -> Choice:
     Raises:
         InputError: when the output or task does not exist, or there are several and none is chosen.
     """
-    item = chosen_output(facts, output)
+    item = choose_output(facts, output)
     shape, count = item.score, prod(item.score)
     if task is None:
         if count != 1:

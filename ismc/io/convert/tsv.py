@@ -27,7 +27,7 @@ import numpy as np
 from ismc.io.convert.contributions import read_array
 from ismc.io.convert.format import Format, Request
 from ismc.io.convert.provenance import places, provenance
-from ismc.io.convert.selection import Choice, chosen, chosen_output
+from ismc.io.convert.selection import Choice, choose_number, choose_output
 from ismc.io.stores.facts import Facts
 from ismc.io.stores.store import Store
 from ismc.io.targets import text_file
@@ -61,9 +61,9 @@ def _choices(request: Request) -> Iterator[Choice]:
     """The numbers of scores, one for each column."""
     facts = request.store.facts
     if request.task is not None:
-        yield chosen(facts, request.output, request.task)
+        yield choose_number(facts, request.output, request.task)
         return
-    outputs = facts.outputs if request.output is None else [chosen_output(facts, request.output)]
+    outputs = facts.outputs if request.output is None else [choose_output(facts, request.output)]
     for output in outputs:
         for index in product(*(range(size) for size in output.score)):
             yield Choice(output, index)

@@ -54,21 +54,21 @@ def codes_of(one_hot: np.ndarray) -> np.ndarray:
     return _CODES[(one_hot.astype(np.uint8) * _WEIGHTS).sum(-1, dtype=np.uint8)]
 
 
-def unambiguous(letters: bytes) -> bytes:
+def normalize(letters: bytes) -> bytes:
     """The letters in upper case, with ``N`` for the other IUPAC codes.
 
-    >>> plain(b"acRn")
+    >>> normalize(b"acRn")
     b'ACNN'
     """
     return letters.translate(_PLAIN)
 
 
-def foreign(letters: bytes, known: bytes = KNOWN) -> bytes:
+def unknown_letters(letters: bytes, known: bytes = KNOWN) -> bytes:
     """The letters that are not in ``known``, in order and with repeats.
 
-    >>> foreign(b"ACRn-")
+    >>> unknown_letters(b"ACRn-")
     b'R-'
-    >>> foreign(b"ACRn-", IUPAC)
+    >>> unknown_letters(b"ACRn-", IUPAC)
     b'-'
     """
     return letters.translate(None, known)

@@ -14,15 +14,22 @@ from typing import Any
 import numpy as np
 
 from ismc.errors import InputError
-from ismc.io.sequences.alphabet import IUPAC, KNOWN, codes_of, foreign, one_hot_of, unambiguous
+from ismc.io.sequences.alphabet import (
+    IUPAC,
+    KNOWN,
+    codes_of,
+    normalize,
+    one_hot_of,
+    unknown_letters,
+)
 from ismc.io.sequences.problems import (
     Note,
     OnError,
     check_choice,
     common_length,
-    counted,
+    join_first,
+    pluralize,
     raise_or_skip,
-    shown,
 )
 from ismc.io.sequences.source import (
     Ambiguous,
@@ -133,7 +140,7 @@ def from_strings(
     letters = [text.encode("ascii", "replace") for text in sequences]
     length = common_length(map(len, letters))
     for i, text in enumerate(letters):
-        unknown = foreign(text, known)
+        unknown = unknown_letters(text, known)
         if not text:
             problems.append(f"{names[i]!r} has no letters")
         elif unknown:
@@ -144,18 +151,18 @@ def from_strings(
             problems.append(f"{names[i]!r} has {len(text)} letters, expected {length}, as in most")
         else:
             good.append(i)
-            if foreign(text):
+            if unknown_letters(text):
                 coded.append(repr(names[i]))
     hint = "All sequences have the same length and only the letters A, C, G, T and N."
     path = Path("strings")
     raise_or_skip(path, problems, on_error, len(good), hint)
-    texts = [unambiguous(letters[i]) for i in good]
-    note = f"{counted(len(coded), 'record')} with letters other than ACGTN, which are read as N"
+    texts = [normalize(letters[i]) for i in good]
+    note = f"{pluralize(len(coded), 'record')} with letters other than ACGTN, which are read as N"
     return IndexedSource(
         path=path,
         names=tuple(names[i] for i in good),
         length=length,
-        digest=combined_digest(record_digest(names[i], unambiguous(letters[i])) for i in good),
+        digest=combined_digest(record_digest(names[i], normalize(letters[i])) for i in good),
         rows=_Texts(texts, length),
         problems=tuple(problems),
         notes=(Note.of(note, coded),) if coded else (),
@@ -199,7 +206,7 @@ def _key(path: Path, key: str | None, keys: list[str]) -> str:
     raise InputError(
         f"{path} has {len(three)} arrays with three axes ({', '.join(three)}), expected one: "
         f"{EXPECTED}.",
-        hint=f"Choose one with {path}:KEY. The keys are {shown(keys, ', ')}.",
+        hint=f"Choose one with {path}:KEY. The keys are {join_first(keys, ', ')}.",
     )
 
 
@@ -287,7 +294,7 @@ def _names(names: Sequence[str] | None, count: int) -> list[str]:
     texts = [f"record_{i}" for i in range(count)] if names is None else [str(n) for n in names]
     repeated = [name for name, times in Counter(texts).items() if times > 1]
     if len(texts) != count or repeated or not all(texts):
-        details = f" ({shown(map(repr, repeated), ', ')} repeated)" if repeated else ""
+        details = f" ({join_first(map(repr, repeated), ', ')} repeated)" if repeated else ""
         raise InputError(
             f"There are {len(texts)} names{details}, expected {count} different ones.",
             hint="Give each sequence a distinct, non-empty name, or pass no names.",

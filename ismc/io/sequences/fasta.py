@@ -14,17 +14,17 @@ import numpy as np
 
 from ismc.errors import InputError
 from ismc.io.extras import extras
-from ismc.io.sequences.alphabet import IUPAC, KNOWN, LETTERS, foreign, one_hot_of, unambiguous
-from ismc.io.sequences.lines import opened
+from ismc.io.sequences.alphabet import IUPAC, KNOWN, LETTERS, normalize, one_hot_of, unknown_letters
+from ismc.io.sequences.lines import open_text
 from ismc.io.sequences.problems import (
     FastaIndex,
     Note,
     OnError,
     check_choice,
     common_length,
-    counted,
     invalid_records,
     iter_problems,
+    pluralize,
     raise_or_skip,
 )
 from ismc.io.sequences.source import Ambiguous, check_length, combined_digest, record_digest
@@ -154,7 +154,7 @@ def open_fasta(
         HINT + bool(scan.ambiguous and ambiguous == "error") * IUPAC_HINT,
     )
     coded = [scan.record(i) for i in scan.ambiguous if ambiguous == "n" and good[i]]
-    text = f"{counted(len(coded), 'record')} with letters other than ACGTN, which are read as N"
+    text = f"{pluralize(len(coded), 'record')} with letters other than ACGTN, which are read as N"
     digests = (
         bytes(scan.digests[i : i + DIGEST_BYTES]) for i in range(0, len(scan.digests), DIGEST_BYTES)
     )
@@ -191,11 +191,11 @@ def _scan_records(path: Path, known: bytes) -> FastaIndex:
     for i, (name, letters) in enumerate(_parse_records(path)):
         scan.names.append(name)
         scan.lengths.append(len(letters))
-        scan.digests += record_digest(name, unambiguous(letters))
-        unknown = foreign(letters)
-        if unknown and foreign(unknown, known):
+        scan.digests += record_digest(name, normalize(letters))
+        unknown = unknown_letters(letters)
+        if unknown and unknown_letters(unknown, known):
             scan.invalid.append(i)
-        if unknown and len(foreign(unknown, IUPAC)) < len(unknown):
+        if unknown and len(unknown_letters(unknown, IUPAC)) < len(unknown):
             scan.ambiguous.append(i)
     if not scan.names:
         problem = "holds only blank lines" if path.stat().st_size else "is empty"
@@ -214,7 +214,7 @@ def _parse_records(path: Path) -> Iterator[tuple[str, bytes]]:
     """
     with extras():
         from Bio.SeqIO.FastaIO import SimpleFastaParser
-    with opened(path) as file:
+    with open_text(path) as file:
         number, first = next(((i, text) for i, text in enumerate(file, 1) if text.strip()), (0, ""))
         if first and first[0] != ">":
             raise InputError(

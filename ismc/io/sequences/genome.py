@@ -22,7 +22,7 @@ import numpy as np
 from ismc.errors import InputError
 from ismc.io.extras import extras
 from ismc.io.sequences.lines import GZIP
-from ismc.io.sequences.problems import shown
+from ismc.io.sequences.problems import join_first
 
 MAX_CHECKED_HEADERS = 100
 UNKNOWN = ord("N")
@@ -94,7 +94,7 @@ class Genome:
                     f"The same chromosome is {alias!r} in the genome and {chrom!r} here: rename "
                     "one of them, or use a genome with the same names."
                 )
-        return f"{self.name} has the chromosomes {shown(self.lengths, ', ')}."
+        return f"{self.name} has the chromosomes {join_first(self.lengths, ', ')}."
 
     def _alias(self, chrom: str) -> str | None:
         """The genome's name of a chromosome under another naming convention, or ``None``."""

@@ -20,7 +20,7 @@ GZIP = b"\x1f\x8b"
 
 
 @contextmanager
-def opened(path: Path, kind: str = "a FASTA file") -> Iterator[TextIO]:
+def open_text(path: Path, kind: str = "a FASTA file") -> Iterator[TextIO]:
     """Opens a file as text with any line ends; decompresses gzip, and bgzip, by the first bytes.
 
     Bytes that are not UTF-8 become U+FFFD.
@@ -73,12 +73,12 @@ def read_table(
         spaces: whether spaces separate columns if the first line has no tab.
 
     Raises:
-        InputError: as for `opened`, and when the file has no lines of data.
+        InputError: as for `open_text`, and when the file has no lines of data.
     """
     with extras():
         import pandas
     tabs = not spaces or _has_tabs(path, kind, re.compile(comments))
-    with opened(path, kind) as file:
+    with open_text(path, kind) as file:
         header = ("\t" if tabs else " ").join(f"c{i}" for i in range(width))
         stream: Any = _WithHeader(header + "\n", file)
         try:
@@ -130,6 +130,6 @@ class _WithHeader:
 
 
 def _has_tabs(path: Path, kind: str, comment: re.Pattern[str]) -> bool:
-    with opened(path, kind) as file:
+    with open_text(path, kind) as file:
         first = (line for line in file if line.strip() and not comment.match(line.strip()))
         return "\t" in next(first, "\t").strip()

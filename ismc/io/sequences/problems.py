@@ -13,7 +13,7 @@ from typing import Literal
 
 from ismc.errors import InputError
 from ismc.io.sequences.alphabet import KNOWN
-from ismc.io.sequences.lines import opened
+from ismc.io.sequences.lines import open_text
 
 SHOWN = 5
 OnError = Literal["stop", "skip"]
@@ -35,7 +35,7 @@ class Note(str):
     def of(cls, text: str, places: Iterable[str]) -> Note:
         """The text, a colon, and the first few places."""
         places = tuple(places)
-        note = cls(f"{text}: {shown(places, ', ')}")
+        note = cls(f"{text}: {join_first(places, ', ')}")
         note.places = places
         return note
 
@@ -63,7 +63,7 @@ class FastaIndex:
     @cached_property
     def lines(self) -> array[int]:
         """The line of each header, counted from 1; read from the file on first use."""
-        with opened(self.path) as file:
+        with open_text(self.path) as file:
             return array("q", (i for i, line in enumerate(file, 1) if line[0] == ">"))
 
     def record(self, i: int) -> str:
@@ -71,7 +71,7 @@ class FastaIndex:
         return f"record {self.names[i]!r} (line {self.lines[i]})"
 
 
-def shown(items: Iterable[str], joint: str = "; ") -> str:
+def join_first(items: Iterable[str], joint: str = "; ") -> str:
     """The first five items, and the number of the others."""
     items = iter(items)
     first = joint.join(islice(items, SHOWN))
@@ -79,10 +79,10 @@ def shown(items: Iterable[str], joint: str = "; ") -> str:
     return first + (f" (and {rest} more)" if rest else "")
 
 
-def counted(number: int, noun: str) -> str:
+def pluralize(number: int, noun: str) -> str:
     """The number and the noun, in the plural unless the number is 1.
 
-    >>> counted(1, "region"), counted(2000, "region")
+    >>> pluralize(1, "region"), pluralize(2000, "region")
     ('1 region', '2,000 regions')
     """
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
@@ -98,7 +98,7 @@ def raise_or_skip(
     """
     if on_error == "skip" and good:
         return tuple(problems)
-    text = shown(problems)
+    text = join_first(problems)
     if text:
         prefix = "" if on_error == "stop" else "no record can be used: "
         raise InputError(f"{path}: {prefix}{text}.", hint=hint)
@@ -131,7 +131,7 @@ def invalid_records(scan: FastaIndex, length: int | None, known: bytes = KNOWN) 
     """
     reasons = _wrong_lengths(scan, length)
     for i, places in groupby(invalid_letters(scan, known), lambda place: place[0]):
-        texts = shown((text for _, text in places), ", ")
+        texts = join_first((text for _, text in places), ", ")
         reasons[i] = f"{scan.record(i)} has {texts}, expected A, C, G, T or N"
     first: dict[str, int] = {}
     for i, name in enumerate(scan.names):
@@ -148,7 +148,7 @@ def invalid_letters(scan: FastaIndex, known: bytes) -> Iterator[tuple[int, str]]
     if not scan.invalid:
         return
     invalid, accepted, i = set(scan.invalid), known.decode() + " ", -1
-    with opened(scan.path) as file:
+    with open_text(scan.path) as file:
         for number, line in enumerate(file, 1):
             if line.startswith(">"):
                 i += 1

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ismc.errors import InputError
-from ismc.io.sequences.alphabet import IUPAC, foreign, one_hot_of, unambiguous
+from ismc.io.sequences.alphabet import IUPAC, normalize, one_hot_of, unknown_letters
 from ismc.io.sequences.genome import Genome
 from ismc.io.sequences.lines import missing_column, read_table
-from ismc.io.sequences.problems import Note, OnError, check_choice, counted, raise_or_skip
+from ismc.io.sequences.problems import Note, OnError, check_choice, pluralize, raise_or_skip
 from ismc.io.sequences.source import (
     Coordinates,
     Ends,
@@ -132,8 +132,8 @@ def open_regions(
     reverse = [region for region in regions if region.strand == "-"]
     if reverse:
         more.append(
-            f"{counted(len(reverse), 'region')} on the strand '-': letters and scores are those of "
-            "the forward strand"
+            f"{pluralize(len(reverse), 'region')} on the strand '-': letters and scores are those "
+            "of the forward strand"
         )
     windows = np.array([region.window(length) for region in regions], np.int64)
     at = Coordinates(
@@ -144,10 +144,10 @@ def open_regions(
         strand=np.array([region.strand for region in regions]),
         genome=genome.name,
     )
-    return cut_regions(path, genome, names, at, problems, [*notes, *more, *unnamed])
+    return cut_windows(path, genome, names, at, problems, [*notes, *more, *unnamed])
 
 
-def cut_regions(
+def cut_windows(
     path: Path,
     genome: Genome,
     names: Sequence[str],
@@ -165,9 +165,9 @@ def cut_regions(
     for name, *row in zip(names, *(column.tolist() for column in columns), strict=True):
         chrom, start, end, _, _ = row
         letters = genome.codes(chrom, start, end).tobytes()
-        unknown = foreign(letters)
+        unknown = unknown_letters(letters)
         if unknown:
-            invalid = foreign(unknown, IUPAC)
+            invalid = unknown_letters(unknown, IUPAC)
             if invalid:
                 raise InputError(
                     f"{genome.path} has {chr(invalid[0])!r} in {window_name(chrom, start, end)}, "
@@ -175,9 +175,9 @@ def cut_regions(
                     hint="Check that the file is a genome.",
                 )
             coded.append(window_name(chrom, start, end))
-        digests.append(record_digest(name, unambiguous(letters), " ".join(map(str, row))))
+        digests.append(record_digest(name, normalize(letters), " ".join(map(str, row))))
     if coded:
-        text = f"{counted(len(coded), 'window')} with letters of {genome.name} other than ACGTN"
+        text = f"{pluralize(len(coded), 'window')} with letters of {genome.name} other than ACGTN"
         notes = [*notes, Note.of(f"{text}, which are read as N", coded)]
     length = int(at.end[0] - at.start[0])
     digest = combined_digest(digests)
@@ -243,7 +243,7 @@ def _deduplicate(regions: Sequence[Region]) -> tuple[list[Region], list[str]]:
         before = first.setdefault(key, region)
         if before is not region:
             duplicates.append(f"line {region.line} (as line {before.line})")
-    text = f"{counted(len(duplicates), 'duplicate region')}, each kept once"
+    text = f"{pluralize(len(duplicates), 'duplicate region')}, each kept once"
     return list(first.values()), [Note.of(text, duplicates)] if duplicates else []
 
 
@@ -259,7 +259,7 @@ def _apply_ends(
     if not over:
         return regions, []
     action = "padded with N" if ends == "pad" else "skipped"
-    text = f"{counted(len(over), 'region')} past the end of a chromosome, {action}"
+    text = f"{pluralize(len(over), 'region')} past the end of a chromosome, {action}"
     note = Note.of(text, [region.place(length) for region in over])
     if ends == "pad":
         return regions, [note]

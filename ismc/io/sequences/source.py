@@ -149,7 +149,7 @@ def record_digest(name: str, letters: bytes, place: str = "") -> bytes:
 
     Args:
         name: the name of the record.
-        letters: its letters in upper case, see `ismc.io.sequences.alphabet.unambiguous`.
+        letters: its letters in upper case, see `ismc.io.sequences.alphabet.normalize`.
         place: its coordinates; empty without any.
     """
     text = f"{name}\0{place}\0".encode("utf-8", "surrogateescape")

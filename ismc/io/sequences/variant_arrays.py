@@ -56,7 +56,7 @@ def variant_positions(variants: Variants) -> list[int]:
     return sorted({row.site for row in variants.rows if row.window >= 0})
 
 
-def behind(more: Mapping[str, Array], windows: int, width: int) -> dict[str, Array]:
+def renumber(more: Mapping[str, Array], windows: int, width: int) -> dict[str, Array]:
     """The arrays of variants, renumbered to be appended to those of a store.
 
     Args:

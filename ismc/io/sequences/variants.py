@@ -18,9 +18,9 @@ import numpy as np
 from ismc.errors import InputError
 from ismc.io.sequences.alphabet import LETTERS, find_substitution
 from ismc.io.sequences.genome import Genome
-from ismc.io.sequences.lines import missing_column, opened, read_table
-from ismc.io.sequences.problems import Note, OnError, check_choice, counted, raise_or_skip
-from ismc.io.sequences.regions import cut_regions, window_name
+from ismc.io.sequences.lines import missing_column, open_text, read_table
+from ismc.io.sequences.problems import Note, OnError, check_choice, pluralize, raise_or_skip
+from ismc.io.sequences.regions import cut_windows, window_name
 from ismc.io.sequences.source import Coordinates, Source, check_length
 
 OK = "ok"
@@ -162,9 +162,9 @@ def open_variants(
         if start < 0 or end > genome.lengths[chrom]
     ]
     if padded:
-        text = f"{counted(len(padded), 'window')} past the end of a chromosome, padded with N"
+        text = f"{pluralize(len(padded), 'window')} past the end of a chromosome, padded with N"
         notes.append(Note.of(text, padded))
-    windows = cut_regions(path, genome, [names[i] for i in used], scored)
+    windows = cut_windows(path, genome, [names[i] for i in used], scored)
     counts = dict(Counter(row.kind for row in rows))
     return Variants(rows, windows, counts, (*notes, *windows.notes), problems)
 
@@ -193,7 +193,7 @@ def _length(path: Path, genome: Genome, length: int | None, regions: Source | No
 
 
 def _check_text(path: Path) -> None:
-    with opened(path, KIND) as file:
+    with open_text(path, KIND) as file:
         if file.read(3) == "BCF":
             raise InputError(
                 f"{path} is a BCF file, expected {KIND}.", hint=f"bcftools view {path} > out.vcf"
@@ -285,6 +285,6 @@ def _note_unscored(rows: Sequence[Variant]) -> list[str]:
             _, _, details = row.status.partition(f"{DISAGREES}: ")
             places.setdefault(row.kind, []).append(f"{row}{details and ': '}{details}")
     return [
-        Note.of(f"{counted(len(labels), 'variant')} without a score, {kind}", labels)
+        Note.of(f"{pluralize(len(labels), 'variant')} without a score, {kind}", labels)
         for kind, labels in places.items()
     ]

@@ -17,7 +17,7 @@ from ismc.errors import ArtifactError, InputError
 from ismc.io.extras import extras
 from ismc.io.stores.content import COORDINATES, GENOME, Content, begin, extend, shorten
 from ismc.io.stores.facts import Facts
-from ismc.io.stores.store import Store, opened
+from ismc.io.stores.store import Store, open_store
 from ismc.io.targets import disk_errors
 from ismc.ir.pytree import distinct
 
@@ -33,7 +33,7 @@ def in_memory(facts: Facts, content: Content) -> Store:
     return Store(None, facts, _fill(zarr.create_group(MemoryStore()), facts, content))
 
 
-def created(path: Path, facts: Facts, content: Content) -> Store:
+def create_store(path: Path, facts: Facts, content: Content) -> Store:
     """A new store on disk, without scores.
 
     The folder is written under a temporary name and renamed into place. If another process creates
@@ -56,10 +56,10 @@ def created(path: Path, facts: Facts, content: Content) -> Store:
             raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return opened(path, facts)
+    return open_store(path, facts)
 
 
-def appended(store: Store, facts: Facts, content: Content) -> Store:
+def append_records(store: Store, facts: Facts, content: Content) -> Store:
     """The store with more records, which have no scores yet.
 
     Args:
@@ -95,7 +95,7 @@ def appended(store: Store, facts: Facts, content: Content) -> Store:
     return extended
 
 
-def without_last(store: Store) -> None:
+def drop_last_part(store: Store) -> None:
     """Drops the last part of a store, which has no scores."""
     store.facts = store.facts.before
     with disk_errors(Path(str(store.path))):
@@ -115,9 +115,9 @@ def append_lock(path: Path) -> Iterator[None]:
                 Path(lock.lock_file).unlink()
 
 
-def removed(path: Path) -> None:
+def remove_store(path: Path) -> None:
     """Removes a store; renames it first, so that no partial store keeps its name."""
-    opened(path)  # raises unless it is a store
+    open_store(path)  # raises unless it is a store
     part = path.with_name(f".{path.name}.{token_hex(4)}.part")
     with disk_errors(path):
         path.rename(part)

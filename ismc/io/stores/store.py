@@ -267,7 +267,7 @@ class Store:
                 shutil.rmtree(part, ignore_errors=True)
 
 
-def opened(path: Path, expected: Facts | None = None, *, write: bool = False) -> Store:
+def open_store(path: Path, expected: Facts | None = None, *, write: bool = False) -> Store:
     """Opens an existing store.
 
     Args:
@@ -308,4 +308,4 @@ def open_scores(path: str | PathLike[str]) -> Store:
         ArtifactError: when the folder is not a store of ismc, or is damaged.
         InputError: when it does not exist.
     """
-    return opened(Path(path))
+    return open_store(Path(path))
