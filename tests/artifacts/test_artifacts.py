@@ -154,7 +154,10 @@ def test_names_that_keras_counts_up_are_the_same_weights(tmp_path: Path) -> None
         (lambda _: small_net(length=40), r"'a/kernel' has the shape \[108, 2\], expected \[78, 2"),
         (lambda _: {"conv/kernel": np.zeros(3)}, "'conv/bias' is missing"),
         (lambda p: p / "nothing.keras", "There is no file"),
-        (lambda p: (p / "bad.safetensors").write_text("x") and p / "bad.safetensors", "no file of"),
+        (
+            lambda p: (p / "bad.safetensors").write_text("x") and p / "bad.safetensors",
+            "is not a safetensors file",
+        ),
     ],
 )
 def test_weights_that_do_not_fit(

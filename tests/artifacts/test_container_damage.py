@@ -138,17 +138,17 @@ META = {"ismc": json.dumps(GOOD)}
 @pytest.mark.parametrize(
     ("payload", "text"),
     [
-        (b"", "not as ismc writes it"),
-        (b"\0" * 7, "not as ismc writes it"),
-        (b"\xff" * 8, "not as ismc writes it"),
-        ((2**62).to_bytes(8, "little") + b"{}", "not as ismc writes it"),
-        ((90_000_000).to_bytes(8, "little") + b"{}", "not as ismc writes it"),
-        (raw(b"\xff\xfe"), "not as ismc writes it"),
-        (raw(b"{" * 5000), "not as ismc writes it"),
-        (raw([]), "not as ismc writes it"),
+        (b"", "not in the form that ismc writes"),
+        (b"\0" * 7, "not in the form that ismc writes"),
+        (b"\xff" * 8, "not in the form that ismc writes"),
+        ((2**62).to_bytes(8, "little") + b"{}", "not in the form that ismc writes"),
+        ((90_000_000).to_bytes(8, "little") + b"{}", "not in the form that ismc writes"),
+        (raw(b"\xff\xfe"), "not in the form that ismc writes"),
+        (raw(b"{" * 5000), "not in the form that ismc writes"),
+        (raw([]), "not in the form that ismc writes"),
         (raw({}), "it has no manifest"),
         (raw({"__metadata__": {"other": "x"}}), "it has no manifest"),
-        (raw({"__metadata__": {"ismc": 1}}), "not as ismc writes it"),
+        (raw({"__metadata__": {"ismc": 1}}), "not in the form that ismc writes"),
         (tensors(""), "it has no manifest"),
         (tensors("[" * 100_000), "it has no manifest"),
         (tensors("1" * 5000), "it has no manifest"),
@@ -174,7 +174,7 @@ META = {"ismc": json.dumps(GOOD)}
         (
             raw({"__metadata__": META,
                  "array:a": {"dtype": "F32", "shape": [2**40, 2**40], "data_offsets": [0, 0]}}),
-            "not as ismc writes it",
+            "not in the form that ismc writes",
         ),
         (
             raw({"__metadata__": META,
@@ -184,7 +184,7 @@ META = {"ismc": json.dumps(GOOD)}
         (
             raw({"__metadata__": META,
                  "array:a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8000]}}, b"x" * 8),
-            "not as ismc writes it",
+            "not in the form that ismc writes",
         ),
     ],
 )  # fmt: skip

@@ -169,7 +169,9 @@ def test_demo_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_errors_found_before_the_model_is_loaded(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(programs, "load_model", lambda _: pytest.fail("the model was loaded"))
+    monkeypatch.setattr(
+        programs, "load_sequence_model", lambda _: pytest.fail("the model was loaded")
+    )
     (work / "there.npz").write_text("older")
     (work / "bad.fa").write_text(">a\nACXT\n")
     run = ("run", "model.keras", "--fasta", "in.fa", "-o")

@@ -401,7 +401,9 @@ def _lengths(path: Path) -> dict[str, int]:
 
 
 def test_processes_that_start_together(genome: Path) -> None:
-    with multiprocessing.get_context("fork").Pool(4) as pool:
+    context = multiprocessing.get_context("forkserver")  # a worker of pytest may run threads of JAX
+    context.set_forkserver_preload(["tests.io.test_regions"])
+    with context.Pool(4) as pool:
         assert pool.map(_lengths, [genome] * 16, 1) == [SIZES] * 16
     assert {p.name for p in genome.parent.iterdir()} == {"genome.fa", "genome.fa.fai"}
 

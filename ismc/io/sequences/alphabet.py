@@ -86,9 +86,9 @@ def find_substitution(ref: str, alt: str) -> tuple[str, int, str]:
     Returns:
         The reason, the index in ``ref`` and the new letter. The reason is empty for a substitution.
 
-    >>> substitution("CAG", "CTG")
+    >>> find_substitution("CAG", "CTG")
     ('', 1, 'T')
-    >>> substitution("C", "CA")
+    >>> find_substitution("C", "CA")
     ('insertion', 0, '')
     """
     if alt == ".":
