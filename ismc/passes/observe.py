@@ -22,8 +22,9 @@ def observed(step: Pass) -> Pass:
                 hint="This is a bug in ismc; please report it with the text above.",
             ) from error
         show_stage(f"{PIPELINE.index(step) + 1}-{step.__name__}.txt", after)
-        if after.plan is not None:
-            show_stage("plan.txt", table(after.plan))
+        plan = after.plan
+        if plan is not None:
+            show_stage("plan.txt", lambda: table(plan))
         return after
 
     return run

@@ -41,6 +41,8 @@ def fewer(plan: Plan) -> str:
     ours, naive = plan.operations
     if not ours:
         return "none remain" if naive else "none in either"
+    if not naive:
+        return "the naive program needs none"
     return f"{naive / ours:.1f} times fewer" if ours <= naive else f"{ours / naive:.1f} times more"
 
 

@@ -145,6 +145,19 @@ def test_what_explain_says_of_time_and_of_operations_agrees() -> None:
     assert "2.0 times more\n" in table(more)
 
 
+def test_a_plan_is_printed_where_the_naive_program_needs_no_operations() -> None:
+    plan = ismc.compile(_chain(), verify=False).plan
+    lines = tuple(replace(line, naive=0) for line in plan.lines)
+    assert "naive 0: the naive program needs none\n" in table(replace(plan, lines=lines))
+
+
+def test_a_plan_is_printed_for_those_who_ask_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ISMC_DUMP", raising=False)
+    monkeypatch.delenv("ISMC_DEBUG", raising=False)
+    monkeypatch.setattr("ismc.passes.observe.table", lambda _: pytest.fail("it was printed"))
+    ismc.compile(_chain(), verify=False)
+
+
 def test_the_gain_is_that_of_all_sites() -> None:
     plan = ismc.compile(_chain(), verify=False).plan
     few = replace(plan, active=plan.active[:3], seconds=(1.0, 1.0))
