@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ismc.execution.substitutions import Substitutions
 from ismc.ism.base import BATCHES, Inputs, Sites
 from ismc.ism.checking.cached_programs import check_model, check_mutants
-from ismc.ism.identity import identity
 from ismc.ism.profile import profile_program
 from ismc.ism.program import CompiledProgram
 from ismc.ism.save import programs, save_artifact
@@ -74,11 +72,6 @@ class CompiledISM(CompiledProgram):
         """
         self.bound.refuse()
         export(self, programs(self, verbose=0, most=1), path)
-
-    @cached_property
-    def identity(self) -> str:
-        """SHA-256 of what layers and score compute, without weights; user code is traced."""
-        return identity(self)
 
     def _call(
         self, x: Inputs, letters: Substitutions, batch: int, device: str = "", sites: Sites = None

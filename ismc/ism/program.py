@@ -27,6 +27,7 @@ from ismc.frontend.model import Model
 from ismc.ir.dump import show_stage
 from ismc.ir.graph import Graph
 from ismc.ism.base import ISM, Inputs
+from ismc.ism.identity import identity
 from ismc.ism.naive import NaiveISM
 from ismc.scores.letters import apply_across, part_across
 
@@ -83,6 +84,11 @@ class CompiledProgram(ISM):
     def versions(self) -> dict[str, str]:
         """The versions of ismc, TensorFlow and Keras that make the programs."""
         return {"ismc": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 of what layers and score compute, without weights; user code is traced."""
+        return identity(self)
 
     def texts(self) -> dict[str, str]:
         """The texts stored with cache entries and artifacts for human readers: plan and source."""

@@ -31,7 +31,6 @@ from ismc.execution.substitutions import Substitutions, kinds
 from ismc.execution.tiling import buckets, repeat_inputs
 from ismc.ir import pytree as nest
 from ismc.ism.base import BATCHES
-from ismc.ism.identity import identity
 from ismc.ism.program import CompiledProgram
 
 Array = np.ndarray
@@ -80,7 +79,7 @@ def save_artifact(ism: CompiledProgram, path: str | Path, verbose: int | str = "
         programs={name: module.record() for name, module in modules.items()},
         checked=sites,
         made=time.time(),
-        identity=identity(ism),
+        identity=ism.identity,
     )
     blobs = {f"{name}{CODE}": module.code for name, module in modules.items()}
     write_container(target, Container(record.manifest(), ism.texts(), blobs, arrays))
