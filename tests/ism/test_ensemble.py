@@ -20,7 +20,7 @@ from ismc.ism.ensemble import Ensemble
 from ismc.ism.ensemble.views import View
 from ismc.jobs.digests import model_digest
 from tests.scores.test_scores_by_name import WRITES
-from tests.support.models import track_flat_head as build
+from tests.support.models import track_flat_head
 from tests.zoo import one_hot, randomise
 
 LENGTH = 18
@@ -30,7 +30,7 @@ quick = partial(ensemble, verify=False)
 
 @cache
 def folds() -> list[keras.Model]:
-    return [build(0), build(1)]
+    return [track_flat_head(0), track_flat_head(1)]
 
 
 def sequences(count: int = 2) -> Array:
@@ -281,25 +281,37 @@ def any_length() -> keras.Model:
     [
         (list, {}, "models is empty"),
         (
-            lambda: [build(), build(length=20)],
+            lambda: [track_flat_head(), track_flat_head(length=20)],
             {},
             r"Model 1 differs in its inputs .*\[\[20, 4\]\]",
         ),
         (
-            lambda: [build(), build(tasks=3)],
+            lambda: [track_flat_head(), track_flat_head(tasks=3)],
             {},
             "Model 1 differs in its output shapes",
         ),
         (any_length, {}, "Model 0 takes sequences of any length"),
-        (build, {"shifts": (0, 18)}, "shifts is .*, expected different whole numbers between -17"),
-        (build, {"shifts": ()}, "shifts is"),
-        (build, {"shifts": (1, 1)}, "shifts is"),
-        (build, {"shifts": (0.5,)}, "shifts is"),
-        (build, {"mirror_outputs": "tracks"}, "mirror_outputs names 'tracks'"),
-        (build, {"score": "counts"}, "does not fit"),
+        (
+            track_flat_head,
+            {"shifts": (0, 18)},
+            "shifts is .*, expected different whole numbers between -17",
+        ),
+        (track_flat_head, {"shifts": ()}, "shifts is"),
+        (track_flat_head, {"shifts": (1, 1)}, "shifts is"),
+        (track_flat_head, {"shifts": (0.5,)}, "shifts is"),
+        (track_flat_head, {"mirror_outputs": "tracks"}, "mirror_outputs names 'tracks'"),
+        (track_flat_head, {"score": "counts"}, "does not fit"),
         (mirrored_inputs, {"shifts": (0, 1)}, "'control' may have positions"),
-        (lambda: [ismc.compile(build(), verify=False), build()], {}, "compiled already"),
-        (lambda: ismc.compile(build(), verify=False), {"shifts": (0, 1)}, "compiled already"),
+        (
+            lambda: [ismc.compile(track_flat_head(), verify=False), track_flat_head()],
+            {},
+            "compiled already",
+        ),
+        (
+            lambda: ismc.compile(track_flat_head(), verify=False),
+            {"shifts": (0, 1)},
+            "compiled already",
+        ),
     ],
 )
 def test_what_cannot_be_averaged(models: Any, settings: dict[str, Any], said: str) -> None:

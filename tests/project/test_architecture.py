@@ -11,10 +11,9 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from tests.support.imports import cycles, graph, imported
+from tests.support.imports import ROOT, cycles, graph, imported, modules
 
-ROOT = Path(__file__).parents[2] / "ismc"
-FILES = sorted(ROOT.rglob("*.py"))
+FILES = sorted(modules().values())
 
 RANKS = (
     {"errors"},
@@ -65,18 +64,6 @@ def part(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
-def imports(path: Path) -> list[tuple[str, int]]:
-    """Modules imported when the file is: not those inside functions or for type checkers."""
-    found = []
-    body = ast.parse(path.read_text()).body
-    for node in body:
-        if isinstance(node, ast.Import):
-            found += [(alias.name, node.lineno) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.append((node.module, node.lineno))
-    return found
-
-
 def rank(name: str) -> int:
     return next(i for i, names in enumerate(RANKS) if name in names)
 
@@ -115,7 +102,9 @@ def test_every_module_has_a_folder() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_tensorflow_stays_where_it_belongs(path: Path) -> None:
-    heavy = [m for m, _ in imports(path) if m.split(".")[0] in ("tensorflow", "keras")]
+    heavy = [
+        m for m, _ in imported(path, anywhere=False) if m.split(".")[0] in ("tensorflow", "keras")
+    ]
     name = path.relative_to(ROOT)
     allowed = any(name.is_relative_to(place) for place in TENSORFLOW)
     assert not heavy or allowed, f"{path} imports {heavy}"

@@ -33,8 +33,8 @@ def _own_rules() -> Iterator[None]:
     ismc.rules.base._TABLE.update(table)
 
 
-def run(page: Path, **given: object) -> int:
-    """Runs every Python block of a page in one namespace, and counts them.
+def run(page: Path, **given: object) -> list[str]:
+    """Runs every Python block of a page in one namespace; returns what each prints.
 
     Args:
         page: the file.
@@ -45,17 +45,19 @@ def run(page: Path, **given: object) -> int:
     """
     text = page.read_text()
     names: dict[str, object] = {"__name__": f"docs.{page.stem}", **given}
-    blocks = list(BLOCK.finditer(text))
-    for block in blocks:
+    printed = []
+    for block in BLOCK.finditer(text):
         first = text.count("\n", 0, block.start(1))
         try:
-            exec(compile("\n" * first + block[1], str(page), "exec"), names)  # noqa: S102
+            with redirect_stdout(StringIO()) as out:
+                exec(compile("\n" * first + block[1], str(page), "exec"), names)  # noqa: S102
         except Exception as error:
             lines = [f.lineno for f in traceback.extract_tb(error.__traceback__)
                      if f.filename == str(page)]  # fmt: skip
             line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else lines[0]
             raise AssertionError(f"{page.name}:{line}: {type(error).__name__}: {error}") from error
-    return len(blocks)
+        printed.append(out.getvalue())
+    return printed
 
 
 PRINTED = re.compile(r"^```python\n((?:(?!```).*\n)*)```\n\n```text\n((?:(?!```).*\n)*)```$", re.M)
@@ -63,17 +65,12 @@ PRINTED = re.compile(r"^```python\n((?:(?!```).*\n)*)```\n\n```text\n((?:(?!```)
 
 def with_printed(page: Path) -> str:
     """The text of a page, with what its blocks of Python print in the blocks of text below them."""
-    text, names = page.read_text(), {"__name__": f"docs.{page.stem}"}
-    blocks: list[tuple[int, int, str]] = []
-    below = {block.start(1): block.span(2) for block in PRINTED.finditer(text)}
-    for block in BLOCK.finditer(text):
-        with redirect_stdout(StringIO()) as out:
-            exec(compile(block[1], str(page), "exec"), names)  # noqa: S102
-        if block.start(1) in below:
-            blocks.append((*below[block.start(1)], out.getvalue()))
-    for begin, end, printed in reversed(blocks):
-        text = text[:begin] + printed + text[end:]
-    assert blocks
+    text = page.read_text()
+    printed = {b.start(1): out for b, out in zip(BLOCK.finditer(text), run(page), strict=True)}
+    pairs = list(PRINTED.finditer(text))
+    assert pairs
+    for pair in reversed(pairs):
+        text = text[: pair.start(2)] + printed[pair.start(1)] + text[pair.end(2) :]
     return text
 
 
@@ -127,7 +124,7 @@ def test_examples_of_the_readme() -> None:
     sequence = keras.Input((20, 4))
     model = keras.Model(sequence, keras.layers.Conv1D(2, 3)(sequence))
     x = np.eye(4, dtype="float32")[np.random.default_rng(0).integers(0, 4, (2, 20))]
-    assert run(ROOT / "README.md", model=model, x=x, AttentionPooling=AttentionPooling) == 2
+    assert len(run(ROOT / "README.md", model=model, x=x, AttentionPooling=AttentionPooling)) == 2
     pooled = keras.layers.GlobalAveragePooling1D()(AttentionPooling(name="pool")(sequence))
     plan = ismc.compile(keras.Model(sequence, pooled)).plan
     assert [line.role for line in plan.lines if line.name == "pool"] == ["pooling"]
@@ -135,22 +132,22 @@ def test_examples_of_the_readme() -> None:
 
 def test_examples_of_the_page_on_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path.cwd())  # the page changes it
-    assert run(DOCS / "usage.md") == 5
+    assert len(run(DOCS / "usage.md")) == 5
 
 
 @pytest.mark.usefixtures("_own_rules")
 def test_examples_of_the_page_on_rules() -> None:
-    assert run(DOCS / "rules.md") == 6
+    assert len(run(DOCS / "rules.md")) == 6
 
 
 def test_examples_of_the_page_on_artifacts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path.cwd())  # the page changes it
-    assert run(DOCS / "artifacts.md") == 3
+    assert len(run(DOCS / "artifacts.md")) == 3
 
 
 def test_examples_of_the_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run(DOCS / "tutorial.md") == 7
+    assert len(run(DOCS / "tutorial.md")) == 7
     for name in ("clusters.png", "heatmap.png", "tracks.png", "logo.png", "out/ap1.attr.npz"):
         assert (tmp_path / name).stat().st_size > 1000
 

@@ -6,6 +6,7 @@ Imports inside functions and those for type checkers count like any other.
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import networkx as nx
@@ -13,6 +14,7 @@ import networkx as nx
 ROOT = Path(__file__).parents[2] / "ismc"
 
 
+@cache
 def modules() -> dict[str, Path]:
     """The files of ismc by the name of the module, such as ``ismc.ir.graph``."""
     found = {}
@@ -22,10 +24,16 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def imported(path: Path) -> list[tuple[str, int]]:
-    """The modules that a file imports anywhere, each with its line."""
-    known, found = modules(), []
-    for node in ast.walk(ast.parse(path.read_text())):
+def imported(path: Path, *, anywhere: bool = True) -> list[tuple[str, int]]:
+    """The modules that a file imports, each with its line.
+
+    Args:
+        path: the file.
+        anywhere: whether imports inside functions and for type checkers count, or those alone that
+            run when the file is imported.
+    """
+    known, found, tree = modules(), [], ast.parse(path.read_text())
+    for node in ast.walk(tree) if anywhere else tree.body:
         if isinstance(node, ast.Import):
             found += [(alias.name, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
