@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from itertools import count
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["ISMC_CACHE"] = "off"  # what one test kept must not answer for another
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import keras
 import pytest
 
+sys.dont_write_bytecode = False  # every process of a run reads the same modules
 TESTS, EVERY = count(1), 16
 
 
@@ -30,9 +33,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes half a minute, run with --slow")
     config.addinivalue_line("markers", "as_written: without XLA, except with --slow")
+    config.addinivalue_line("markers", "compiled: by XLA in a module that is marked as_written")
     # random models hold masks that are ignored and softmax of one value; Keras warns of both
     config.addinivalue_line("filterwarnings", "ignore:.*does not support masking:UserWarning")
     config.addinivalue_line("filterwarnings", "ignore:(?s).*using a softmax over axis:UserWarning")
+    # model.predict reads its input as it always does, also where functions run as written
+    config.addinivalue_line("filterwarnings", "ignore:(?s)Even though the .*eagerly:UserWarning")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -71,7 +77,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(autouse=True)
 def _as_written(request: pytest.FixtureRequest) -> Iterator[None]:
     """Runs the programs of marked tests operation by operation, unless ``--slow`` is given."""
-    if request.config.getoption("--slow") or not request.node.get_closest_marker("as_written"):
+    marks = (request.node.get_closest_marker(name) for name in ("as_written", "compiled"))
+    if request.config.getoption("--slow") or [mark is not None for mark in marks] != [True, False]:
         yield
         return
     from tests.support.as_written import all_as_written

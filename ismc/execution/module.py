@@ -62,7 +62,13 @@ class Module:
 
     @property
     def meaning(self) -> str:
-        """A digest of what the module computes, independent of the names of its operations."""
+        """A digest of what the module computes, independent of the names of its operations.
+
+        Raises:
+            ValueError: when the module was lowered without a digest.
+        """
+        if not self.text:
+            raise ValueError("The module was lowered without a digest of its text.")
         return self._with(self.text.encode())
 
     def _with(self, code: bytes) -> str:

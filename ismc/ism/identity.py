@@ -30,10 +30,8 @@ def _of_model(ism: Any) -> str:
     except FingerprintError:
         inputs = random_inputs(ism.plan.signature, 1, np.random.default_rng(0))
         tensors = [ism.runtime.put(inputs[name]) for name, _ in ism.plan.inputs]
-        program = ism.lowered_model(1)
-        program.key = ""
         try:
-            return program.trace_module([*tensors, *ism.weights()]).meaning
+            return ism.lowered_model(1).trace_module([*tensors, *ism.weights()], True).meaning
         except LoweringError:
             return ""
 

@@ -26,6 +26,8 @@ from tests.support.comparing import assert_same_outputs
 from tests.support.models import head_and_track
 from tests.zoo import randomise
 
+pytestmark = pytest.mark.as_written
+
 COUNT, LENGTH = 6, 12
 
 

@@ -36,7 +36,7 @@ def net(dtype: str) -> keras.Model:
 @pytest.mark.parametrize("dtype", ["int8", "bool", "uint8", "float16", "bfloat16", "float64"])
 def test_model_inputs_of_any_dtype_gain(dtype: str) -> None:
     model = net(dtype)
-    ism = ismc.compile(model)
+    ism = ismc.compile(model, verify=dtype in ("int8", "bfloat16"))
     x = one_hot(np.random.default_rng(0), 2, 30)
     assert_same_outputs(ism.saturate(x), ismc.NaiveISM(model).saturate(x))
     for value in (0.0, 0.25, 1.0):

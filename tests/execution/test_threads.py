@@ -23,6 +23,8 @@ from ismc.plan import cost
 from tests.support.comparing import assert_same_outputs, some_slow
 from tests.zoo import ZOO, random_inputs
 
+pytestmark = pytest.mark.as_written
+
 THREADS = (1, 2, 5)
 NAMES = (
     "basset",  # a Dense after Flatten, by position
@@ -66,6 +68,7 @@ def test_numbers_do_not_depend_on_how_many_parts_there_are(name: str) -> None:
         assert_same_outputs(y, like)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("threads", THREADS)
 def test_sites_that_change_nothing_are_in_some_part(threads: int) -> None:
     """One output position of a convolution: most sites reach nothing, those in the middle do."""
@@ -115,6 +118,7 @@ def test_only_the_tiles_of_chosen_sites_are_run() -> None:
     assert counts == [0, len({int(order[0]) // 4, int(order[1]) // 4}), 0]
 
 
+@pytest.mark.compiled
 def test_some_sites_of_parts() -> None:
     model = ZOO["basset"].model(small=True)
     x = random_inputs(model, 1, seed=2, unknown=0)
@@ -141,6 +145,7 @@ def test_scores_across_letters_know_their_sites(score: str) -> None:
     assert_same_outputs(np.asarray(three.saturate(x)), np.asarray(naive.saturate(x)))
 
 
+@pytest.mark.compiled
 def test_artifacts_and_saved_models_have_their_parts(tmp_path: Path) -> None:
     model = ZOO["basset"].model(small=True)
     x = random_inputs(model, 2, seed=4, unknown=0)
@@ -196,6 +201,7 @@ def test_all_have_ended_when_one_fails() -> None:
         assert ended == [1]
 
 
+@pytest.mark.compiled
 def test_a_call_from_many_threads() -> None:
     """One program, called by users' threads: each gets its own answers."""
     model = ZOO["basset"].model(small=True)

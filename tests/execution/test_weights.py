@@ -11,6 +11,8 @@ import ismc
 from ismc.execution.weights import as_tf_variable, values
 from tests.zoo import ZOO, random_inputs
 
+pytestmark = pytest.mark.as_written
+
 
 def test_values_are_those_of_the_moment() -> None:
     variables = [keras.Variable([1.0, 2.0]), tf.Variable([[3.0]]), tf.Variable(4, dtype="int32")]

@@ -19,6 +19,8 @@ from ismc.ir.graph import Layer
 from ismc.ir.window import Window
 from ismc.rules import Role, Rule
 
+pytestmark = pytest.mark.as_written
+
 
 class Pointwise(keras.layers.Layer):
     """A hidden layer per position, and a scale per channel."""

@@ -18,7 +18,10 @@ from ismc.frontend.load_model import load_model
 
 tf_keras = pytest.importorskip("tf_keras")
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*HDF5 file:UserWarning")
+pytestmark = [
+    pytest.mark.as_written,
+    pytest.mark.filterwarnings("ignore:.*HDF5 file:UserWarning"),
+]
 
 KERAS = [pytest.param(keras, id="keras"), pytest.param(tf_keras, id="tf_keras")]
 

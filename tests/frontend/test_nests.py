@@ -97,7 +97,7 @@ def taken(library: Any, nest: Any) -> Any:
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_answers_are_those_of_a_plain_call(library: Any, nest: str, model: Any) -> None:
     built = model(library, NESTS[nest])
-    found = ismc.compile(built).saturate(X)
+    found = ismc.compile(built, verify=library is keras).saturate(X)
     for site, letter in SITES:
         mutants = X.copy()
         mutants[:, site] = np.eye(4)[letter]

@@ -16,6 +16,8 @@ from keras import layers
 import ismc
 from tests.zoo import ZOO, random_inputs, randomise
 
+pytestmark = pytest.mark.as_written
+
 ROOT = Path(__file__).parents[2]
 
 

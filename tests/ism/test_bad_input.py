@@ -14,6 +14,8 @@ from tests.support.comparing import assert_same_outputs
 from tests.support.models import head_and_track
 from tests.zoo import one_hot, randomise
 
+pytestmark = pytest.mark.as_written
+
 LENGTH = 20
 
 

@@ -20,6 +20,8 @@ from tests.support.models import two_heads
 from tests.support.wrong import LENGTH, RIGHT, WRONG, network, sequences
 from tests.zoo import ZOO, random_inputs
 
+pytestmark = pytest.mark.as_written
+
 NUMBER = r"(-?[\d.]+(?:e-?\d+)?)"
 SAID = re.compile(
     rf"gives {NUMBER} for output '(\w+)'((?:\[\d+\])*) of sequence (\d+) at site \((\d+), \d+\), "
@@ -35,7 +37,6 @@ def close(found: Any, want: Any) -> None:
 
 
 @pytest.mark.parametrize("score", some_slow([None, "centred_alternatives", "l2"], ["l2"]))
-@pytest.mark.as_written
 def test_predict_stops_at_a_wrong_answer_and_tells_both_numbers(score: Any) -> None:
     model = network()
     ism = ismc.compile(model, score=score, **WRONG)
@@ -53,7 +54,6 @@ def test_predict_stops_at_a_wrong_answer_and_tells_both_numbers(score: Any) -> N
 
 
 @pytest.mark.parametrize("score", some_slow([None, "centred_alternatives"], [None]))
-@pytest.mark.as_written
 def test_predict_takes_the_models_own_answers(score: Any) -> None:
     model = network()
     ism = ismc.compile(model, score=score, check="recompute", **WRONG)
@@ -65,7 +65,6 @@ def test_predict_takes_the_models_own_answers(score: Any) -> None:
     assert ism.checks.found.error > 1e-2
 
 
-@pytest.mark.as_written
 def test_off_is_off() -> None:
     ism = ismc.compile(network(), check=False, **WRONG)
     found, wrong = ism.predict(X), ism.saturate(X)
@@ -80,7 +79,6 @@ def test_off_is_off() -> None:
         ismc.compile(network(), check=1)  # pyright: ignore[reportArgumentType]
 
 
-@pytest.mark.as_written
 def test_each_kind_of_call_is_checked() -> None:
     ism = ismc.compile(network(), check=False, **WRONG)
     unknown = X.copy()
@@ -92,7 +90,6 @@ def test_each_kind_of_call_is_checked() -> None:
     close(ism.predict(X, 0.25, check="recompute"), naive(X, 0.25))
 
 
-@pytest.mark.as_written
 def test_small_calls_share_one_allotment() -> None:
     ism = ismc.compile(two_heads(), score="difference", verify=False)
     for i in range(len(X)):
@@ -112,7 +109,6 @@ SITES = [(0, 2), 5, (30, 34), 59]
         ("centred_alternatives", SITES, [0, 1]),
     ],
 )
-@pytest.mark.as_written
 def test_ensembles_are_checked_as_a_whole(score: Any, sites: Any, seeds: list[int]) -> None:
     models = [network(seed) for seed in seeds]
     options = {"score": score, "sites": sites, **VIEWS}
@@ -150,7 +146,6 @@ def test_numbers_that_are_none_are_found(monkeypatch: pytest.MonkeyPatch) -> Non
         ism.predict(X)
 
 
-@pytest.mark.as_written
 def test_scores_that_magnify_rounding_are_let_through() -> None:
     def score(reference: Any, mutant: Any) -> Any:
         return tf.math.log(tf.abs(mutant - reference) + 1e-12)
@@ -171,7 +166,6 @@ def test_rounded_products_are_held_against_their_rounding(verify: bool) -> None:
         ismc.compile(network(), **options, **WRONG).predict(X)
 
 
-@pytest.mark.as_written
 def test_an_error_does_not_use_up_what_is_checked() -> None:
     ism = ismc.compile(network(), **WRONG)
     for _ in range(3):

@@ -23,6 +23,8 @@ from tests.scores.test_scores_by_name import WRITES
 from tests.support.models import track_flat_head
 from tests.zoo import one_hot, randomise
 
+pytestmark = pytest.mark.as_written
+
 LENGTH = 18
 Array = np.ndarray
 quick = partial(ensemble, verify=False)
@@ -196,6 +198,7 @@ def test_programs_are_averaged_as_they_are(tmp_path: Path) -> None:
         assert loaded.reference(x).shape == (1, 3)
 
 
+@pytest.mark.compiled
 @pytest.mark.skipif(not WRITES, reason="this TensorFlow writes no StableHLO")
 def test_an_ensemble_is_taken_elsewhere(tmp_path: Path) -> None:
     x, packs = sequences(), []
@@ -220,6 +223,7 @@ def test_an_ensemble_is_taken_elsewhere(tmp_path: Path) -> None:
     assert here.with_programs(lambda _: None) is None
 
 
+@pytest.mark.compiled
 def test_folds_share_one_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     traced: list[str] = []
     lower = kept.lower

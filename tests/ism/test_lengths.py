@@ -14,6 +14,8 @@ from tests.zoo.inputs import one_hot
 from tests.zoo.spliceai import spliceai
 from tests.zoo.weights import randomise
 
+pytestmark = pytest.mark.as_written
+
 
 def sequences(length: int) -> np.ndarray:
     return one_hot(np.random.default_rng(length), 2, length)

@@ -17,6 +17,8 @@ from ismc.errors import InputError
 from ismc.toolkits import mutagenesis
 from tests.zoo import one_hot, randomise
 
+pytestmark = pytest.mark.as_written
+
 LENGTH, CLASSES = 16, 5
 Array = np.ndarray
 

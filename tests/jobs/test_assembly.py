@@ -13,6 +13,8 @@ from tests.support.comparing import refused
 from tests.support.models import two_heads
 from tests.support.runs import LENGTH, kept_programs
 
+pytestmark = pytest.mark.as_written
+
 __all__ = ["kept_programs"]
 
 LETTERS = "ACGT" * (LENGTH // 4)

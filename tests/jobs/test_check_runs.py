@@ -23,6 +23,8 @@ from tests.cli.test_cli import _call
 from tests.support.runs import contents, folder_of_inputs, kept_programs, places, regions, wanted
 from tests.support.wrong import WRONG, network, sequences
 
+pytestmark = pytest.mark.as_written
+
 __all__ = ["kept_programs"]
 
 NAMED = r"of record 'peak\d+' at site \(\d+, \d+\), letter [ACGT], where the model gives -?\d"
@@ -38,6 +40,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("whole") / "out.zarr"
     run(wanted(files), regions(files), places(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def wrong_artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("wrong") / "wrong.ismc"
+    ismc.compile(network(), score="difference", **WRONG).save(path, verbose=0)
     return path
 
 
@@ -89,6 +98,7 @@ def test_summary_and_store_tell_what_was_checked(files: Path, tmp_path: Path) ->
     assert f"checked    {store.checked.mutants} mutants, off by" in str(summary)
 
 
+@pytest.mark.compiled
 def test_a_fault_in_a_later_block_keeps_those_before(
     files: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +124,7 @@ def test_a_fault_in_a_later_block_keeps_those_before(
         np.testing.assert_array_equal(got, want)
 
 
+@pytest.mark.compiled
 def test_resumed_runs_and_shards_add_up(files: Path, whole: Path, tmp_path: Path) -> None:
     path, found = tmp_path / "out.zarr", Checked()
     for shard in ("2/3", "1/3"):
@@ -137,7 +148,7 @@ def test_appended_records_are_checked_too(files: Path, tmp_path: Path) -> None:
     assert open_store(path).column("check")[18:, 0].sum() == more.mutants
 
 
-def test_actors_add_up(files: Path, whole: Path, tmp_path: Path) -> None:
+def test_actors_add_up(files: Path, whole: Path, wrong_artifact: Path, tmp_path: Path) -> None:
     model = keras.models.load_model(files / "model.keras")
     path = tmp_path / "out.zarr"
     run(wanted(files), regions(files), places(shard="1/8"), path)
@@ -149,7 +160,7 @@ def test_actors_add_up(files: Path, whole: Path, tmp_path: Path) -> None:
         batch = {"start": np.array([rows.start]), "stop": np.array([rows.stop])}
         mutants += sum(actors[number % 2](batch)["checked"])
     assert mutants == open_store(path).checked.mutants == open_store(whole).checked.mutants
-    wrong_one = pack_programs(ismc.compile(network(), score="difference", **WRONG), tmp_path)
+    wrong_one = pack_programs(ismc.load(wrong_artifact), tmp_path)
     run(wrong(), regions(files), places(shard="1/8", check=False), tmp_path / "wrong.zarr")
     actor = Actor(wrong_one, str(tmp_path), str(tmp_path / "wrong.zarr"), check="recompute")
     (rows, *_) = actor.store.pending()
@@ -157,6 +168,7 @@ def test_actors_add_up(files: Path, whole: Path, tmp_path: Path) -> None:
     assert actor(batch)["recomputed"] == [4]
 
 
+@pytest.mark.compiled
 def test_stores_of_before_go_on(files: Path, whole: Path, tmp_path: Path) -> None:
     import shutil
 
@@ -218,12 +230,11 @@ def test_variants_are_checked_at_their_own_sites(files: Path, tmp_path: Path) ->
 
 
 def test_the_command_line_checks(
-    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    files: Path, wrong_artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    ismc.compile(network(), score="difference", **WRONG).save(Path("wrong.ismc"), verbose=0)
     bed = str(files / "regions.narrowPeak")
-    options = ("wrong.ismc", "--bed", bed, "--genome", str(files / "genome.fa"))
+    options = (str(wrong_artifact), "--bed", bed, "--genome", str(files / "genome.fa"))
     code, _, err = _call("run", *options, "-o", "a.zarr")
     assert code == 1
     assert "where the model gives" in err

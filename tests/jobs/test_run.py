@@ -33,6 +33,8 @@ from tests.support.runs import (
     write_genome,
 )
 
+pytestmark = pytest.mark.as_written
+
 __all__ = ["kept_programs"]
 
 COUNT = 30
@@ -73,11 +75,13 @@ def test_a_store_holds_what_the_naive_program_answers(files: Path, whole: Path) 
     assert "30 records of 60" in repr(store)
 
 
+@pytest.mark.compiled
 def test_another_run_writes_the_same_bytes(files: Path, whole: Path, tmp_path: Path) -> None:
     run(wanted(files), regions(files), places(), tmp_path / "again.zarr")
     assert contents(tmp_path / "again.zarr") == contents(whole)
 
 
+@pytest.mark.compiled
 def test_a_run_that_stops_goes_on(
     files: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +128,7 @@ def test_a_store_of_something_else_is_not_gone_on_with(files: Path, whole: Path)
     assert contents(whole) == before
 
 
+@pytest.mark.compiled
 def test_shards_make_one_store(files: Path, whole: Path, tmp_path: Path) -> None:
     path = tmp_path / "out.zarr"
     run(wanted(files), regions(files), places(shard="2/3"), path)

@@ -25,6 +25,8 @@ from tests.support.runs import (
     write_genome,
 )
 
+pytestmark = pytest.mark.as_written
+
 __all__ = ["kept_programs"]
 
 

@@ -71,6 +71,7 @@ def mutants(x: np.ndarray) -> np.ndarray:
     return every
 
 
+@pytest.mark.as_written
 @pytest.mark.parametrize("name", MODELS)
 def test_padding_of_pools_stays_outside(name: str) -> None:
     keras.utils.set_random_seed(0)

@@ -78,6 +78,7 @@ def test_no_difference_stays_none() -> None:
     assert (conv1d_toom(tf.zeros_like(d), w).numpy() == 0).all()
 
 
+@pytest.mark.as_written
 @pytest.mark.parametrize(
     "name",
     some_slow(

@@ -26,10 +26,15 @@ def refused(call: Callable[[], Any], *words: str) -> str:
     return text
 
 
-def some_slow(names: Iterable[Any], slow: Container[Any]) -> list[Any]:
-    """Parameters of a test, of which some are run with ``--slow`` alone."""
-    marked = pytest.mark.slow
-    return [pytest.param(name, marks=marked) if name in slow else name for name in names]
+def some_slow(
+    names: Iterable[Any], slow: Container[Any], as_written: Container[Any] = ()
+) -> list[Any]:
+    """Parameters of a test; some are run with ``--slow`` alone, some without XLA unless it is."""
+    marks = ((slow, pytest.mark.slow), (as_written, pytest.mark.as_written))
+    return [
+        pytest.param(name, marks=[mark for chosen, mark in marks if name in chosen])
+        for name in names
+    ]
 
 
 def assert_same_outputs(found: Any, expected: Any, sites: Any = None, what: str = "scan") -> None:

@@ -15,6 +15,8 @@ import ismc
 from ismc.errors import UnsupportedModelError
 from tests.support.comparing import assert_equal_to_oracle
 
+pytestmark = pytest.mark.as_written
+
 SHAPE = (30, 4)
 SEQUENCES = np.eye(4, dtype=np.float32)[np.random.default_rng(0).integers(0, 4, (2, 30))]
 
@@ -208,14 +210,15 @@ STEADY = {
 @pytest.mark.parametrize("name", STEADY)
 def test_what_is_the_same_at_every_call_is_compiled(name: str) -> None:
     model = STEADY[name]()
-    found = np.asarray(ismc.compile(model, verify=False).saturate(SEQUENCES))
+    ism = ismc.compile(model)
+    found = np.asarray(ism.saturate(SEQUENCES))
     for site, letter in ((0, 1), (17, 3), (29, 0)):
         mutants = SEQUENCES.copy()
         mutants[:, site] = np.eye(4)[letter]
         np.testing.assert_allclose(
             found[:, site, letter], model(mutants, training=False), rtol=1e-4, atol=1e-6
         )
-    assert_equal_to_oracle(ismc.compile(model), ismc.NaiveISM(model), SEQUENCES)
+    assert_equal_to_oracle(ism, ismc.NaiveISM(model), SEQUENCES)
 
 
 def test_outputs_that_are_not_asked_for_may_be_random() -> None:

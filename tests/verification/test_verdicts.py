@@ -17,11 +17,12 @@ from ismc import api
 from ismc.artifacts.cache import cached as kept
 from ismc.rules import base
 from ismc.verification.revealed import hides, reveal_weight
-from tests.artifacts.test_artifacts import one_hot, pytestmark, small_net
+from tests.artifacts.test_artifacts import one_hot, small_net
+from tests.artifacts.test_artifacts import pytestmark as writes_modules
 from tests.support.comparing import assert_equal_to_oracle
 from tests.zoo import randomise
 
-__all__ = ["pytestmark"]
+pytestmark = [writes_modules, pytest.mark.as_written]
 
 K = keras.layers
 
@@ -129,6 +130,7 @@ def test_weights_that_hide_are_shown_in_keras_2(tmp_path: Path) -> None:
     assert_equal_to_oracle(ism, ismc.NaiveISM(model), one_hot(1), replace=False)
 
 
+@pytest.mark.compiled
 def test_a_wrong_rule_behind_weights_that_hide_it_in_keras_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,6 +193,7 @@ def moved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept.CachedProgram, "__call__", call)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("call", ["saturate", "__call__", "reference", "predict"])
 @pytest.mark.parametrize("options", [{}, {"score": "l2"}, {"precision": "bfloat16"}], ids=str)
 def test_a_hit_is_compared_before_its_first_answer(

@@ -93,23 +93,26 @@ class CachedProgram:
             self.module = None if entry is None else _module(entry)
         return self.trace_module(arguments)
 
-    def trace_module(self, arguments: Sequence[Any]) -> Module:
+    def trace_module(self, arguments: Sequence[Any], with_digest: bool = False) -> Module:
         """The module for such arguments, traced if there is none yet; the cache is not read.
+
+        Args:
+            arguments: the arguments of a call.
+            with_digest: whether `Module.meaning` is needed.
 
         Raises:
             LoweringError: when the function cannot be lowered.
         """
-        if self.module is None:
+        if self.module is None or (with_digest and not self.module.text):
             specs = [Spec(tuple(map(int, a.shape)), str(a.dtype.name)) for a in arguments]
             assert self.function is not None  # noqa: S101  (without a module there is a function)
-            with_digest = not self.key
             self.module = lower(self.function, specs, self.name, self.variables, with_digest)
         return self.module
 
     def _traced_key(self, arguments: Sequence[Any]) -> str:
         """The key made from the traced program; empty if it cannot be lowered."""
         try:
-            return module_key(self.trace_module(arguments).meaning)
+            return module_key(self.trace_module(arguments, with_digest=True).meaning)
         except LoweringError:
             return ""
 
