@@ -27,6 +27,7 @@ from ismc.frontend.request import (
     choose_rules,
     choose_sequence,
     choose_stops,
+    choose_target,
     choose_threads,
     output_labels,
 )
@@ -38,7 +39,6 @@ from ismc.ism.open_length import OpenISM
 from ismc.passes import PIPELINE, Program, Request
 from ismc.passes.flatten import flatten
 from ismc.passes.observe import observed
-from ismc.plan.cost import using_rates
 from ismc.rules import Rule
 from ismc.scores import Score, resolved
 from ismc.tuning.autotune import autotune as tune
@@ -49,7 +49,6 @@ from ismc.verification.steady import refuse_unsteady
 from ismc.verification.verify import rounding_error
 from ismc.verification.verify import verify_program as compare
 
-MEMORY = 1 << 30
 PRECISIONS = {"float32": 0.0, "bfloat16": 0.1}
 """The approximate bound of the rounding error of each precision, over the largest change."""
 
@@ -162,7 +161,8 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     spans = site_spans(sites, shape[0])
     request = Request(
         sequence, spans, chosen, scored=score is not None,
-        memory=max(1, memory // threads) if memory else MEMORY, precision=precision,
+        target=calibrate() if autotune else choose_target(),
+        memory=max(1, memory // threads) if memory else 0, precision=precision,
     )  # fmt: skip
     program = flatten(Program(lowered.graph, request))
     refuse_unsteady(lowered, program.graph, program.request.outputs, sequence)
@@ -177,8 +177,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         _assembled, model=lowered, chosen=chosen, structure=structure, score=score, threads=threads
     )
     if autotune:
-        with using_rates(calibrate()):
-            program, compiled = tune(program, finish, Trials(), autotune_seconds)
+        program, compiled = tune(program, finish, Trials(), autotune_seconds)
     else:
         program, compiled = finish(program)
     store = open_cache(cache)

@@ -14,6 +14,7 @@ from ismc.errors import ArtifactError
 from ismc.execution.substitutions import Substitutions
 from ismc.ir import pytree as nest
 from ismc.plan.plan import Band, Line, Measured, Plan, Signature
+from ismc.plan.target import Target
 from ismc.scores.score import Score
 
 Array = np.ndarray
@@ -88,6 +89,7 @@ class Record:
             for band in self.plan["bands"]
         )
         data["offsets"] = {key: _tuples(value) for key, value in self.plan["offsets"].items()}
+        data["target"] = Target(**self.plan["target"])
         plan = Plan(**data, **dict.fromkeys(OMITTED, ()))
         plan.__dict__["digest"] = self.digest
         return plan

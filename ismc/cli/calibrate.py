@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from ismc.artifacts.cache.measurements import directory
-from ismc.plan.cost import Rates
 from ismc.plan.explain import count
+from ismc.plan.target import Target
 from ismc.tuning.calibration import calibrate, machine
 
 UNITS = {
@@ -21,11 +19,11 @@ UNITS = {
 
 def rates_table() -> str:
     """Measures the rates, saves them for ``autotune`` and returns one line per rate."""
-    rates, defaults = asdict(calibrate(cached=False)), asdict(Rates())
+    measured, defaults = calibrate(cached=False), Target.cpu()
     key = machine()
     devices = ", ".join(key["devices"]) or f"{key['cores']} cores"
     lines = [f"{key['processor']}, {devices}, TensorFlow {key['tensorflow']}", ""]
     for name, unit in UNITS.items():
-        rate, default = count(int(rates[name])), count(int(defaults[name]))
+        rate, default = (count(int(getattr(target, name))) for target in (measured, defaults))
         lines.append(f"{name:<12}{rate:>7}   default {default:>6}   {unit}")
     return "\n".join([*lines, "", f"saved in {directory()}"])

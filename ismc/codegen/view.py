@@ -10,6 +10,7 @@ from math import inf, isinf
 from ismc._version import __version__
 from ismc.codegen.layout import statement
 from ismc.plan.plan import Apply, Name, Offset, Plan, Size, Step, Table, Term, Weights
+from ismc.strategies import FUNCTIONS
 
 OPERATORS = ("+", "-")
 
@@ -33,6 +34,14 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Import:
+    """A module that the program imports from, and the names of the functions."""
+
+    module: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class View:
     """Everything that the template prints."""
 
@@ -40,8 +49,9 @@ class View:
     model: str
     digest: str
     sequence: str
-    imports: tuple[str, ...]
+    imports: tuple[Import, ...]
     reference: tuple[Statement, ...]
+    tiling: tuple[str, ...]
     tile: tuple[Statement, ...]
     loop_outputs: str
     epilogue: tuple[Statement, ...]
@@ -72,13 +82,42 @@ def view(plan: Plan) -> View:
         model=plan.model,
         digest=plan.digest,
         sequence=f"[B, {length}, {channels}]",
-        imports=tuple(sorted(functions)),
+        imports=_imports(functions),
         reference=(*contexts, *(Statement(_lines(s, 8)) for s in plan.reference)),
+        tiling=_tiling(plan),
         tile=_segments(plan),
         loop_outputs=", ".join(step.target for step in plan.loop_outputs),
         epilogue=tuple(Statement(_lines(s, 12)) for s in plan.epilogue),
         results=(*(_result(plan, i) for i in range(len(plan.outputs))), *_guard(plan)),
     )
+
+
+def _tiling(plan: Plan) -> tuple[str, ...]:
+    """What the tile reads of the number of tiles, which follows from the call."""
+    sizes = {size for step in plan.tile for size in _sizes(step.term)}
+    lines = []
+    if {"one_tile", "step"} & sizes or _groups(plan):
+        lines.append("one_tile = tile_ids.shape[0] == 1  # XLA fuses more without a loop")
+    if "step" in sizes:
+        lines.append("step = 1 if one_tile else letters  # mutants that share one look-up")
+    return (*_indented(lines, 8), "") if lines else ()
+
+
+def _sizes(term: Term) -> set[str]:
+    if isinstance(term, Size):
+        return {term.key}
+    if not isinstance(term, Apply):
+        return set()
+    parts = (*term.args, *(value for _, value in term.kwargs))
+    return set().union(*(_sizes(part) for part in parts))
+
+
+def _imports(functions: set[str]) -> tuple[Import, ...]:
+    """The imports of the program, `ismc.runtime` first."""
+    modules: dict[str, list[str]] = {"ismc.runtime": []}
+    for name in sorted(functions, key=lambda name: (FUNCTIONS.get(name, ""), name)):
+        modules.setdefault(FUNCTIONS.get(name, "ismc.runtime"), []).append(name)
+    return tuple(Import(module, tuple(names)) for module, names in modules.items())
 
 
 def _result(plan: Plan, index: int) -> Result:
@@ -154,7 +193,7 @@ def _in_tile(step: Step, heading: str, group: tuple[str, ...]) -> tuple[str, ...
     if step.target != value:
         return lines
     shape = _shape(("n", *step.shape[1:]))
-    call = f"{value} = materialized(make_{value}, t, {shape})"
+    call = f"{value} = materialized(make_{value}, t, {shape}, one_tile)"
     return (*lines, f"    return {value}", "", *statement(call, _shape(step.shape), 12))
 
 
@@ -203,7 +242,7 @@ def text(term: Term) -> str:
             return f"part(w[{json.dumps(owner)}]{items})"
         case Weights(owner):
             return f"w[{json.dumps(owner)}]" if owner else "{}"
-        case Size("n" | "letters" as key):
+        case Size("n" | "step" | "one_tile" as key):
             return key
         case Size(key):
             return f'sizes["{key}"]'

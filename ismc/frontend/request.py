@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,6 +15,7 @@ from ismc.execution.threads import cores
 from ismc.frontend.model import Model
 from ismc.ir.graph import Graph, Layer
 from ismc.ir.pytree import distinct
+from ismc.plan.target import Target
 from ismc.rules import Rule, kind_of
 
 
@@ -126,6 +128,13 @@ def choose_threads(threads: int | None) -> int:
     if threads < 1:
         raise InputError(f"threads is {threads}, expected at least 1.")
     return threads
+
+
+def choose_target() -> Target:
+    """The target of plans: a CPU, or a GPU if TensorFlow has one."""
+    if not tf.config.list_physical_devices("GPU"):
+        return Target.cpu()
+    return replace(Target.cpu(), name="gpu", kind="gpu", seconds_per_branch=1e-5)
 
 
 def choose_stops(graph: Graph, names: Any) -> tuple[str, ...]:

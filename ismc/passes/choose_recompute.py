@@ -14,9 +14,9 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import accumulate
 
+from ismc.passes.costs import choose_strategy, full_cost
 from ismc.passes.program import Form, Program
 from ismc.passes.propagate import propagate
-from ismc.passes.schedule import choose_strategy, full_cost
 from ismc.passes.segment import segment
 from ismc.rules.base import stop
 

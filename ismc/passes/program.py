@@ -9,6 +9,7 @@ from enum import Enum
 from ismc.ir.graph import Graph
 from ismc.ir.window import Span, Spans
 from ismc.plan.plan import Plan
+from ismc.plan.target import Target
 from ismc.rules import Rule
 
 
@@ -31,7 +32,8 @@ class Request:
         outputs: the values that are returned.
         rules: rules for single layers by name; they take precedence over all other rules.
         stop_at: layers after which everything is recomputed in full.
-        memory: bytes that the tiles may take.
+        target: the device that the plan is made for.
+        memory: bytes that the tiles may take, or 0 for the memory of the target.
         tile: sites of one tile as far as memory allows, or 0 to let the schedule choose.
         strategies: strategies of single convolutions, ``(layer, strategy)``; the schedule chooses
             the others.
@@ -46,7 +48,8 @@ class Request:
     outputs: tuple[str, ...]
     stop_at: tuple[str, ...] = ()
     rules: Mapping[str, Rule] = field(default_factory=dict)
-    memory: int = 1 << 30
+    target: Target = field(default_factory=Target.cpu)
+    memory: int = 0
     tile: int = 0
     strategies: tuple[tuple[str, str], ...] = ()
     cut: str | None = None

@@ -133,7 +133,7 @@ def _rewrite(program: Program, needed: Mapping[str, Lattice]) -> Graph:
             reads = _lattice_read(layer, rule, lattice, graph[name])
             inputs.append(_take(layers, needed[name], reads, graph[name]))
         sources = tuple(graph[name] for name in layer.inputs)
-        config = dict(layer.config) | {"naive": in_full(layer, sources)}
+        config = dict(layer.config) | {"naive": in_full(program.request.target, layer, sources)}
         shape = (lattice.count(layer.length), *layer.shape[1:])
         layer = replace(layer, inputs=tuple(inputs), shape=shape, config=config)
         crops = layer.kind in SHIFTING_KINDS and rule.role is Role.LOCAL

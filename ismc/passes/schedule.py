@@ -13,26 +13,29 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
-from ismc.ir.graph import Layer
 from ismc.ir.window import Span
+from ismc.passes.costs import (
+    choose_strategy,
+    naive_cost,
+    products_in,
+    strategies,
+    value_width,
+)
 from ismc.passes.lowering.builder import StepBuilder, reference_name
 from ismc.passes.lowering.emit import emit
 from ismc.passes.lowering.hoist_dense import hoist_dense
 from ismc.passes.lowering.lower_bound import lower_bound
 from ismc.passes.lowering.materialize import materialize
+from ismc.passes.lowering.one_tile import one_tile
 from ismc.passes.lowering.reference import reference_steps
 from ismc.passes.lowering.rounding import rounding
 from ismc.passes.program import Form, Program
 from ismc.plan import cost
-from ismc.plan.multiply_adds import in_full, products_of_layer
 from ismc.plan.plan import Line, Plan
-from ismc.rules import Products
+from ismc.strategies import STRATEGIES
 
-SECONDS_PER_STEP, SECONDS_PER_TILE = 1e-5, 5e-4  # of a recurrence and in all, however small
-SLOW_TO_COMPILE = ("toom", "pairs")
 MIN_SAVED_SHARE = 0.005  # of a mutant's operations, for strategies that are slow to compile
 SITES_PER_TILE = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 48, 64, 96, 128, 256)
-CORES = 4  # about; their caches together hold a tile that runs alone
 
 
 def schedule(program: Program) -> Program:
@@ -51,16 +54,19 @@ def schedule(program: Program) -> Program:
     active = _active(program)
     rows = len(active) * graph[request.sequence].shape[-1] if active else 0
     answers = [*results, guard] if guard else results
-    loops = hoist_dense(builder.steps, answers, builder.bands, rows, request.memory * 3 // 4)
+    loops = hoist_dense(builder.steps, answers, builder.bands, rows, _memory(program) * 3 // 4)
     tile, loop_outputs, epilogue = loops or (tuple(builder.steps), (), ())
-    tile, epilogue, kernels = (
-        rounding(steps, request.precision) for steps in (tile, epilogue, builder.kernels)
-    )
-    tile, materialized = materialize(
-        tile,
-        [step.target for step in loop_outputs] or answers,
-        {name: _products(program, name) for name in program.live},
-        {step.target for step in builder.kernels},
+    tile, epilogue = (rounding(steps, request.precision) for steps in (tile, epilogue))
+    tile = one_tile(tile)
+    tile, materialized = (
+        (tile, ())
+        if request.target.seconds_per_branch
+        else materialize(
+            tile,
+            [step.target for step in loop_outputs] or answers,
+            {name: products_in(program, name) for name in program.live},
+            {step.target for step in builder.kernels},
+        )
     )
     bands = [replace(band, by_position=loops is not None) for band in builder.bands]
     lines = tuple(_line(program, name, *costs[name]) for name in program.live)
@@ -75,7 +81,7 @@ def schedule(program: Program) -> Program:
             sites=tuple((site.start, site.stop) for site in request.sites),
             outputs=tuple((name, graph[name].shape) for name in request.outputs),
             lines=lines,
-            reference=(*reference, *kernels, *builder.typical_sizes),
+            reference=(*reference, *builder.kernels, *builder.typical_sizes),
             tile=tile,
             loop_outputs=loop_outputs,
             epilogue=epilogue,
@@ -87,6 +93,7 @@ def schedule(program: Program) -> Program:
             bands=tuple(bands),
             active=active,
             scored=request.scored,
+            target=request.target,
             minimum=lower_bound(program),
             mutants=_mutants(program, builder, layer_costs),
             seconds=(
@@ -105,115 +112,30 @@ def _costs(program: Program) -> dict[str, tuple[str, cost.Cost]]:
     """
     costs = {name: choose_strategy(program, name) for name in program.live}
     min_saving = MIN_SAVED_SHARE * sum(layer_cost.operations for _, layer_cost in costs.values())
-    single_tile = _fits_one_tile(program, [layer_cost for _, layer_cost in costs.values()])
+    fits_one = _fits_one_tile(program, [layer_cost for _, layer_cost in costs.values()])
     for name, (strategy, layer_cost) in costs.items():
         if not strategy or name in dict(program.request.strategies):
             continue
         forms = strategies(program, name) if program.rules[name].layout == "conv" else {}
-        if single_tile and strategy == "gemm" and "outer" in forms:
-            costs[name] = "outer", forms["outer"]
-        elif strategy in SLOW_TO_COMPILE:
-            alternatives = set(forms) - set(SLOW_TO_COMPILE)
+        fused = [form for form in forms if strategy in STRATEGIES[form].replaces]
+        if fits_one and fused:
+            costs[name] = fused[0], forms[fused[0]]
+        elif strategy in forms and STRATEGIES[strategy].slow_to_compile:
+            alternatives = [form for form in forms if not STRATEGIES[form].slow_to_compile]
             simple = min(alternatives, key=lambda form: forms[form].seconds, default=strategy)
             if forms[simple].operations - layer_cost.operations < min_saving:
                 costs[name] = simple, forms[simple]
     return costs
 
 
-def choose_strategy(program: Program, name: str) -> tuple[str, cost.Cost]:
-    """The strategy of a layer, and what one mutant costs with it."""
-    layer, form = program.graph[name], program.forms[name]
-    inputs = tuple(program.graph[i] for i in layer.inputs)
-    if form is Form.REFERENCE:
-        return "", cost.Cost(0, 0.0)
-    if name == program.request.sequence:
-        return "", cost.elements(program.spans[name].width * prod(layer.shape[1:]))
-    rule = program.rules[name]
-    if program.looked_up(name):
-        return "looked up", cost.Cost(0, 0.0)
-    if form is Form.FULL:
-        if rule.stop is not None and rule.stop.fn == "recurrent_stop":
-            return "from the change", in_full(layer, inputs).half
-        if rule.stop is None:
-            return "whole", in_full(layer, inputs)
-        width = program.spans[layer.inputs[0]].width
-        if rule.stop.fn == "dense_stop":
-            return "rows", cost.dense_cost(width, layer, inputs)
-        return rule.stop.fn.removesuffix("_stop"), cost.elements(width * inputs[0].shape[-1])
-    width = _width(program, name)
-    if rule.layout == "conv":
-        forms = strategies(program, name)
-        strategy = dict(program.request.strategies).get(name, "")
-        if strategy not in forms:
-            strategy = min(forms, key=lambda key: forms[key].seconds)
-        return strategy, forms[strategy]
-    if layer.title == "Dense" and len(layer.shape) == 2:
-        return "gemm", cost.dense_cost(width, layer, inputs)
-    products = _products(program, name)
-    if products.pair:
-        return "gemm" if layer.title == "Dense" else "", _local(program, layer, products)
-    return "", cost.Cost(0, 0.0) if rule.identity else cost.elements(width * prod(layer.shape[1:]))
-
-
-def _local(program: Program, layer: Layer, products: Products) -> cost.Cost:
-    """The cost of products on changed positions, counted per input or per output position."""
-    rule, width = program.rules[layer.name], _width(program, layer.name)
-    outputs, size = width, prod(layer.shape[1:])
-    flanks = rule.layout == "flanks"
-    if flanks:
-        products = replace(products, local="convolution")
-    by_input = (
-        program.forms[layer.name] is Form.DIFFERENCE and rule.window.stride == 1 and not flanks
-    )
-    if by_input or rule.window.up > 1:
-        width = program.spans[layer.inputs[0]].width
-    pairs = width * rule.window.size
-    count = pairs if products.local in cost.UNFUSED_SPEEDS else outputs
-    return cost.local(products, pairs, count * size, flanks)
-
-
-def strategies(program: Program, name: str) -> dict[str, cost.Cost]:
-    """The strategies of a convolution on a difference, with what each costs."""
-    layer = program.graph[name]
-    (source,) = layer.inputs
-    shape, reads = program.graph[source].shape, program.spans[source].width
-    exact = program.request.precision == "float32"
-    return cost.convolution(layer, shape, reads, _width(program, name), exact)
-
-
-def _width(program: Program, name: str) -> int:
-    """How many positions of a value are held."""
-    slab = program.forms[name] is Form.SLAB
-    return (program.extents if slab else program.spans)[name].width
-
-
-def naive_cost(program: Program, name: str) -> cost.Cost:
-    """What the layer costs per mutant in the naive program."""
-    layer = program.graph[name]
-    if name == program.request.sequence or not layer.inputs:
-        return cost.Cost(0, 0.0)
-    return layer.config.get("naive") or full_cost(program, name)
-
-
-def _products(program: Program, name: str) -> Products:
-    layer = program.graph[name]
-    return products_of_layer(layer, tuple(program.graph[i] for i in layer.inputs))
-
-
-def full_cost(program: Program, name: str) -> cost.Cost:
-    """What the layer costs per mutant when it is recomputed in full."""
-    layer = program.graph[name]
-    return in_full(layer, tuple(program.graph[i] for i in layer.inputs))
-
-
 def _line(program: Program, name: str, strategy: str, layer_cost: cost.Cost) -> Line:
     layer, form = program.graph[name], program.forms[name]
     rule = program.rules.get(name)
-    width = layer.length
+    width = length = layer.length
     if form in (Form.DIFFERENCE, Form.SLAB):
-        width = _width(program, name)
+        width = value_width(program, name)
     elif form is Form.FULL and rule is not None and rule.stop is not None:
-        width = program.spans[layer.inputs[0]].width
+        width, length = program.spans[layer.inputs[0]].width, program.graph[layer.inputs[0]].length
     return Line(
         name=name,
         title=layer.title,
@@ -221,17 +143,11 @@ def _line(program: Program, name: str, strategy: str, layer_cost: cost.Cost) -> 
         form=form.value,
         strategy=strategy,
         width=width,
-        length=_read_length(layer, program)
-        if strategy in ("rows", "mean", "global_max")
-        else layer.length,
+        length=length,
         operations=layer_cost.operations,
         naive=naive_cost(program, name).operations,
         reason=rule.reason if rule is not None and not program.looked_up(name) else "",
     )
-
-
-def _read_length(layer: Layer, program: Program) -> int:
-    return program.graph[layer.inputs[0]].length
 
 
 def _active(program: Program) -> tuple[int, ...]:
@@ -250,26 +166,31 @@ def _mutants(program: Program, builder: StepBuilder, costs: list[cost.Cost]) -> 
         4 * prod(size for size in step.shape if not isinstance(size, str)) for step in builder.steps
     ]
     total = sum(layer_cost.temporary for layer_cost in costs) + sum(step_bytes)
-    max_mutants = max(1, program.request.memory // max(1, 2 * total))
+    max_mutants = max(1, _memory(program) // max(1, 2 * total))
     temporaries = [layer_cost.temporary for layer_cost in costs if layer_cost.temporary]
     weights = sum(layer_cost.weights for layer_cost in costs)
-    rates = cost.rates()
+    target = program.request.target
     per_tile, per_mutant = _recurrences(program)
     all_mutants = _all_mutants(program)
-    cache = rates.cache * (CORES if _fits_one_tile(program, costs) else 1)
+    cache = target.cache * (target.cores if _fits_one_tile(program, costs) else 1)
 
     def seconds(count: int) -> float:
         spilled = sum(max(0.0, size - cache / count) for size in temporaries)
-        memory_seconds = 2 * weights / rates.bytes / count + spilled * 2 / rates.bytes
+        memory_seconds = 2 * weights / target.bytes / count + spilled * 2 / target.bytes
         return (
             memory_seconds
-            + (per_tile + SECONDS_PER_TILE) / count
+            + (per_tile + target.seconds_per_tile) / count
             + per_mutant * min(1.0, count / all_mutants)
         )
 
     sizes = [letters * sites for sites in SITES_PER_TILE]
     mutants = min((n for n in sizes if n <= max_mutants), key=seconds, default=1)
     return min(max_mutants, letters * program.request.tile) or max(1, mutants)
+
+
+def _memory(program: Program) -> int:
+    """Bytes that the tiles may take."""
+    return program.request.memory or program.request.target.memory
 
 
 def _fits_one_tile(program: Program, costs: list[cost.Cost]) -> bool:
@@ -300,10 +221,8 @@ def _recurrences(program: Program) -> tuple[float, float]:
     for name in program.live:
         layer = program.graph[name]
         if layer.title == "Recurrent" and program.varies(name):
-            strategy, layer_cost = choose_strategy(program, name)
-            restarts = strategy == "from the change"
-            per_tile += (
-                SECONDS_PER_STEP * program.graph[layer.inputs[0]].length / (2 if restarts else 1)
-            )
-            per_mutant += layer_cost.seconds if restarts else 0.0
+            restarts = program.rules[name].stop is not None
+            steps = program.graph[layer.inputs[0]].length / (2 if restarts else 1)
+            per_tile += program.request.target.seconds_per_step * steps
+            per_mutant += choose_strategy(program, name)[1].seconds if restarts else 0.0
     return per_tile, per_mutant

@@ -29,7 +29,7 @@ def table(plan: Plan) -> str:
         f"[{length}, {channels}], {len(plan.active)} of them reach an output",
         f"operations per mutant: {count(ours)}, naive {count(naive)}: {fewer(plan)}",
         *lower_bound_lines(plan),
-        f"about {plan.mutants} mutants a tile",
+        f"about {plan.mutants} mutants a tile, planned for {plan.target.name}",
         predicted_time(plan),
         verdict(plan),
     ]

@@ -7,6 +7,7 @@ import numpy as np
 from ismc.ir.graph import Layer
 from ismc.ir.window import Window
 from ismc.plan import cost
+from ismc.plan.target import Target
 from ismc.rules import Node, Products, products_of
 
 Array = np.ndarray
@@ -17,12 +18,12 @@ def products_of_layer(layer: Layer, inputs: tuple[Layer, ...]) -> Products:
     return products_of(Node(layer, inputs, (True,) * len(inputs)))
 
 
-def in_full(layer: Layer, inputs: tuple[Layer, ...]) -> cost.Cost:
+def in_full(target: Target, layer: Layer, inputs: tuple[Layer, ...]) -> cost.Cost:
     """The cost of the layer on whole sequences, as the naive program computes it."""
     if layer.title == "States":  # the Recurrent layer counts them
         return cost.Cost(0, 0.0)
     products = products_of_layer(layer, inputs)
-    return cost.cost_in_full(products, layer.shape, [value.shape for value in inputs])
+    return cost.cost_in_full(target, products, layer.shape, [value.shape for value in inputs])
 
 
 def pairs(window: Window, changed: tuple[Array, Array], outputs: tuple[Array, Array]) -> Array:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+
+from ismc.plan.target import Target
 
 Term = Any  # Apply | Name | Offset | Weights | Size | a literal
 
@@ -192,6 +194,7 @@ class Plan:
         active: the sites that change an output, in tile order.
         mutants: about how many mutants a tile holds.
         seconds: predicted time of one mutant here and in the naive program.
+        target: the device that the plan is made for.
         scored: whether a score is computed from reference and mutant.
         loop_outputs: the values of a tile that ``epilogue`` reads, if there is one.
         epilogue: assignments after the loop, for all mutants at once.
@@ -219,6 +222,7 @@ class Plan:
     active: tuple[int, ...]
     mutants: int
     seconds: tuple[float, float]
+    target: Target = field(default_factory=Target.cpu)
     scored: bool = False
     loop_outputs: tuple[Step, ...] = ()
     epilogue: tuple[Step, ...] = ()

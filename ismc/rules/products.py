@@ -26,8 +26,8 @@ class Products:
         step: multiply-adds of one step of a recurrence on the state.
         weights: the number of weights in the kernel.
         between: the number of values written between the products, such as attention weights.
-        speed: the key in `ismc.plan.cost.speed` for products on full sequences.
-        local: the key in `ismc.plan.cost.speed` for products of changed positions.
+        speed: the key in `ismc.plan.target.Target.speed` for products on full sequences.
+        local: the key in `ismc.plan.target.Target.speed` for products of changed positions.
     """
 
     full: int = 0

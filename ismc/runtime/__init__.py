@@ -1,6 +1,5 @@
 """The array functions that generated programs call."""
 
-from ismc.runtime.blocks import blocks_kernel, conv1d_blocks
 from ismc.runtime.by_position import dense_by_position
 from ismc.runtime.convolutions import (
     conv2d,
@@ -15,13 +14,8 @@ from ismc.runtime.differences import (
     average_pool_difference,
     batch_norm_difference,
     broadcast_channels,
-    conv1d_gemm,
-    conv1d_library,
-    conv1d_outer,
-    conv1d_toeplitz,
     dense_difference,
     dense_stop,
-    gemm_kernel,
     global_max_stop,
     mean_stop,
     pick,
@@ -29,6 +23,7 @@ from ismc.runtime.differences import (
     sum_stop,
     zeros_beside,
 )
+from ismc.runtime.gemm import conv1d_gemm, gemm_kernel
 from ismc.runtime.guards import cancelled, cancelled_sums, either, not_finite, typical
 from ismc.runtime.layers import (
     average,
@@ -54,7 +49,6 @@ from ismc.runtime.layers import (
     take,
     zero_pad,
 )
-from ismc.runtime.pairs import conv1d_pairs, pairs_kernel
 from ismc.runtime.pointwise import ACTIVATIONS
 from ismc.runtime.positions import (
     cut,
@@ -73,7 +67,6 @@ from ismc.runtime.positions import (
 from ismc.runtime.probe import checksum
 from ismc.runtime.recurrent import recurrent_output, recurrent_states, recurrent_stop
 from ismc.runtime.tiles import collect, flatten_tiles, letters_in_order, materialized, scan
-from ismc.runtime.toom import conv1d_toom, toom_kernel
 
 relu, sigmoid, tanh, softplus = (ACTIVATIONS[n] for n in ("relu", "sigmoid", "tanh", "softplus"))
 softsign, exponential, silu, elu = (
@@ -89,7 +82,6 @@ __all__ = [
     "average_pool_difference",
     "batch_norm",
     "batch_norm_difference",
-    "blocks_kernel",
     "broadcast_channels",
     "cancelled",
     "cancelled_sums",
@@ -98,13 +90,7 @@ __all__ = [
     "collect",
     "concatenate",
     "conv1d",
-    "conv1d_blocks",
     "conv1d_gemm",
-    "conv1d_library",
-    "conv1d_outer",
-    "conv1d_pairs",
-    "conv1d_toeplitz",
-    "conv1d_toom",
     "conv2d",
     "conv2d_gemm",
     "conv_transpose",
@@ -139,7 +125,6 @@ __all__ = [
     "multiply",
     "not_finite",
     "overwrite",
-    "pairs_kernel",
     "part",
     "per_mutant",
     "pick",
@@ -167,7 +152,6 @@ __all__ = [
     "take",
     "tanh",
     "to_full_length",
-    "toom_kernel",
     "transposed_overlap",
     "typical",
     "zero_pad",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from ismc.runtime.differences import conv1d_gemm
+from ismc.runtime.gemm import conv1d_gemm, gemm_kernel
 from ismc.runtime.overlap import overlap_add
 from ismc.runtime.types import Tensor, Weights
 
@@ -91,8 +91,8 @@ def conv2d_gemm(
     size, columns, channels, filters = kernel.shape
     kernel = tf.reshape(kernel, [size, columns * channels, filters])
     flat = tf.reshape(d, [*d.shape[:2], columns * channels])
-    options = {"dilation": dilation, "products": products}
-    return conv1d_gemm(flat, {"kernel": kernel}, **options)[:, :, None]
+    prepared = gemm_kernel({"kernel": kernel}, products=products)
+    return conv1d_gemm(flat, prepared, dilation=dilation)[:, :, None]
 
 
 def conv_transpose(

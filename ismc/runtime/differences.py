@@ -7,103 +7,11 @@ from math import inf
 
 import tensorflow as tf
 
-from ismc.runtime.layers import average_pool1d, batch_norm_scale, conv1d
-from ismc.runtime.overlap import add_pieces, overlap_add, tap_blocks
+from ismc.runtime.layers import average_pool1d, batch_norm_scale
 from ismc.runtime.positions import _per_sequence, gather_windows, mask_outside, per_mutant, place
-from ismc.runtime.products import matmul_taps, pad_columns, product, round_kernel
+from ismc.runtime.products import product, round_kernel
+from ismc.runtime.traits import reduces
 from ismc.runtime.types import Tensor, Weights
-
-MIN_ROUNDED_CHANNELS = 16  # and filters, of a kernel whose rounding saves time
-
-
-def gemm_kernel(w: Weights, *, products: str = "") -> Weights:
-    """The kernel ``[K, C, F]`` transformed for `conv1d_gemm`.
-
-    ``taps`` is ``[C, K, F]`` with the taps reversed, and ``columns`` is the same as a matrix. A
-    kernel with few channels or filters is not rounded to ``products``, because that gains no time.
-    """
-    if "taps" in w:
-        return w
-    large = min(w["kernel"].shape[1:]) >= MIN_ROUNDED_CHANNELS
-    kernel = tf.transpose(w["kernel"][::-1], [1, 0, 2])
-    kernel = round_kernel(kernel, products) if large else kernel
-    return {"taps": kernel, "columns": pad_columns(kernel)}
-
-
-def conv1d_gemm(
-    d: Tensor,
-    w: Weights,
-    *,
-    dilation: int = 1,
-    crop: tuple[int, int] | None = None,
-    products: str = "",
-) -> Tensor:
-    """Convolution as products and an overlap-add: ``[N, W + (K-1) * dilation, F]``.
-
-    Each position is multiplied with each tap, ``W * K`` products in all, and the products are
-    added where they land. Groups follow from the shapes. ``crop`` is the first output and the
-    number of outputs; products that land elsewhere are omitted.
-    """
-    w = gemm_kernel(w, products=products)
-    kernel = w["taps"]
-    channels, size, filters = kernel.shape
-    groups = d.shape[2] // channels
-    if groups > 1:
-        parts = zip(tf.split(d, groups, 2), tf.split(kernel, groups, 2), strict=True)
-        outputs = (
-            conv1d_gemm(p, {"taps": k, "columns": pad_columns(k)}, dilation=dilation, crop=crop)
-            for p, k in parts
-        )
-        return tf.concat(list(outputs), 2)
-    if not crop:
-        return overlap_add(matmul_taps(d, w["columns"], (size, filters)), dilation)
-    pieces = crop_pieces(d, kernel, dilation, *crop)
-    if not pieces:  # every tap lands outside the requested outputs
-        return tf.zeros([d.shape[0], crop[1], filters], d.dtype)
-    return add_pieces(pieces, crop[1])
-
-
-def crop_pieces(
-    d: Tensor, kernel: Tensor, dilation: int, first: int, out: int
-) -> list[tuple[int, Tensor]]:
-    """The offsets and pieces that `conv1d_gemm` adds up for ``out`` outputs from ``first`` on.
-
-    ``kernel`` is ``[C, K, F]`` with the taps reversed.
-    """
-    (_, size, filters), pieces = kernel.shape, []
-    for start, end, taps in tap_blocks(d.shape[1], size, dilation, first, out):
-        columns = pad_columns(kernel[:, taps.start : taps.stop])
-        y = matmul_taps(d[:, start:end], columns, (len(taps), filters))
-        pieces += [(start + j * dilation - first, y[:, :, i]) for i, j in enumerate(taps)]
-    return pieces
-
-
-def conv1d_outer(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:
-    """Convolution of few channels as sums of scaled kernel rows, which fuse into readers."""
-    kernel = w["kernel"][::-1]
-    products = sum(d[:, :, None, c, None] * kernel[:, c] for c in range(d.shape[2]))
-    return overlap_add(products, dilation)
-
-
-def conv1d_toeplitz(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:
-    """Convolution as one product with the banded matrix of the kernel; no overlap-add."""
-    size, channels, filters = w["kernel"].shape
-    count, width, _ = d.shape
-    out = width + (size - 1) * dilation
-    kernel = w["kernel"][::-1]
-    if dilation > 1:
-        kernel = tf.reshape(kernel, [size, 1, channels, filters])
-        kernel = tf.pad(kernel, [[0, 0], [0, dilation - 1], [0, 0], [0, 0]])
-        kernel = tf.reshape(kernel, [size * dilation, channels, filters])
-        kernel = kernel[: (size - 1) * dilation + 1]
-    rows = [tf.pad(kernel, [[i, width - 1 - i], [0, 0], [0, 0]]) for i in range(width)]
-    band = tf.reshape(tf.transpose(tf.stack(rows), [0, 2, 1, 3]), [width * channels, out * filters])
-    return tf.reshape(tf.reshape(d, [count, width * channels]) @ band, [count, out, filters])
-
-
-def conv1d_library(d: Tensor, w: Weights, *, strides: int = 1, dilation: int = 1) -> Tensor:
-    """The library's convolution of a difference that includes its flanks."""
-    return conv1d(d, {"kernel": w["kernel"]}, strides=strides, dilation=dilation)
 
 
 def batch_norm_difference(d: Tensor, w: Weights, *, epsilon: float) -> Tensor:
@@ -144,6 +52,7 @@ def repeat(d: Tensor, times: int) -> Tensor:
     return tf.repeat(d, times, axis=1)
 
 
+@reduces
 def average_pool_difference(
     s: Tensor, starts: Tensor, *, size: int, strides: int, pad: int = 0, length: int = 0
 ) -> Tensor:
@@ -198,6 +107,7 @@ def dense_stop(
     )
 
 
+@reduces
 def mean_stop(
     r: Tensor, d: Tensor, *, length: int, keepdims: bool = False, axes: Sequence[int] = (1,)
 ) -> Tensor:
@@ -206,6 +116,7 @@ def mean_stop(
     return per_mutant(r, d.shape[0]) + change
 
 
+@reduces
 def global_max_stop(r: Tensor, s: Tensor, starts: Tensor, *, keepdims: bool = False) -> Tensor:
     """GlobalMaxPooling1D from the slab and the maxima of the reference before and after it.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ismc.runtime.tiles import single_tile
+from ismc.runtime.traits import reduces
 from ismc.runtime.types import Tensor, Weights
 
 
@@ -82,38 +82,46 @@ def _rsqrt(x: Tensor) -> Tensor:
     return tf.pow(x, -0.5)
 
 
-def max_pool1d(x: Tensor, size: int, strides: int, padding: str = "valid") -> Tensor:
+@reduces
+def max_pool1d(
+    x: Tensor, size: int, strides: int, padding: str = "valid", *, one_tile: bool = False
+) -> Tensor:
     """MaxPooling1D.
 
     Pools over ``[B, L, 1, C]``. On a CPU, jaxlib 0.10.2 repeats the first positions if a batch of
     one is pooled over ``[B, 1, L, C]``, as TensorFlow's own op does. In a program of one tile,
     disjoint pools of two are the maximum of two slices, which XLA fuses with its neighbours.
     """
-    if single_tile() and size == strides == 2 and padding == "valid":
+    if one_tile and size == strides == 2 and padding == "valid":
         return tf.maximum(x[:, : x.shape[1] // 2 * 2 : 2], x[:, 1::2])
     return max_pool2d(x[:, :, None], (size, 1), (strides, 1), padding)[:, :, 0]
 
 
+@reduces
 def max_pool2d(x: Tensor, size: Sequence[int], strides: Sequence[int], padding: str) -> Tensor:
     """MaxPooling2D."""
     return tf.nn.max_pool2d(x, size, strides, _upper(padding))
 
 
+@reduces
 def average_pool2d(x: Tensor, size: Sequence[int], strides: Sequence[int], padding: str) -> Tensor:
     """AveragePooling2D; positions outside the sequence do not count."""
     return tf.nn.avg_pool2d(x, size, strides, _upper(padding))
 
 
+@reduces
 def average_pool1d(x: Tensor, size: int, strides: int, padding: str = "valid") -> Tensor:
     """AveragePooling1D, like `max_pool1d`; positions outside the sequence do not count."""
     return average_pool2d(x[:, :, None], (size, 1), (strides, 1), padding)[:, :, 0]
 
 
+@reduces
 def global_average(x: Tensor, *, keepdims: bool = False) -> Tensor:
     """GlobalAveragePooling1D."""
     return tf.reduce_mean(x, 1, keepdims=keepdims)
 
 
+@reduces
 def global_max(x: Tensor, *, keepdims: bool = False) -> Tensor:
     """GlobalMaxPooling1D."""
     return tf.reduce_max(x, 1, keepdims=keepdims)

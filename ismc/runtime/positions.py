@@ -11,7 +11,6 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from ismc.runtime.tiles import single_tile
 from ismc.runtime.types import Tensor
 
 
@@ -24,14 +23,14 @@ def per_mutant(x: Tensor, count: int) -> Tensor:
     return tf.reshape(tf.broadcast_to(tf.expand_dims(x, 1), shape), [count, *x.shape[1:]])
 
 
-def gather_windows(r: Tensor, starts: Tensor, width: int, letters: int = 1) -> Tensor:
+def gather_windows(r: Tensor, starts: Tensor, width: int, step: int = 1) -> Tensor:
     """``width`` positions of ``[B, L, C]`` from each start: ``[N, width, C]``.
 
-    The ``letters`` mutants of a site share one look-up, except in a program of one tile, where
-    separate look-ups fuse into their readers. Beyond the ends, the first or last position is
-    repeated; `mask_outside` masks positions that must not be read.
+    Each ``step`` mutants share a start and one look-up: those of a site, except in a program of one
+    tile, where separate look-ups fuse into their readers. Beyond the ends, the first or last
+    position is repeated; `mask_outside` masks positions that must not be read.
     """
-    index = starts[:: 1 if single_tile() else letters, None] + _range(width)
+    index = starts[::step, None] + _range(width)
     index = tf.minimum(tf.maximum(index, 0), r.shape[1] - 1)
     shared = tf.reshape(tf.gather(r, index, axis=1), [-1, width, *r.shape[2:]])
     return per_mutant(shared, r.shape[0] * starts.shape[0])

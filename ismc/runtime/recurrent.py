@@ -16,11 +16,13 @@ import tensorflow as tf
 
 from ismc.runtime.pointwise import ACTIVATIONS
 from ismc.runtime.positions import per_mutant
+from ismc.runtime.traits import reduces
 from ismc.runtime.types import Tensor, Weights
 
 Cell = Callable[[Tensor, Tensor], Tensor]
 
 
+@reduces
 def recurrent_states(
     x: Tensor, w: Weights, *, cell: str, functions: tuple[str, str], after: bool, backwards: bool
 ) -> Tensor:
@@ -43,6 +45,7 @@ def recurrent_states(
     return tf.transpose(result[2].stack(), [1, 0, 2])
 
 
+@reduces
 def recurrent_output(
     _: Tensor, states: Tensor, *, units: int, backwards: bool, sequences: bool
 ) -> Tensor:
@@ -51,6 +54,7 @@ def recurrent_output(
     return h if sequences else h[:, 0 if backwards else -1]
 
 
+@reduces
 def recurrent_stop(
     states: Tensor,
     x: Tensor,

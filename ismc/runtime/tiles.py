@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar, copy_context
 
 import tensorflow as tf
 
 from ismc.runtime.types import Tensor
-
-_SINGLE_TILE = ContextVar("the only tile is being traced", default=False)
-
-
-def single_tile() -> bool:
-    """Whether the tile being traced is the only one of its program, which then has no loop.
-
-    XLA can fuse more there. In a loop, what is fused into the copy of the results runs on one core,
-    and what several kernels read is repeated for each.
-    """
-    return _SINGLE_TILE.get()
 
 
 def scan(
@@ -44,7 +32,7 @@ def scan(
     if not tiles:
         return [tf.zeros([0, *shape]) for shape in shapes]
     if tiles == 1:
-        return [value[None] for value in copy_context().run(_run_single_tile, tile)]
+        return [value[None] for value in tile(tf.constant(0))]
     arrays = [tf.TensorArray(tf.float32, tiles, element_shape=shape) for shape in shapes]
 
     def body(i: Tensor, *stacks: tf.TensorArray) -> tuple:
@@ -56,20 +44,16 @@ def scan(
     return [array.stack() for array in done[1:]]
 
 
-def _run_single_tile(tile: Callable[[Tensor], Sequence[Tensor]]) -> Sequence[Tensor]:
-    _SINGLE_TILE.set(True)
-    return tile(tf.constant(0))
-
-
-def materialized(make: Callable[[], Tensor], t: Tensor, shape: Sequence[int]) -> Tensor:
+def materialized(
+    make: Callable[[], Tensor], t: Tensor, shape: Sequence[int], one_tile: bool = False
+) -> Tensor:
     """``make()``, a tensor of ``shape``, computed once and written to memory for all its readers.
 
     XLA fuses across a barrier but not into a conditional, so the value is made inside a branch that
     is always taken: ``t``, the number of a tile, is never negative, but XLA does not know that.
-    A GPU would wait for the host at each branch, and programs of one tile need none; there the
-    value is made directly.
+    Programs of one tile need none; there the value is made directly.
     """
-    if single_tile() or tf.config.list_physical_devices("GPU"):
+    if one_tile:
         return make()
     return tf.cond(t >= 0, make, lambda: tf.zeros(shape))
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import exp, log
 from pathlib import Path
 from typing import Any, Literal
@@ -21,34 +21,36 @@ import tensorflow as tf
 from ismc._version import __version__
 from ismc.artifacts.cache import measurements as cache
 from ismc.execution.threads import cores
-from ismc.plan.cost import Rates
+from ismc.frontend.request import choose_target
+from ismc.plan.target import Target
 
 PRODUCTS = ((1024, 512, 1024), (512, 300, 2200), (4096, 64, 192))
 STREAM_ELEMENTS = 32 << 20
 FOOTPRINTS = tuple(1 << n for n in range(20, 27))
 REPEATS = 8
+RATES = ("gemm", "convolution", "full", "elements", "bytes", "cache")  # of a `Target`
 SECONDS_PER_RATE = 0.06
 
 Clock = Callable[[], float]
 
 
-def calibrate(cached: bool = True) -> Rates:
-    """The rates of this machine, from the cache or measured in 1 to 3 s.
+def calibrate(cached: bool = True) -> Target:
+    """This machine with its rates, from the cache or measured in 1 to 3 s.
 
     Args:
         cached: whether to use cached rates; measured rates are cached in any case.
     """
     key = machine()
-    if cached:
-        try:
-            rates = Rates(**(cache.recall("rates", key) or {"": 0.0}))
-            if all(isinstance(v, float) and 0 < v < 1e18 for v in asdict(rates).values()):
-                return rates
-        except TypeError:
-            pass
-    rates = measure_rates()
-    cache.remember("rates", key, asdict(rates))
-    return rates
+    rates = cache.recall("rates", key) if cached else None
+    if not isinstance(rates, dict) or not _plausible(rates):
+        rates = measure_rates()
+        cache.remember("rates", key, rates)
+    return replace(choose_target(), name="this machine, measured", **rates)
+
+
+def _plausible(rates: Mapping[str, Any]) -> bool:
+    numbers = (isinstance(v, float) and 0 < v < 1e18 for v in rates.values())
+    return rates.keys() == set(RATES) and all(numbers)
 
 
 def machine() -> dict[str, Any]:
@@ -67,8 +69,8 @@ def machine() -> dict[str, Any]:
     }
 
 
-def measure_rates(clock: Clock = time.perf_counter) -> Rates:
-    """Measures the rates."""
+def measure_rates(clock: Clock = time.perf_counter) -> dict[str, float]:
+    """Measures the rates of this machine, by the names of `RATES`."""
 
     def rate(amount: float, call: Callable[..., Any], *shapes: Sequence[int]) -> float:
         """The rate of a compiled function on normal random arrays, in amounts per second."""
@@ -85,14 +87,14 @@ def measure_rates(clock: Clock = time.perf_counter) -> Rates:
         for amount, size in zip(traffic, FOOTPRINTS, strict=True)
     ]
     memory_rate = rate(8 * STREAM_ELEMENTS, lambda x: x * 0.5, (STREAM_ELEMENTS,))
-    return Rates(
-        gemm=exp(sum(map(log, gemm_rates)) / len(gemm_rates)),
-        convolution=rate(short, _convolution("VALID"), (24, 27, 300), (11, 300, 200)),
-        full=rate(wide, _convolution("SAME"), (4, 500, 128), (9, 128, 128)),
-        elements=rate(REPEATS * 96 * 32 * 128, _slabs, (1000, 128), (96, 32, 128)),
-        bytes=memory_rate,
-        cache=_cache_size(speeds, memory_rate) / cores(),
-    )
+    return {
+        "gemm": exp(sum(map(log, gemm_rates)) / len(gemm_rates)),
+        "convolution": rate(short, _convolution("VALID"), (24, 27, 300), (11, 300, 200)),
+        "full": rate(wide, _convolution("SAME"), (4, 500, 128), (9, 128, 128)),
+        "elements": rate(REPEATS * 96 * 32 * 128, _slabs, (1000, 128), (96, 32, 128)),
+        "bytes": memory_rate,
+        "cache": _cache_size(speeds, memory_rate) / cores(),
+    }
 
 
 def shortest_time(

@@ -11,7 +11,7 @@ import pytest
 from keras import layers
 
 import ismc
-from ismc.runtime import differences
+from ismc.runtime import gemm
 from tests.support.comparing import assert_same_outputs
 
 
@@ -89,13 +89,13 @@ def test_a_check_names_the_first_value_that_is_wrong(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("ISMC_CHECK", "1")
     model = MODELS["wide"]()
     ismc.compile(model, cache=False)
-    true = differences.conv1d_gemm
+    true = gemm.conv1d_gemm
 
     def wrong(d: Any, *args: Any, **kwargs: Any) -> Any:
         return true(d, *args, **kwargs) + (1e-3 if d.shape[-1] == 60 else 0)
 
     monkeypatch.setattr("ismc.runtime.conv1d_gemm", wrong)
-    monkeypatch.setattr("ismc.runtime.conv1d_toom", lambda d, w, **_: wrong(d, w))
+    monkeypatch.setattr("ismc.strategies.toom.conv1d_toom", lambda d, w, **_: wrong(d, w))
     with pytest.raises(ismc.VerificationError, match="'conv1d_"):
         ismc.compile(model, cache=False)
 

@@ -20,7 +20,9 @@ RANKS = (
     {"ir"},
     {"rules"},
     {"plan"},
-    {"passes", "codegen", "runtime"},
+    {"runtime"},
+    {"strategies"},
+    {"passes", "codegen"},
     {"scores"},
     {"execution"},
     {"frontend"},
@@ -35,7 +37,7 @@ RANKS = (
 )
 """The folders and the public modules of ismc: each imports those above it here, and its own."""
 
-PUBLIC = {"rules", "runtime", "scores", "fastism", "plot", "report", "demo", "cli"}
+PUBLIC = {"rules", "runtime", "strategies", "scores", "fastism", "plot", "report", "demo", "cli"}
 """Folders that users import from, call, or meet in generated programs."""
 
 TENSORFLOW = (
@@ -54,6 +56,7 @@ TENSORFLOW = (
     "ism/profile.py",
     "ism/saved_model.py",
     "runtime",
+    "strategies",
     "tuning",
     "verification",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ import tensorflow as tf
 
 import ismc
 from ismc.runtime import gather_windows, materialized, max_pool1d, scan
-from tests.zoo import ZOO
+from tests.zoo import ZOO, random_inputs
 
 Tile = Callable[[tf.Tensor], Sequence[tf.Tensor]]
 
@@ -31,8 +32,11 @@ def test_branches_are_in_loops_alone() -> None:
     def tile(t: tf.Tensor) -> list[tf.Tensor]:
         return [materialized(lambda: tf.ones([2]), t, [2])]
 
+    def only(t: tf.Tensor) -> list[tf.Tensor]:
+        return [materialized(lambda: tf.ones([2]), t, [2], one_tile=True)]
+
     assert any("If" in kind for kind in traced(tile, 2, [2])[1])
-    assert not any("If" in kind for kind in traced(tile, 1, [2])[1])
+    assert not any("If" in kind for kind in traced(only, 1, [2])[1])
 
 
 @pytest.mark.parametrize("width", [2, 3, 8, 9])
@@ -40,7 +44,7 @@ def test_pools_of_two_are_the_larger_of_two_slices(width: int) -> None:
     x = tf.constant(np.random.default_rng(width).normal(size=(3, width, 2)), tf.float32)
     shape = [3, width // 2, 2]
     loop, kinds = traced(lambda _: [max_pool1d(x, 2, 2)], 2, shape)
-    only, without = traced(lambda _: [max_pool1d(x, 2, 2)], 1, shape)
+    only, without = traced(lambda _: [max_pool1d(x, 2, 2, one_tile=True)], 1, shape)
     assert "MaxPool" in kinds
     assert "MaxPool" not in without
     assert (loop[:1] == only).all()
@@ -52,17 +56,30 @@ def test_pools_of_two_are_the_larger_of_two_slices(width: int) -> None:
 def test_other_pools_are_pools(size: int, strides: int, padding: str) -> None:
     x = tf.ones([1, 9, 2])
     shape = max_pool1d(x, size, strides, padding).shape
-    assert "MaxPool" in traced(lambda _: [max_pool1d(x, size, strides, padding)], 1, shape)[1]
+    _, kinds = traced(lambda _: [max_pool1d(x, size, strides, padding, one_tile=True)], 1, shape)
+    assert "MaxPool" in kinds
 
 
 def test_each_mutant_looks_up_its_own_window() -> None:
     r = tf.constant(np.random.default_rng(0).normal(size=(2, 10, 3)), tf.float32)
     starts = tf.constant([-1, -1, 4, 4, 8, 8])
 
-    def answers(tiles: int) -> np.ndarray:
-        return traced(lambda _: [gather_windows(r, starts, 4, 2)], tiles, [12, 4, 3])[0]
+    def answers(step: int) -> np.ndarray:
+        return traced(lambda _: [gather_windows(r, starts, 4, step)], 1, [12, 4, 3])[0]
 
-    assert (answers(2)[:1] == answers(1)).all()
+    assert (answers(2) == answers(1)).all()
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_the_printed_program_says_what_one_tile_does(batch: int) -> None:
+    """What is traced depends on the number of tiles by the printed lines alone."""
+    ism = ismc.compile(ZOO["deepstarr"].model(small=True), verify=False)
+    assert "one_tile = tile_ids.shape[0] == 1" in ism.source
+    assert "step = 1 if one_tile else letters" in ism.source
+    assert "one_tile=one_tile" in ism.source
+    x = random_inputs(ZOO["deepstarr"].model(small=True), batch, seed=0, unknown=0)
+    one, many = (np.asarray(dataclasses.replace(ism, tile=tile).saturate(x)) for tile in (999, 3))
+    np.testing.assert_allclose(one, many, rtol=1e-4, atol=1e-5)
 
 
 def test_the_first_convolution_becomes_a_part_of_what_reads_it() -> None:

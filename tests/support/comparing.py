@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import ismc
+from ismc import strategies
 from ismc.errors import InputError
-from ismc.plan import cost
+from ismc.plan.cost import Cost
 
 RTOL, ATOL, FLOOR = 1e-4, 1e-5, 0.1
 
@@ -100,13 +101,12 @@ def assert_equal_to_oracle(
 
 def assert_form_agrees(form: str, model: Any, x: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model whose convolutions have that form wherever there is one agrees with the oracle."""
-    every = cost.convolution
 
-    def chosen(*args: Any, **kwargs: Any) -> dict[str, cost.Cost]:
-        forms = every(*args, **kwargs)
+    def chosen(*args: Any) -> dict[str, Cost]:
+        forms = strategies.costs(*args)
         return {form: forms[form]} if form in forms else forms
 
-    monkeypatch.setattr(cost, "convolution", chosen)
+    monkeypatch.setattr("ismc.passes.costs.costs", chosen)
     ism = ismc.compile(model, verify=False)
     assert form in {line.strategy for line in ism.plan.lines}
     assert_equal_to_oracle(ism, ismc.NaiveISM(model), x)

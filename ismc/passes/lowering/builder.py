@@ -1,7 +1,7 @@
 """Builds the program: one assignment per step, in single-assignment form.
 
 Before: ``relu ...  {slab}  {width 19 of 1000}``
-After:  ``s3 = relu(gather_windows(r2, at["v2"][t], 19, letters) + d2)``
+After:  ``s3 = relu(gather_windows(r2, at["v2"][t], 19, step) + d2)``
 Needs:  every earlier fact, and the strategy of each product. Sets: no fact.
 
 A reader asks for a value in the form it needs, and the builder converts the form at hand: a
@@ -11,7 +11,7 @@ difference is a slab minus the reference, and a slab is a difference plus the re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,7 +27,7 @@ from ismc.rules import Expr
 from ismc.rules.base import IDENTITY
 
 PIECEWISE = ("relu", "leaky_relu", "relu6")
-N, LETTERS = Size("n"), Size("letters")
+N, STEP = Size("n"), Size("step")
 
 
 @dataclass
@@ -120,13 +120,13 @@ class StepBuilder:
             how, (Name("x"), Name("rotation"), Name("block"), starts, self.offset("width_", widths))
         )
 
-    def prepared_kernel(self, layer: Layer, how: str, *arguments: int) -> Name:
-        """The kernel of a convolution, transformed before the loop by the function ``how``."""
+    def prepared_kernel(self, layer: Layer, how: Expr) -> Name:
+        """The kernel of a convolution, transformed before the loop by the call ``how``."""
         size, filters = layer.config["kernel_size"][0], layer.shape[-1]
         channels = self.program.graph[layer.inputs[0]].shape[-1] // layer.config.get("groups", 1)
         step = Step(
             f"k{self.index(layer.name)}",
-            Apply(how, (weights_of(layer), *arguments)),
+            self.apply(layer, replace(how, weights=True), []),
             (channels, size, filters),
             layer.name,
         )
@@ -272,7 +272,7 @@ class StepBuilder:
         r, first = self.reference(name), spans.starts[0]
         if spans.fixed and 0 <= first <= self.program.graph[name].length - spans.width:
             return Apply("slice_window", (r, first, spans.width, N))
-        return Apply("gather_windows", (r, self.offset(name, spans.starts), spans.width, LETTERS))
+        return Apply("gather_windows", (r, self.offset(name, spans.starts), spans.width, STEP))
 
     def _shift(self, v: Term, spans: Spans, reader_spans: Spans, how: str) -> Apply:
         shift = spans.array - reader_spans.array

@@ -8,27 +8,14 @@ import numpy as np
 
 from ismc.ir.graph import Layer
 from ismc.ir.window import Spans
+from ismc.passes.costs import convolution
 from ismc.passes.lowering.builder import N, StepBuilder, weights_of
 from ismc.passes.program import Form
 from ismc.passes.propagate import reached
 from ismc.plan.plan import Apply, Band, Name, Offset, Size, Term
 from ismc.rules import Expr, Role, Rule
 from ismc.rules.base import IDENTITY
-
-STRATEGIES = {
-    "gemm": "conv1d_gemm",
-    "toom": "conv1d_toom",
-    "pairs": "conv1d_pairs",
-    "blocks": "conv1d_blocks",
-    "toeplitz": "conv1d_toeplitz",
-    "outer": "conv1d_outer",
-}
-PREPARED_KERNELS = {
-    "gemm": "gemm_kernel",
-    "toom": "toom_kernel",
-    "pairs": "pairs_kernel",
-    "blocks": "blocks_kernel",
-}
+from ismc.strategies import STRATEGIES
 
 
 def emit(builder: StepBuilder, layer: Layer) -> None:
@@ -64,38 +51,27 @@ def _on_difference(builder: StepBuilder, layer: Layer, rule: Rule) -> None:
     (source,), spans = layer.inputs, builder.program.spans[layer.name]
     source_spans = builder.program.spans[source]
     d, raw = builder.difference(source), reached(layer, rule, {source: source_spans})
-    strategy = builder.strategies.get(layer.name, "") if rule.layout == "conv" else ""
+    strategy = STRATEGIES.get(builder.strategies[layer.name]) if rule.layout == "conv" else None
     expr = rule.difference or IDENTITY
-    if strategy in STRATEGIES:
-        (dilation,) = layer.config["dilation_rate"]
-        kwargs = {} if dilation == 1 else {"dilation": dilation}
-        expr = Expr(STRATEGIES[strategy], kwargs=kwargs, weights=True)
-    elif strategy == "conv" or rule.window.stride > 1 or rule.layout in ("pool", "flanks"):
-        raw = spans
-        d = builder.align(d, source_spans, spans.read_by(rule.window))
-        d = builder.bind(
-            layer.name,
-            "d",
-            d,
-            (spans.read_by(rule.window).width, *builder.program.graph[source].shape[1:]),
-        )
-        if strategy == "conv":
-            options = {"strides": rule.window.stride, "dilation": rule.window.dilation}
-            kwargs = {k: v for k, v in options.items() if v > 1}
-            expr = Expr("conv1d_library", kwargs=kwargs, weights=True)
+    reads_flanks = strategy.reads_flanks if strategy else rule.window.stride > 1
+    if reads_flanks or rule.layout in ("pool", "flanks"):
+        raw, reads = spans, spans.read_by(rule.window)
+        d = builder.align(d, source_spans, reads)
+        tail = builder.program.graph[source].shape[1:]
+        d = builder.bind(layer.name, "d", d, (reads.width, *tail))
     operands: list[Term] = [d]
     if rule.layout == "pool":
         operands.append(builder.offset(layer.name, spans.starts))
-    cropped = crop_range(raw, spans) if strategy in ("gemm", "pairs") else None
-    if cropped:
-        expr = replace(expr, kwargs={**expr.kwargs, "crop": cropped})
-        raw = spans
+    if strategy:
+        conv = convolution(builder.program, layer.name)
+        expr, prepare = strategy.apply(conv), strategy.prepare(conv)
+        kernel = builder.prepared_kernel(layer, prepare) if prepare else weights_of(layer)
+        operands.append(kernel)
+        cropped = crop_range(raw, spans) if strategy.crops else None
+        if cropped:
+            expr = replace(expr, kwargs={**expr.kwargs, "crop": cropped})
+            raw = spans
     term = d if expr == IDENTITY else builder.apply(layer, expr, operands)
-    if strategy in PREPARED_KERNELS and isinstance(term, Apply):
-        arguments = (source_spans.width,) if strategy == "toom" else ()
-        term = replace(
-            term, args=(d, builder.prepared_kernel(layer, PREPARED_KERNELS[strategy], *arguments))
-        )
     if raw != spans:
         if expr != IDENTITY:
             term = builder.bind(layer.name, "d", term, (raw.width, *layer.shape[1:]))

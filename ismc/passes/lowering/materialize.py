@@ -17,8 +17,8 @@ from math import prod
 
 from ismc.plan.plan import Apply, Name, Step, Weights, names_in
 from ismc.rules import Products
+from ismc.runtime.traits import REDUCTIONS
 
-REDUCTIONS = ("recurrent", "max_pool", "average_pool", "global", "mean")
 NO_PRODUCTS = Products()
 MIN_ELEMENTS = 1000  # of a mutant's value; a branch takes some microseconds
 
@@ -102,7 +102,7 @@ def _products(step: Step, products: Mapping[str, Products], prepared: Collection
 
 
 def _reduces(step: Step) -> bool:
-    return isinstance(step.term, Apply) and step.term.fn.startswith(REDUCTIONS)
+    return isinstance(step.term, Apply) and step.term.fn in REDUCTIONS
 
 
 def _consecutive(steps: Sequence[Step], groups: Sequence[tuple[str, ...]]) -> tuple[Step, ...]:

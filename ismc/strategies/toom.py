@@ -4,26 +4,119 @@ Positions are the coefficients of one polynomial and taps those of another. Thei
 product of the two, which is determined by its values at as many points as it has coefficients
 (Toom and Cook; Winograd's filtering is the transpose). Four positions and four taps take seven
 products instead of sixteen. The sums of positions are computed in the tile, those of taps before
-the loop. `ismc.plan.cost.toom` chooses the groups.
+the loop. `best_groups` chooses the groups.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache, reduce
+from math import ceil
 from operator import add
 
 import numpy as np
 import tensorflow as tf
 
-from ismc.plan.cost import Toom, toom
+from ismc.plan.cost import Cost
+from ismc.plan.target import Target
+from ismc.rules.base import Expr
 from ismc.runtime.overlap import add_pieces
 from ismc.runtime.products import batched_product, matmul_taps, pad_columns, product
 from ismc.runtime.types import Tensor, Weights
+from ismc.strategies.base import Convolution, Strategy
 
+MIN_WIDTH, MIN_SIZE = 4, 3  # changed positions, taps
+MAX_NARROW_CHANNELS = 32  # or filters: so few, and the sums take longer than the products saved
+MAX_POINTS = 8  # of a product of polynomials
 MAX_SEPARATE_GROUPS = 4  # of positions, for one piece per group
 POINTS = (0.0, np.inf, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)  # n coefficients use the first n
 
 Array = np.ndarray
+
+
+class Toom(Strategy):
+    """As few products as groups of positions and of taps need."""
+
+    name = "toom"
+    slow_to_compile = cancels = True
+    examples = (
+        Convolution(width=13, out=19, size=7, channels=33, filters=34),
+        Convolution(width=4, out=6, size=3, channels=40, filters=33),
+        Convolution(width=41, out=65, size=25, channels=33, filters=33),
+    )
+
+    def applies(self, conv: Convolution) -> bool:
+        wide = min(conv.channels, conv.filters) > MAX_NARROW_CHANNELS
+        long = conv.width >= MIN_WIDTH and conv.size >= MIN_SIZE
+        return wide and long and conv.stride == conv.groups == conv.dilation == 1
+
+    def cost(self, conv: Convolution, target: Target) -> Cost:
+        groups = best_groups(conv.width, conv.size)
+        operations = 2 * conv.channels * conv.filters * groups.products
+        values = groups.groups * (groups.positions + groups.taps - 1)
+        # products, coefficients, sums
+        temporaries = 2 * groups.products * conv.filters + values * conv.channels
+        seconds = operations / target.gemm + temporaries / target.elements
+        return Cost(operations, seconds, 4 * temporaries + 2 * conv.written, 2 * conv.weights)
+
+    def prepare(self, conv: Convolution) -> Expr:
+        return Expr("toom_kernel", (conv.width,))
+
+    def apply(self, conv: Convolution) -> Expr:
+        del conv
+        return Expr("conv1d_toom")
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Groups of positions and groups of taps that are multiplied; see `conv1d_toom`.
+
+    Attributes:
+        positions: positions of a group; the last group is padded with zeros.
+        groups: groups of positions.
+        taps: taps of a large group; a small group has one tap less.
+        large: large groups of taps.
+        small: small groups of taps.
+        ungrouped: whether the last position is in no group and is multiplied with each tap.
+    """
+
+    positions: int
+    groups: int
+    taps: int
+    large: int
+    small: int
+    ungrouped: bool
+
+    @property
+    def sizes(self) -> list[int]:
+        """Taps of each group of taps, large groups first."""
+        return [self.taps] * self.large + [self.taps - 1] * self.small
+
+    @property
+    def products(self) -> int:
+        """Products of channels with filters; direct products would be ``width * size``."""
+        points = sum(self.positions + size - 1 for size in self.sizes)
+        return self.groups * points + self.ungrouped * sum(self.sizes)
+
+
+@cache
+def best_groups(width: int, size: int) -> Groups:
+    """The groups that take the fewest products with at most `MAX_POINTS` points.
+
+    >>> best_groups(13, 7)
+    Groups(positions=5, groups=3, taps=4, large=1, small=1, ungrouped=False)
+    >>> best_groups(13, 7).products
+    45
+    """
+    candidates = []
+    for count in range(1, size):
+        taps = ceil(size / count)
+        for positions in range(2, MAX_POINTS + 2 - taps):
+            for ungrouped in {False, width % positions == 1 and width > positions}:
+                groups = ceil((width - ungrouped) / positions)
+                large = size - count * (taps - 1)
+                candidates.append(Groups(positions, groups, taps, large, count - large, ungrouped))
+    return min(candidates, key=lambda groups: (groups.products, groups.positions + groups.taps))
 
 
 def toom_kernel(w: Weights, width: int) -> Weights:
@@ -35,7 +128,7 @@ def toom_kernel(w: Weights, width: int) -> Weights:
     if "values" in w:
         return w
     taps = tf.unstack(w["kernel"][::-1])
-    groups = toom(width, len(taps))
+    groups = best_groups(width, len(taps))
     parts = [taps[i : i + size] for i, size in _taps(groups)]
     matrices = [_points(groups.positions, len(part))[1] for part in parts]
     points = min(len(matrix) for matrix in matrices)
@@ -57,7 +150,7 @@ def conv1d_toom(d: Tensor, w: Weights) -> Tensor:
     count, width, channels = d.shape
     w = toom_kernel(w, width)
     size, _, filters = w["kernel"].shape
-    groups = toom(width, size)
+    groups = best_groups(width, size)
     grouped = d[:, : width - 1] if groups.ungrouped else d
     missing = groups.groups * groups.positions - grouped.shape[1]
     padded = tf.pad(grouped, [[0, 0], [0, missing], [0, 0]]) if missing else grouped
@@ -82,7 +175,7 @@ def conv1d_toom(d: Tensor, w: Weights) -> Tensor:
     return add_pieces(pieces, width + size - 1)
 
 
-def _offset_pieces(start: int, values: list[Tensor], groups: Toom) -> list[tuple[int, Tensor]]:
+def _offset_pieces(start: int, values: list[Tensor], groups: Groups) -> list[tuple[int, Tensor]]:
     """The offsets and pieces of the result, from coefficients ``[N, groups, F]``.
 
     Few groups give one piece each. With many groups, the coefficients at the same offset in each
@@ -103,7 +196,7 @@ def _offset_pieces(start: int, values: list[Tensor], groups: Toom) -> list[tuple
     ]
 
 
-def _taps(groups: Toom) -> list[tuple[int, int]]:
+def _taps(groups: Groups) -> list[tuple[int, int]]:
     """The first tap and the size of each group of taps."""
     return [(sum(groups.sizes[:i]), size) for i, size in enumerate(groups.sizes)]
 

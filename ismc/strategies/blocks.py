@@ -7,15 +7,54 @@ to the positions that it reaches. That leaves few and long rows to add.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 
 import tensorflow as tf
 
-from ismc.plan.cost import BLOCK
-from ismc.runtime.differences import conv1d_gemm, gemm_kernel
+from ismc.plan.cost import Cost, product_cost
+from ismc.plan.target import Target
+from ismc.rules.base import Expr
+from ismc.runtime.gemm import conv1d_gemm, gemm_kernel
 from ismc.runtime.overlap import add_pieces
 from ismc.runtime.products import matmul_taps, pad_columns
 from ismc.runtime.types import Tensor, Weights
+from ismc.strategies.base import Convolution, Strategy
+from ismc.strategies.gemm import has_short_rows
+
+BLOCK = 8  # positions
+
+
+class Blocks(Strategy):
+    """Each block of positions with all positions that it reaches."""
+
+    name = "blocks"
+    examples = (
+        Convolution(width=20, out=26, size=7, channels=6, filters=3),
+        Convolution(width=16, out=40, size=25, channels=5, filters=1),
+    )
+
+    def applies(self, conv: Convolution) -> bool:
+        return conv.stride == 1 and has_short_rows(conv)
+
+    def cost(self, conv: Convolution, target: Target) -> Cost:
+        blocks, rest = divmod(conv.width, BLOCK)
+        reached = ceil((BLOCK + conv.size - 1) / BLOCK)
+        in_blocks = blocks * reached * BLOCK * conv.filters
+        in_rest = rest * conv.size * conv.filters
+        numbers = in_blocks + in_rest
+        operations = 2 * conv.channels * (BLOCK * in_blocks + in_rest)
+        cost = product_cost(target, operations, 4 * numbers, conv.weights * BLOCK)
+        seconds = cost.seconds + numbers / target.elements
+        return replace(cost, seconds=seconds, temporary=4 * numbers + 2 * conv.written)
+
+    def prepare(self, conv: Convolution) -> Expr:
+        del conv
+        return Expr("blocks_kernel")
+
+    def apply(self, conv: Convolution) -> Expr:
+        del conv
+        return Expr("conv1d_blocks")
 
 
 def blocks_kernel(w: Weights) -> Weights:

@@ -3,19 +3,62 @@
 A pair is two positions that taps connect. With a dilation of ``D``, the pairs are formed by blocks
 of ``D`` positions, so all accesses are contiguous. Toom-Cook with values at 0, infinity, 1 and -1
 turns six products into four, with only sums and halves of kernels. If only the two outputs in the
-middle are needed, three products suffice. `ismc.runtime.toom` is for longer groups.
+middle are needed, three products suffice. `ismc.strategies.toom` is for longer groups.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import tensorflow as tf
 
-from ismc.runtime.differences import conv1d_gemm, crop_pieces, gemm_kernel
+from ismc.plan.cost import Cost, product_cost
+from ismc.plan.target import Target
+from ismc.rules.base import Expr
+from ismc.runtime.gemm import conv1d_gemm, crop_pieces, gemm_kernel
 from ismc.runtime.overlap import add_pieces
 from ismc.runtime.products import batched_product, pad_columns
 from ismc.runtime.types import Tensor, Weights
+from ismc.strategies.base import Convolution, Strategy
 
+MIN_LENGTH = 16  # positions of each block of a pair
+MIN_CHANNELS = 32  # and filters: with fewer, the sums take longer than the products saved
 PARTS_PER_SUM = 4
+
+
+class Pairs(Strategy):
+    """Four products for two positions and three taps."""
+
+    name = "pairs"
+    slow_to_compile = cancels = crops = True
+    examples = (
+        Convolution(width=64, out=128, size=3, channels=32, filters=33, dilation=32),
+        Convolution(width=50, out=114, size=3, channels=33, filters=32, dilation=32),
+        Convolution(width=70, out=102, size=3, channels=32, filters=32, dilation=16),
+    )
+
+    def applies(self, conv: Convolution) -> bool:
+        long = min(conv.dilation, conv.width - conv.dilation) >= MIN_LENGTH
+        wide = min(conv.channels, conv.filters) >= MIN_CHANNELS
+        return long and wide and conv.size == 3 and conv.stride == conv.groups == 1
+
+    def cost(self, conv: Convolution, target: Target) -> Cost:
+        pair = 2 * conv.dilation
+        unpaired = conv.width % pair if conv.width >= pair else pair - conv.width
+        paired = 2 * (conv.width - unpaired)
+        products = paired + 3 * unpaired
+        written = products * conv.filters
+        operations = 2 * conv.channels * written
+        cost = product_cost(target, operations, 4 * written, 2 * conv.weights)
+        temporary = 4 * (written + paired * conv.channels) + 2 * conv.written
+        return replace(cost, temporary=temporary)
+
+    def prepare(self, conv: Convolution) -> Expr:
+        del conv
+        return Expr("pairs_kernel")
+
+    def apply(self, conv: Convolution) -> Expr:
+        return Expr("conv1d_pairs", kwargs=conv.dilated)
 
 
 def pairs_kernel(w: Weights) -> Weights:

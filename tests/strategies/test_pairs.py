@@ -7,9 +7,10 @@ import pytest
 import tensorflow as tf
 
 import ismc
-from ismc.plan import cost
-from ismc.runtime import conv1d_gemm, conv1d_pairs, pairs_kernel
-from tests.runtime.test_toom import case, exact
+from ismc.runtime import conv1d_gemm
+from ismc.strategies import pairs
+from ismc.strategies.pairs import conv1d_pairs, pairs_kernel
+from tests.strategies.test_toom import case, exact
 from tests.support.comparing import assert_form_agrees, some_slow
 from tests.zoo import ZOO, random_inputs
 
@@ -71,8 +72,8 @@ def test_no_difference_stays_none() -> None:
 def test_models_by_this_form_agree_with_the_oracle(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cost, "MIN_PAIR_LENGTH", 1)
-    monkeypatch.setattr(cost, "MIN_PAIR_CHANNELS", 1)
+    monkeypatch.setattr(pairs, "MIN_LENGTH", 1)
+    monkeypatch.setattr(pairs, "MIN_CHANNELS", 1)
     model = ZOO[name].model(small=True)
     assert_form_agrees("pairs", model, random_inputs(model, 2, seed=4), monkeypatch)
 

@@ -7,9 +7,8 @@ import pytest
 import tensorflow as tf
 
 import ismc
-from ismc.plan.cost import BLOCK
-from ismc.runtime import blocks_kernel, conv1d_blocks
-from tests.runtime.test_toom import case, exact
+from ismc.strategies.blocks import BLOCK, blocks_kernel, conv1d_blocks
+from tests.strategies.test_toom import case, exact
 from tests.zoo import ZOO
 
 

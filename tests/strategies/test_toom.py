@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 import ismc
-from ismc.plan import cost
-from ismc.plan.cost import MAX_POINTS, toom
-from ismc.runtime import conv1d_gemm, conv1d_toom, toom_kernel
+from ismc.runtime import conv1d_gemm
+from ismc.strategies import toom
+from ismc.strategies.toom import MAX_POINTS, best_groups, conv1d_toom, toom_kernel
 from tests.support.comparing import assert_form_agrees, some_slow
 from tests.zoo import ZOO, random_inputs
 
@@ -54,7 +54,7 @@ def test_rounding_is_of_the_order_of_direct_products() -> None:
     ("width", "size", "products"), [(4, 3, 6), (4, 4, 7), (4, 5, 8), (7, 11, 40), (15, 8, 48)]
 )
 def test_groups_that_take_the_fewest_products(width: int, size: int, products: int) -> None:
-    groups = toom(width, size)
+    groups = best_groups(width, size)
     assert groups.products == products
     w = toom_kernel(case(width, size)[1], width)
     rows = groups.groups * (groups.large + groups.small) * w["values"].shape[0]
@@ -64,7 +64,7 @@ def test_groups_that_take_the_fewest_products(width: int, size: int, products: i
 def test_every_position_meets_every_tap() -> None:
     for width in range(4, 40):
         for size in range(3, 30):
-            groups = toom(width, size)
+            groups = best_groups(width, size)
             assert groups.large * groups.taps + groups.small * (groups.taps - 1) == size
             met = groups.groups * groups.positions + groups.ungrouped
             assert width <= met < width + groups.positions
@@ -88,7 +88,7 @@ def test_no_difference_stays_none() -> None:
 def test_models_by_this_form_agree_with_the_oracle(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cost, "MIN_PAIR_CHANNELS", 0)  # channels are few in small models
+    monkeypatch.setattr(toom, "MAX_NARROW_CHANNELS", 0)  # channels are few in small models
     model = ZOO[name].model(small=True)
     assert_form_agrees("toom", model, random_inputs(model, 2, seed=4), monkeypatch)
 
