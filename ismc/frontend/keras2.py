@@ -20,8 +20,9 @@ import tf_keras
 
 from ismc.errors import UnsupportedModelError
 from ismc.frontend import keras3
-from ismc.frontend.keras3 import FUSED, _history, _plain_call, _shape, _unique, _without_activation
-from ismc.frontend.masking import activation_call, has_mask_argument, run_order
+from ismc.frontend.calls import ActivationCall, LayerCall, WithoutActivation
+from ismc.frontend.keras3 import FUSED, _history, _plain_call, _shape, _unique
+from ismc.frontend.masking import has_mask_argument, run_order
 from ismc.frontend.model import Model
 from ismc.frontend.own import configuration, is_own, kind_as_shipped
 from ismc.frontend.tensorflow_functions import apply_in_keras
@@ -169,12 +170,13 @@ class _Reader:
 
 def _split(layer: Layer, function: Callable[[Any], Any], layers: dict[str, Layer]) -> None:
     """Adds two nodes for a layer with a fused activation: the layer without it, and it."""
-    plain = _without_activation(layer.source, layer.call, tf_keras.activations.linear)
+    assert isinstance(layer.call, LayerCall)  # noqa: S101  (as the reader made it)
+    plain = WithoutActivation(layer.source, layer.call, tf_keras.activations.linear)
     layers[layer.name] = replace(layer, call=plain)
     name = _unique(f"{layer.name}.activation", layers)
     layers[name] = Layer(
         name, "keras.Activation", (layer.name,), layer.shape, layer.dtype,
-        _activation(function, layer.shape), call=activation_call(function), source=function,
+        _activation(function, layer.shape), call=ActivationCall(function), source=function,
     )  # fmt: skip
 
 
@@ -269,19 +271,15 @@ def _as_keras_function(
     return kind_of(type(operation)), name, config, tensors
 
 
-def _caller(call: _Call, tensors: Sequence[Any], weights: Mapping[str, Any]) -> Any:
-    """A function that repeats the layer's call on other tensors, with the layer's own weights."""
-    places, kwargs = {id(t): i for i, t in enumerate(tensors)}, dict(call.kwargs)
+def _caller(call: _Call, tensors: Sequence[Any], weights: Mapping[str, Any]) -> LayerCall:
+    """The layer's call, to be repeated on other tensors with the layer's own weights."""
+    kwargs = dict(call.kwargs)
     if call.layer._call_spec.expects_training_arg and kwargs.get("training") is None:  # noqa: SLF001
         kwargs["training"] = False
 
-    def run(values: Sequence[Any], w: Mapping[str, Any]) -> Any:
+    def run(args: tuple[Any, ...], named: dict[str, Any], w: Mapping[str, Any]) -> Any:
         if tf.executing_eagerly() and any(w[k] is not v for k, v in weights.items()):
             raise ValueError(f"{call.layer.name} of tf_keras runs only with its own weights.")
+        return keras3._leaves(call.layer(*args, **named))  # noqa: SLF001
 
-        arguments: Any = keras.tree.map_structure(
-            lambda x: values[places[id(x)]] if id(x) in places else x, (call.args, kwargs)
-        )
-        return keras3._leaves(call.layer(*arguments[0], **arguments[1]))  # noqa: SLF001
-
-    return run
+    return LayerCall(run, call.args, kwargs, {id(t): i for i, t in enumerate(tensors)})

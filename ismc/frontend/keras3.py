@@ -9,8 +9,9 @@ from typing import Any
 import keras
 
 from ismc.errors import UnsupportedModelError
+from ismc.frontend.calls import ActivationCall, LayerCall, WithoutActivation
 from ismc.frontend.lengths import at_shapes, is_open
-from ismc.frontend.masking import activation_call, has_mask_argument, run_order
+from ismc.frontend.masking import has_mask_argument, run_order
 from ismc.frontend.model import Model
 from ismc.frontend.own import configuration, is_own, kind_as_shipped
 from ismc.frontend.probe import is_pointwise
@@ -161,12 +162,13 @@ class _Reader:
     def _split(self, layer: Layer, activation: Any, layers: dict[str, Layer]) -> None:
         """Adds two nodes for a layer with a fused activation: the layer without it, and it."""
         operation = layer.source
-        plain = _without_activation(operation, layer.call, keras.activations.linear)
+        assert isinstance(layer.call, LayerCall)  # noqa: S101  (as `_call` made it)
+        plain = WithoutActivation(operation, layer.call, keras.activations.linear)
         layers[layer.name] = replace(layer, call=plain)
         name = _unique(f"{layer.name}.activation", layers)
         layers[name] = Layer(
             name, "keras.Activation", (layer.name,), layer.shape, layer.dtype,
-            _activation(activation, layer.shape), call=activation_call(activation),
+            _activation(activation, layer.shape), call=ActivationCall(activation),
             source=activation,
         )  # fmt: skip
 
@@ -265,47 +267,28 @@ def _activation(function: Callable[[Any], Any], shape: Sequence[int]) -> dict[st
     return {"activation": f"user's {name}", "pointwise": is_pointwise(function, shape)}
 
 
-def _caller(operation: Any, node: Any, tensors: list[Any], weights: Mapping[str, Any]) -> Any:
-    """A function that repeats the operation's call on other tensors with other weights."""
-    places = {id(t): i for i, t in enumerate(tensors)}
-    args, kwargs = node.arguments.args, node.arguments.kwargs
+def _caller(operation: Any, node: Any, tensors: list[Any], weights: Mapping[str, Any]) -> LayerCall:
+    """The operation's call, to be repeated on other tensors with other weights."""
     names = {id(v): name for name, v in weights.items()}
-    default: dict[str, Any] = {}
+    kwargs = dict(node.arguments.kwargs)
     if getattr(operation, "_call_has_training_arg", False) and kwargs.get("training") is None:
-        default["training"] = False
+        kwargs["training"] = False
 
-    def call(values: Sequence[Any], w: Mapping[str, Any]) -> Any:
-        def fill(x: Any) -> Any:
-            return values[places[id(x)]] if id(x) in places else x
-
-        filled: Any = keras.tree.map_structure(fill, tuple(args))
-        named: Any = keras.tree.map_structure(fill, {**kwargs, **default})
+    def run(args: tuple[Any, ...], named: dict[str, Any], w: Mapping[str, Any]) -> Any:
         if not isinstance(operation, keras.Layer):
-            return _leaves(operation(*filled, **named))
+            return _leaves(operation(*args, **named))
         pairs = [(v, w[names[id(v)]]) for v in operation.variables]
         with keras.StatelessScope(state_mapping=pairs):
-            return _leaves(operation(*filled, **named))
+            return _leaves(operation(*args, **named))
 
-    return call
+    places = {id(t): i for i, t in enumerate(tensors)}
+    return LayerCall(run, tuple(node.arguments.args), kwargs, places)
 
 
 def _leaves(results: Any) -> Any:
     """The single result of a call, or the list of its results in the order of the call's node."""
     flat = keras.tree.flatten(results)
     return flat[0] if len(flat) == 1 else flat
-
-
-def _without_activation(operation: Any, call: Any, linear: Any) -> Any:
-    """``call`` with the layer's activation replaced by the identity."""
-
-    def plain(values: Sequence[Any], w: Mapping[str, Any]) -> Any:
-        activation, operation.activation = operation.activation, linear
-        try:
-            return call(values, w)
-        finally:
-            operation.activation = activation
-
-    return plain
 
 
 def _unique(name: str, existing: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from inspect import signature
 from typing import Any
 
@@ -30,19 +30,6 @@ def with_mask(tensor: Any, mask: Any = None) -> Any:
 def without_mask(tensor: Any) -> Any:
     """A copy of the tensor without a mask."""
     return None if tensor is None else with_mask(tensor)
-
-
-def activation_call(function: Callable[[Any], Any]) -> OpaqueCall:
-    """The call of a layer's fused activation, which passes the mask on but does not see it."""
-
-    def call(values: Sequence[Any], _: Mapping[str, Any]) -> Any:
-        mask = mask_of(values[0])
-        if mask is None:
-            return function(values[0])
-        result = function(with_mask(values[0]))
-        return result if mask_of(result) is not None else with_mask(result, mask)
-
-    return call
 
 
 def masks_as_operands(call: OpaqueCall, places: Sequence[int]) -> OpaqueCall:

@@ -28,6 +28,7 @@ from ismc.artifacts.cache.fingerprint.values import (
     root,
     within,
 )
+from ismc.frontend.calls import ActivationCall, LayerCall, WithoutActivation
 from ismc.frontend.model import Model
 from ismc.frontend.read import read
 from ismc.ir.graph import Graph, Layer
@@ -122,16 +123,15 @@ class Layers(Walk):
             }
 
     def _arguments(self, layer: Layer) -> Any:
-        """The arguments of a layer's call, which frontends store in the closure of ``call``."""
-        cells = {} if layer.call is None else closure(layer.call)
-        if "linear" in cells:
-            cells = closure(cells["call"])
-        if layer.call is None or cells.keys() <= {"activation", "function"}:
+        """The recorded arguments of a layer's call; ``None`` for an activation, which has none."""
+        call = layer.call.call if isinstance(layer.call, WithoutActivation) else layer.call
+        if call is None or isinstance(call, ActivationCall):
             return None
-        args = cells["args"] if "args" in cells else cells["call"].args
-        before, self._places = self._places, cells["places"]
+        if not isinstance(call, LayerCall):
+            raise FingerprintError(f"a call of {layer.name!r} that is not recorded")
+        before, self._places = self._places, call.places
         try:
-            return [self(tuple(args)), self(dict(cells["kwargs"]))]
+            return [self(call.args), self(dict(call.kwargs))]
         finally:
             self._places = before
 
@@ -178,17 +178,6 @@ class Layers(Walk):
         graph = self.model(read(value), {}) if _is_graph(value) else None
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
         return ["layer", kind, self.items(relevant), graph]
-
-
-def closure(value: Any) -> dict[str, Any]:
-    """The variables that a function closes over, by name, except those that are not set yet."""
-    cells = {}
-    for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
-        try:
-            cells[name] = cell.cell_contents
-        except ValueError:
-            continue
-    return cells
 
 
 def canonical(graph: Graph) -> dict[str, str]:
