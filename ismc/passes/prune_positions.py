@@ -20,7 +20,7 @@ from math import gcd
 
 from ismc.ir.graph import Graph, Layer
 from ismc.ir.window import Window
-from ismc.passes.classify import classify
+from ismc.passes.classify import describe_layers
 from ismc.passes.program import Program
 from ismc.plan import cost
 from ismc.plan.multiply_adds import in_full
@@ -68,8 +68,8 @@ def prune_positions(program: Program) -> Program:
     ]
     if not coarse:
         return program
-    graph = _rewrite(program, needed)
-    return classify(Program(graph, program.request))
+    graph, request = _rewrite(program, needed), program.request
+    return Program(graph, request).knowing(**describe_layers(graph, request))
 
 
 def _is_coarse(lattice: Lattice, layer: Layer) -> bool:
