@@ -65,7 +65,7 @@ class LayerKind:
     def filled(self, given: Config) -> dict[str, Any]:
         """The settings with defaults, as Keras records them."""
         config = {"compute_dtype": "float32", **self.defaults, **given}
-        if "pool_size" in config and config.get("strides") is None:
+        if "pool_size" in self.defaults and config.get("strides") is None:
             config["strides"] = config["pool_size"]
         for key, count in self.sizes.items():
             if isinstance(config[key], int):
@@ -93,22 +93,22 @@ def implied_shape(kind: str, config: Config, inputs: Sequence[Shape]) -> Shape |
     return shape(config, inputs)
 
 
-def _inner_shape(config: Config, inputs: Sequence[Shape]) -> Shape:
+def _inner_shape(config: Config, inputs: Sequence[Shape]) -> Shape | None:
     """The shape of the layer in a wrapper."""
     inner = config["layer"]
-    shape = implied_shape(f"keras.{inner['class_name']}", inner["config"], inputs)
-    if shape is None:
-        raise ValueError(f"the shape of {inner['class_name']} is not known")
-    return shape
+    return implied_shape(f"keras.{inner['class_name']}", inner["config"], inputs)
 
 
-def _at_each_position(config: Config, inputs: Sequence[Shape]) -> Shape:
-    return (inputs[0][0], *_inner_shape(config, [inputs[0][1:]]))
+def _at_each_position(config: Config, inputs: Sequence[Shape]) -> Shape | None:
+    shape = _inner_shape(config, [inputs[0][1:]])
+    return None if shape is None else (inputs[0][0], *shape)
 
 
-def _in_both_directions(config: Config, inputs: Sequence[Shape]) -> Shape:
-    *positions, units = _inner_shape(config, inputs)
-    return (*positions, units * (2 if config["merge_mode"] == "concat" else 1))
+def _in_both_directions(config: Config, inputs: Sequence[Shape]) -> Shape | None:
+    shape = _inner_shape(config, inputs)
+    if shape is None or config["merge_mode"] is None:
+        return None
+    return (*shape[:-1], shape[-1] * (2 if config["merge_mode"] == "concat" else 1))
 
 
 def _with_bias(*names: str) -> Callable[[Config], tuple[str, ...]]:
@@ -139,7 +139,8 @@ def _convolution(
 ) -> LayerKind:
     filters = {} if by_channel else {"filters": REQUIRED}
     defaults = {**filters, "kernel_size": REQUIRED, **WINDOW, **more, **BIAS}
-    return LayerKind(defaults, shape, _with_bias(*names), dict.fromkeys(SIZES, axes), fused=True)
+    sizes = {key: axes for key in (*SIZES, "output_padding") if key in defaults}
+    return LayerKind(defaults, shape, _with_bias(*names), sizes, fused=True)
 
 
 def _pool(axes: int) -> LayerKind:

@@ -189,17 +189,20 @@ class _Parser:
         """The inputs and the settings of a call, after its parenthesis."""
         inputs: list[str] = []
         given: dict[str, Any] = {}
+        keyed = False
         free = [key for key in layer_kind(kind).defaults if key != "kwargs"]
         while not self.skips(")"):
-            keyed = self.tokens[self.place + 1].text == "="
-            if keyed:
+            if self.tokens[self.place + 1].text == "=":
+                keyed, found = True, self.next
                 key = self.name("a setting")
+                if key in given:
+                    self.fail("a setting that is not given yet", found)
                 self.place += 1
                 given[key] = self.value()
             elif self.next.kind in ("word", "string") and not given:
                 inputs.append(self.defined())
-            elif self.next.kind not in ("word", "string") and len(given) < len(free):
-                given[free[len(given)]] = self.value()
+            elif self.next.kind not in ("word", "string") and free and not keyed:
+                given[free.pop(0)] = self.value()
             else:
                 self.fail("`key=value`")
             if self.next.text != ")":

@@ -52,9 +52,14 @@ def transposed(config: Config, inputs: Sequence[Shape]) -> Shape:
     out = []
     for axis, length in enumerate(lengths):
         stride, size = _along(config, "strides", axis), _along(config, "kernel_size", axis)
-        extent = (size - 1) * _along(config, "dilation_rate", axis) + 1
-        more = max(extent - stride, 0) if config["padding"] == "valid" else 0
-        out.append(length * stride + more)
+        extent, more = (size - 1) * _along(config, "dilation_rate", axis) + 1, 0
+        if config["padding"] == "same":
+            extent = stride if config["output_padding"] is None else extent % 2
+        if config["output_padding"] is None:
+            extent = max(extent, stride)
+        else:
+            more = config["output_padding"][axis]
+        out.append((length - 1) * stride + extent + more)
     return (*out, config["filters"])
 
 

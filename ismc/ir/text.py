@@ -92,21 +92,15 @@ def settings_text(kind: str, config: Mapping[str, Any], inputs: int, nested: boo
         value, default = config.get(key), filled.get(key, REQUIRED)
         if key == "args":
             default = operands
-        elif key == "strides" and "pool_size" in config:
-            default = config["pool_size"]
-        is_default = same_value(value, default)
+        elif key == "strides" and "pool_size" in entry.defaults:
+            default = config.get("pool_size", filled["pool_size"])
+        is_default = default is not REQUIRED and value_text(value) == value_text(default)
         is_default |= key == "activation" and entry.fused and not nested
         if key in config and is_printed(key, value) and not is_default:
-            parts.append(f", {key}={value_text(_shortened(value, entry.sizes.get(key)))}")
+            parts.append(
+                f", {name_text(key)}={value_text(_shortened(value, entry.sizes.get(key)))}"
+            )
     return "".join(parts)
-
-
-def same_value(a: Any, b: Any) -> bool:
-    """Whether two settings are equal; arrays are equal only to themselves."""
-    if a is b:
-        return True
-    of_one_type = type(a) is type(b) or (isinstance(a, list) and isinstance(b, list))
-    return of_one_type and not hasattr(a, "__array__") and bool(a == b)
 
 
 def _shortened(value: Any, count: int | None) -> Any:

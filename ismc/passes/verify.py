@@ -56,9 +56,9 @@ PROMISES: Mapping[str, tuple[Promise, ...]] = {
     "positions_first": (*DECOMPOSED, graph.positions_on_axis_1),
     "classify": CLASSIFIED,
     "prune_positions": (*DECOMPOSED, *CLASSIFIED),
-    "segment": (*CLASSIFIED, *SEGMENTED),
+    "segment": (*SEGMENTED, *CLASSIFIED),
     "propagate": LOCATED,
-    "choose_recompute": (*CLASSIFIED, *SEGMENTED, *LOCATED),
+    "choose_recompute": (*SEGMENTED, *CLASSIFIED, *LOCATED),
     "schedule": PLANNED,
 }
 """What holds after each pass; a promise may rely on those before it."""
@@ -71,9 +71,18 @@ def verify_pass(name: str, program: Program) -> None:
         InternalError: when a promise is broken; it names the pass, the promise and the layer.
     """
     for promise in PROMISES.get(name, ()):
-        for layer, fault in promise(program):
-            raise InternalError(
-                f"The pass {name} breaks its promise {promise.__name__}: {promise.__doc__}\n"
-                f"But layer {layer!r} {fault}.\n{program}",
-                hint="This is a bug in ismc; please report it with the text above.",
-            )
+        try:
+            fault = next((f"layer {layer!r} {found}" for layer, found in promise(program)), "")
+        except Exception as error:
+            fault = f"it cannot be checked: {type(error).__name__}: {error}"
+            raise _broken(name, promise, fault, program) from error
+        if fault:
+            raise _broken(name, promise, fault, program)
+
+
+def _broken(name: str, promise: Promise, fault: str, program: Program) -> InternalError:
+    return InternalError(
+        f"The pass {name} breaks its promise {promise.__name__}: {promise.__doc__}\n"
+        f"But {fault}.\n{program}",
+        hint="This is a bug in ismc; please report it with the text above.",
+    )

@@ -127,7 +127,7 @@ def windows_fit(program: Program) -> Faults:
     for name, rule in program.rules.items():
         layer = program.graph[name]
         unpadded = rule.outside is None and not rule.shifts and rule.trim == (0, 0)
-        if rule.role not in (Role.LOCAL, Role.POOLING) or not unpadded or rule.difference:
+        if rule.role not in (Role.LOCAL, Role.POOLING) or not unpadded:
             continue
         source = program.graph[layer.inputs[0]]
         reads = rule.window.reads(Span(0, layer.length))
