@@ -1,7 +1,7 @@
 """Gives up the difference where recomputing everything is cheaper.
 
-Before: ``conv9 ...  {difference}  {width 1000 of 1000}``
-After:  ``conv9 ...  {full}  {stop: cheaper in full}``
+Before: ``conv9: ...  # difference, width 1000 of 1000``
+After:  ``conv9: ...  # full, stop: cheaper in full``
 Needs:  spans and forms. Sets: ``rules``, ``forms``, ``need``, ``spans``, ``extents``.
 
 Once a value is held in full, so are all values after it. The only decision is therefore the first

@@ -1,7 +1,7 @@
 """Determines what each call does to the positions that a mutation changes.
 
-Before: ``conv = Conv1D(x)``
-After:  ``conv = Conv1D(x)  {local linear}``
+Before: ``conv: Conv1D(x, 8, 5)``
+After:  ``conv: Conv1D(x, 8, 5)  # local linear``
 Needs:  a flat graph. Sets: ``live``, ``judged``, ``rules``.
 
 Layers that no requested output depends on are dead and get no rule. A layer that comes after a

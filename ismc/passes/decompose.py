@@ -1,8 +1,8 @@
 """Replaces composite layers by their parts.
 
-Before: ``y = Bidirectional(x)``
-After:  ``y/forward.states = States(x)``, ``y/forward = Recurrent(x, y/forward.states)``, ..,
-        ``y = Concatenate(y/forward, y/backward)``
+Before: ``y: Bidirectional(x, layer=LSTM(8))``
+After:  ``y/forward.states: ismc.States(x)``, ``y/forward: ismc.Recurrent(x, y/forward.states)``, ..,
+        ``y: Concatenate(y/forward, y/backward)``
 Needs:  a flat graph. Sets: the graph; clears every fact.
 
 Parts share the weights of the composite layer and rename them. A layer that looks at a mask has

@@ -1,7 +1,7 @@
 """Moves the positions of values ``[1, L, C]`` to the first axis.
 
-Before: ``y = Conv2D(x)  # [1, 1000, 300]``, kernel (1, 19)
-After:  ``y = Conv2D(x)  # [1000, 1, 300]``, kernel transposed
+Before: ``y: Conv2D(x, 300, (1, 19)) -> [1, 1000, 300]``
+After:  ``y: Conv2D(x, 300, (19, 1)) -> [1000, 1, 300]``, its kernel transposed
 Needs:  a flat graph. Sets: the graph; clears every fact.
 
 Models that write a Conv1D as a Conv2D put the axis of length one before or after the positions.

@@ -1,7 +1,7 @@
 """Finds the positions of each value that a mutation changes, per site, and those that are needed.
 
-Before: ``pool ...  {slab}``
-After:  ``pool ...  {slab}  {width 7 of 333, need [0, 333)}``
+Before: ``pool: ...  # slab``
+After:  ``pool: ...  # slab, width 7 of 333, need [0, 333)``
 Needs:  ``rules``, ``forms``. Sets: ``need``, ``spans``, ``extents``.
 
 Forward, a window maps a span to the outputs that read it. Backward, a window maps the positions

@@ -1,7 +1,7 @@
 """Drops positions that no requested output depends on, if the needed ones are evenly spaced.
 
-Before: ``y = Conv1D(x)  # [10001, 32]``, dilation 25, of which one position is needed
-After:  ``y = Conv1D(x[0::25])  # [1, 32]``, dilation 1
+Before: ``y: Conv1D(x, 32, 5, dilation_rate=25) -> [10001, 32]``, of which one position is needed
+After:  ``y: Conv1D("x[0::25]", 32, 5) -> [1, 32]``
 Needs:  ``rules``. Sets: the graph and new rules; no change if all positions are needed.
 
 If one position of a convolution with dilation 25 is needed, it reads every 25th position of its

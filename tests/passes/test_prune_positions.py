@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ismc.ir.window import Window
+from ismc.passes.prune_positions import ALL, Lattice
 from tests.support.passes import assert_prints, run_through
 
 
@@ -89,3 +91,13 @@ def test_all_positions_are_needed() -> None:
           return b
         """,
     )
+
+
+def test_lattices() -> None:
+    assert Lattice(3, 25) | Lattice(8, 10) == Lattice(3, 5)
+    assert Lattice(3, 0) | Lattice(33, 0) == Lattice(3, 30)
+    assert Lattice(7, 0) | Lattice(7, 0) == Lattice(7, 0)
+    assert Lattice(2, 5).count(12) == 2
+    assert Lattice(2, 5).count(13) == 3
+    assert Lattice(50, 0).read_by(Window(5, 1, 10, 20), 100) == Lattice(0, 10)
+    assert Lattice(4, 0).read_by(Window(pad=10), 100) == ALL
