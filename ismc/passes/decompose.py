@@ -1,7 +1,8 @@
 """Replaces composite layers by their parts.
 
 Before: ``y: Bidirectional(x, layer=LSTM(8))``
-After:  ``y/forward.states: ismc.States(x)``, ``y/forward: ismc.Recurrent(x, y/forward.states)``, ..,
+After:  ``y/forward.states: ismc.States(x)``,
+        ``y/forward: ismc.Recurrent(x, y/forward.states)``, ..,
         ``y: Concatenate(y/forward, y/backward)``
 Needs:  a flat graph. Sets: the graph; clears every fact.
 

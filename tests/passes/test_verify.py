@@ -146,6 +146,9 @@ BROKEN: list[tuple[str, str, str, Break]] = [
     ("schedule", "names_defined", "out", plan(results=lambda plan: ("f99", plan.results[1]))),
     ("schedule", "names_defined", "gate", plan(references=lambda plan: (plan.references[0], "r"))),
     ("schedule", "names_defined", "x", plan(guard=lambda _: "lost")),
+    ("schedule", "names_defined", "wide", plan(
+        loop_outputs=lambda _: (Step("s99", Name("x"), ("N", 1), "wide"),),
+        epilogue=lambda plan: plan.tile[-1:])),
     ("schedule", "offsets_known", "conv", in_tile(2, term=Apply("f", (Offset("v99"),)))),
     ("schedule", "offsets_known", "x", plan(offsets=lambda p: {**p.offsets, "v0": (0, 30)})),
     ("schedule", "shapes_of_steps", "conv", in_tile(2, shape=("N", 9, 8))),

@@ -79,7 +79,7 @@ def needs_cover_reads(program: Program) -> Faults:
             every = Span(0, graph[source].length)
             reads = rule.needs or every
             if program.forms[name] in LOCAL:
-                reads = rule.window.reads(_moved(need[name], -_shift(rule, i))) & every
+                reads = rule.window.reads(_translated(need[name], -_shift(rule, i))) & every
             if not _covers(need[source], reads):
                 yield name, f"reads {reads} of {source!r}, of which {need[source]} is needed"
 
@@ -110,7 +110,7 @@ def spans_cover_changes(program: Program) -> Faults:
             for i, source in enumerate(program.graph[name].inputs):
                 if source in program.spans:
                     reached = rule.window.reaches(program.spans[source][site])
-                    changed = _moved(reached, _shift(rule, i)) & program.need[name]
+                    changed = _translated(reached, _shift(rule, i)) & program.need[name]
                     if not _covers(found, changed):
                         yield name, f"has the span {found}, and {source!r} changes {changed} of it"
 
@@ -153,5 +153,5 @@ def _shift(rule: Rule, operand: int) -> int:
     return rule.shifts[operand] if rule.shifts else 0
 
 
-def _moved(span: Span, by: int) -> Span:
+def _translated(span: Span, by: int) -> Span:
     return Span(span.start + by, span.stop + by)

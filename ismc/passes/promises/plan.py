@@ -29,10 +29,11 @@ def names_defined(program: Program) -> Faults:
     inside = known.copy()
     yield from _defined(plan.tile, inside)
     if plan.epilogue:
-        known |= {step.target for step in plan.loop_outputs}
-        yield from _defined(plan.loop_outputs, inside, again=True)
-        yield from _defined(plan.epilogue, known)
-        inside = known
+        for step in plan.loop_outputs:
+            if step.target not in inside:
+                yield step.layer, f"is stacked as {step.target}, which no step defines"
+        inside = known | {step.target for step in plan.loop_outputs}
+        yield from _defined(plan.epilogue, inside)
     for layer, name in zip(program.request.outputs, plan.results, strict=True):
         if name not in inside:
             yield layer, f"is returned as {name}, which no step defines"
@@ -43,13 +44,13 @@ def names_defined(program: Program) -> Faults:
         yield program.request.sequence, f"is guarded by {plan.guard}, which no step defines"
 
 
-def _defined(steps: Iterable[Step], known: set[str], again: bool = False) -> Faults:
+def _defined(steps: Iterable[Step], known: set[str]) -> Faults:
     """Faults of the names that steps read and define; adds what they define to the known names."""
     for step in steps:
         for name in sorted(names_in(step.term) - known):
             yield step.layer, f"reads {name} for {step.target} before it is defined"
-        if (step.target in known) != again:
-            yield step.layer, f"defines {step.target} {'never' if again else 'twice'}"
+        if step.target in known:
+            yield step.layer, f"defines {step.target} twice"
         known.add(step.target)
 
 
