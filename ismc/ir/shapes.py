@@ -119,7 +119,9 @@ def repeated(config: Config, inputs: Sequence[Shape]) -> Shape:
     return (length * config["size"], channels)
 
 
-def over_positions(config: Config, inputs: Sequence[Shape]) -> Shape:
-    """The shape of a recurrent layer."""
+def over_positions(config: Config, inputs: Sequence[Shape]) -> Shape | None:
+    """The shape of a recurrent layer with one result."""
+    if config["return_state"]:
+        return None
     positions = inputs[0][:1] if config["return_sequences"] else ()
     return (*positions, config["units"])

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ismc.ir.kinds import REQUIRED, is_printed, layer_kind
+from ismc.ir.kinds import KINDS, REQUIRED, is_printed, layer_kind
 
 BARE = re.compile(r"[A-Za-z_][\w./-]*")
 KIND = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -95,6 +95,7 @@ def settings_text(kind: str, config: Mapping[str, Any], inputs: int, nested: boo
         elif key == "strides" and "pool_size" in entry.defaults:
             default = config.get("pool_size", filled["pool_size"])
         is_default = default is not REQUIRED and value_text(value) == value_text(default)
+        is_default |= key == "dtype" and kind in KINDS  # the compute dtype says it
         is_default |= key == "activation" and entry.fused and not nested
         if key in config and is_printed(key, value) and not is_default:
             parts.append(

@@ -82,6 +82,24 @@ def test_what_every_pass_prints_is_read_back(name: str) -> None:
         assert (back.layers, back.outputs) == (program.graph.layers, program.request.outputs)
 
 
+def test_a_model_of_keras_2_is_read_back() -> None:
+    old = pytest.importorskip("tf_keras").layers
+    x = old.Input((60, 4), name="x")
+    y = old.Conv1D(8, 5, padding="causal", activation="relu", name="conv")(x)
+    y = old.MaxPooling1D(3, strides=2, name="pool")(old.BatchNormalization(name="norm")(y))
+    y = old.Conv1DTranspose(6, 4, strides=3, padding="same", output_padding=1, name="up")(y)
+    y = old.Bidirectional(old.LSTM(3), name="both")(y)
+    graph = read(pytest.importorskip("tf_keras").Model(x, y, name="old")).graph
+    back = parse(str(graph))
+    assert (back, str(back)) == (graph, str(graph))
+    assert str(graph).startswith(
+        "graph old(x)\n"
+        "  x: input [60, 4]\n"
+        "  conv: Conv1D(x, filters=8, kernel_size=5, padding=causal) -> [60, 8]\n"
+        "  conv.activation: Activation(conv, activation=relu) -> [60, 8]\n"
+    )
+
+
 def test_the_example_of_the_docstring() -> None:
     graph = parse(
         "x: input [100, 4]; c: Conv1D(x, filters=8, kernel_size=7, padding=same); "
@@ -184,6 +202,15 @@ def test_names_kinds_and_values_that_are_no_words() -> None:
     assert graph["heads:0"].kind == "keras.LSTM with a mask"
     assert graph["g"].renamed == (("a", "b c"),)
     assert (graph.name, graph.inputs) == ("a model", ("x", "two words"))
+
+
+def test_a_layer_with_several_results_has_no_shape_of_its_own() -> None:
+    x = keras.Input((9, 4), name="x")
+    y, *states = layers.LSTM(3, return_sequences=True, return_state=True, name="lstm")(x)
+    graph = read(keras.Model(x, [y, *states], name="model")).graph
+    assert_read_back(graph)
+    assert graph["lstm"].shape == ()
+    assert '"lstm:1": Item(lstm, index=1) -> [3]' in str(graph)
 
 
 def test_lines_may_be_broken_inside_of_parentheses_and_have_comments() -> None:
