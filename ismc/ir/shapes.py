@@ -121,7 +121,7 @@ def repeated(config: Config, inputs: Sequence[Shape]) -> Shape:
 
 def over_positions(config: Config, inputs: Sequence[Shape]) -> Shape | None:
     """The shape of a recurrent layer with one result."""
-    if config["return_state"]:
+    if config.get("return_state"):
         return None
     positions = inputs[0][:1] if config["return_sequences"] else ()
     return (*positions, config["units"])
