@@ -36,9 +36,8 @@ from ismc.ism.checking.cached_programs import trust
 from ismc.ism.compiled import CompiledISM
 from ismc.ism.ensemble import Ensemble, make_ensemble
 from ismc.ism.open_length import OpenISM
-from ismc.passes import PIPELINE, Program, Request
-from ismc.passes.flatten import flatten
-from ismc.passes.observe import observed
+from ismc.passes import INLINING, PLANNING, Program, Request
+from ismc.passes.observe import run_passes
 from ismc.rules import Rule
 from ismc.scores import Score, resolved
 from ismc.tuning.autotune import autotune as tune
@@ -164,7 +163,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         target=calibrate() if autotune else choose_target(),
         memory=max(1, memory // threads) if memory else 0, precision=precision,
     )  # fmt: skip
-    program = flatten(Program(lowered.graph, request))
+    program = run_passes(Program(lowered.graph, request), INLINING)
     refuse_unsteady(lowered, program.graph, program.request.outputs, sequence)
     program = program.knowing(graph=with_masks(program.graph, program.request.outputs))
     stops = choose_stops(program.graph, stop_at)
@@ -264,10 +263,9 @@ def _assembled(
     score: Any,
     threads: int = 1,
 ) -> tuple[Program, CompiledISM]:
-    """Runs the passes, renders the generated program, and loads it."""
+    """Plans a flat program, renders the generated program, and loads it."""
     graph = program.graph
-    for step in PIPELINE:
-        program = observed(step)(program)
+    program = run_passes(program, PLANNING)
     plan = program.plan
     assert plan is not None  # noqa: S101  (schedule is the last pass)
     source = render(plan)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import count
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["ISMC_VERIFY"] = "1"  # what each pass promises is checked in every test
 os.environ["ISMC_CACHE"] = "off"  # what one test kept must not answer for another
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 

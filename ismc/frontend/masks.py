@@ -1,7 +1,8 @@
 """Turns masks into values of the graph, for the layers that use them.
 
-Before: ``y = Masking(x)  h = Dense(y)  z = LSTM(h)``
-After:  ``y = Masking(x)  y.mask = Mask(x)  h = Dense(y)  z = LSTM with a mask(h, y.mask)``
+Before: ``y: Masking(x); h: Dense(y, 8); z: LSTM(h, 3)``
+After:  ``y: Masking(x); y.mask: ismc.Mask(x); h: Dense(y, 8)``,
+        ``z: "keras.LSTM with a mask"(h, y.mask)``
 Needs:  a flat graph.
 
 Keras attaches masks to tensors; layers read, replace and remove them. To find out which mask each

@@ -1,7 +1,8 @@
 """The environment switches for debugging; none of them changes a program.
 
 * ``ISMC_DUMP=dir`` writes the result of each stage to a file in ``dir``.
-* ``ISMC_DEBUG=1`` prints the result of each stage to standard error.
+* ``ISMC_DEBUG=1`` prints the result of each stage to standard error, and verifies it.
+* ``ISMC_VERIFY=1`` verifies what each pass promises; see `ismc.passes.verify`.
 * ``ISMC_CHECK=1`` compares every intermediate value of a program with the model's; see
   `ismc.verification.verify`.
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 def show_stage(name: str, stage: object) -> None:
     """Writes or prints a stage if a switch is set; ``stage`` may be a function that returns it."""
     directory = os.environ.get("ISMC_DUMP")
-    debug = os.environ.get("ISMC_DEBUG", "0") not in ("", "0")
+    debug = _is_set("ISMC_DEBUG")
     if not directory and not debug:
         return
     text = str(stage() if callable(stage) else stage)
@@ -29,4 +30,13 @@ def show_stage(name: str, stage: object) -> None:
 
 def is_checked() -> bool:
     """Whether verification compares every intermediate value of a program."""
-    return os.environ.get("ISMC_CHECK", "0") not in ("", "0")
+    return _is_set("ISMC_CHECK")
+
+
+def is_verified() -> bool:
+    """Whether the promises of each pass are checked after it."""
+    return _is_set("ISMC_VERIFY") or _is_set("ISMC_DEBUG")
+
+
+def _is_set(switch: str) -> bool:
+    return os.environ.get(switch, "0") not in ("", "0")

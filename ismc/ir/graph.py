@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from textwrap import indent
 from typing import Any
 
 import networkx as nx
 
+from ismc.ir.kinds import layer_kind
+from ismc.ir.text import Operand, kind_text, name_text, settings_text, shape_text
+
+__all__ = ["WITH_A_MASK", "Graph", "Layer", "OpaqueCall", "Operand", "Shape"]
+
 Shape = tuple[int, ...]
 OpaqueCall = Callable[[Sequence[Any], Mapping[str, Any]], Any]
 WITH_A_MASK = " with a mask"  # suffix of the kind of a layer that uses a mask
-
-
-@dataclass(frozen=True)
-class Operand:
-    """A placeholder for the layer's input ``index`` among the arguments of a function."""
-
-    index: int
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,37 @@ class Layer:
         return self.kind.rsplit(".", 1)[-1]
 
     def __str__(self) -> str:
-        shape = ", ".join(map(str, self.shape))
-        return f"{self.name} = {self.title}({', '.join(self.inputs)})  # [{shape}]"
+        shape = shape_text(self.shape, self.dtype)
+        if not self.inputs and self.kind == "keras.InputLayer":
+            return f"{name_text(self.name)}: input {shape}"
+        inputs = ", ".join(map(name_text, self.inputs))
+        config = {} if self.body else self.config
+        settings = settings_text(self.kind, config, len(self.inputs))
+        arguments = inputs + settings if inputs else settings.removeprefix(", ")
+        text = f"{name_text(self.name)}: {kind_text(self.kind)}({arguments}) -> {shape}"
+        return (
+            text
+            + self._weights_text()
+            + (f" {{\n{indent(str(self.body), '  ')}\n}}" if self.body else "")
+        )
+
+    def _weights_text(self) -> str:
+        """The names and the owner of the weights, if they are not those of the kind."""
+        text = ""
+        if (self.owner, self.weights) != implied_weights(self.name, self.kind, self.config):
+            names = ", ".join(map(name_text, self.weights))
+            text = f" weights {name_text(self.owner or self.name)}({names})"
+        if self.renamed:
+            pairs = (f"{name_text(part)}={name_text(name)}" for part, name in self.renamed)
+            text += f" renamed({', '.join(pairs)})"
+        return text
+
+
+def implied_weights(name: str, kind: str, config: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """The owner and the names of a layer's weights, as its kind and settings imply them."""
+    entry = layer_kind(kind)
+    weights = entry.weights(entry.filled(config))
+    return (name if weights else ""), weights
 
 
 @dataclass(frozen=True)
@@ -78,14 +106,15 @@ class Graph:
         layers: the calls.
         inputs: the names of the model's inputs, in order.
         outputs: the names of the values that the model returns, in order.
-        run: the names of the calls in the order in which Keras runs them, as frontends set it.
+        run: the names of the calls in the order in which Keras runs them, as frontends set it for
+            the search for masks; it is no part of the text.
     """
 
     name: str
     layers: tuple[Layer, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    run: tuple[str, ...] = ()
+    run: tuple[str, ...] = field(default=(), compare=False)
 
     @cached_property
     def network(self) -> nx.DiGraph:
@@ -135,6 +164,14 @@ class Graph:
         return frozenset(ancestors)
 
     def __str__(self) -> str:
-        lines = [f"graph {self.name}({', '.join(self.inputs)})"]
-        lines += [f"  {layer}" for layer in self]
-        return "\n".join([*lines, f"  return {', '.join(self.outputs)}"])
+        return self.text({}, self.outputs)
+
+    def text(self, facts: Mapping[str, str], outputs: Sequence[str]) -> str:
+        """The graph as text that `ismc.ir.parse` reads back, with facts of layers as comments."""
+        inputs = ", ".join(map(name_text, self.inputs))
+        lines = [f"graph {name_text(self.name)}({inputs})"]
+        for layer in self.layers:
+            fact = facts.get(layer.name)
+            lines += f"{layer}{f'  # {fact}' if fact else ''}".splitlines()
+        lines.append(f"return {', '.join(map(name_text, outputs))}")
+        return "\n  ".join(lines)

@@ -17,9 +17,13 @@ from ismc.passes.segment import segment
 
 Pass = Callable[[Program], Program]
 
-PIPELINE: tuple[Pass, ...] = (
+INLINING: tuple[Pass, ...] = (
     flatten,  # rules describe layers, so nested models are inlined first
-    decompose,  # for the same reason, composite layers become their parts
+)
+"""What runs before the frontend looks for masks, stops and rules: these name flat layers."""
+
+PLANNING: tuple[Pass, ...] = (
+    decompose,  # rules describe layers, so composite layers become their parts
     positions_first,  # rules expect the positions on axis 1
     classify,  # roles follow from the layers alone
     prune_positions,  # needs windows; rewrites layers and classifies them anew
@@ -28,5 +32,8 @@ PIPELINE: tuple[Pass, ...] = (
     choose_recompute,  # costs follow from the spans; may make layers stops
     schedule,  # chooses strategies, tiles and steps
 )
+"""What runs after that, and once more for each trial of autotuning."""
 
-__all__ = ["PIPELINE", "Form", "Pass", "Program", "Request"]
+PIPELINE: tuple[Pass, ...] = (*INLINING, *PLANNING)
+
+__all__ = ["INLINING", "PIPELINE", "PLANNING", "Form", "Pass", "Program", "Request"]

@@ -1,6 +1,6 @@
 """Determines what the mutants' values hold beyond the ends of the sequence.
 
-Before: ``pool ...  {slab}  {width 7 of 333}``, which hangs over the ends at the first sites
+Before: ``pool: ...  # slab, width 7 of 333``, which hangs over the ends at the first sites
 After:  the same, and its positions beyond the ends are in one of the states of `Beyond`
 Needs:  ``rules``, ``forms``, ``spans``, ``extents``. Sets: no fact; `StepBuilder` calls it.
 

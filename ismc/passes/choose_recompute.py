@@ -1,12 +1,13 @@
 """Gives up the difference where recomputing everything is cheaper.
 
-Before: ``conv9 ...  {difference}  {width 1000 of 1000}``
-After:  ``conv9 ...  {full}  {stop: cheaper in full}``
+Before: ``conv9: ...  # difference, width 1000 of 1000``
+After:  ``conv9: ...  # full, stop: cheaper in full``
 Needs:  spans and forms. Sets: ``rules``, ``forms``, ``need``, ``spans``, ``extents``.
 
 Once a value is held in full, so are all values after it. The only decision is therefore the first
 layer to recompute, and the pass prices every choice. Cutting at the input gives the naive program.
-A request may name the layer instead.
+A request may name the layer instead. No value before the cut changes its form, but fewer of its
+positions may be needed.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ from itertools import accumulate
 
 from ismc.passes.costs import choose_strategy, full_cost
 from ismc.passes.program import Form, Program
-from ismc.passes.propagate import propagate
-from ismc.passes.segment import segment
+from ismc.passes.propagate import locate_values
 from ismc.rules.base import stop
 
 MAX_COST_RATIO = 0.95  # of the program with a cut to the one without
@@ -59,4 +59,6 @@ def recompute_in_full(program: Program, layers: list[str]) -> Program:
         else rule
         for name, rule in program.rules.items()
     }
-    return propagate(segment(program.knowing(rules=rules)))
+    forms = {**program.forms, **dict.fromkeys(layers, Form.FULL)}
+    program = program.knowing(rules=rules, forms=forms)
+    return program.knowing(**locate_values(program))

@@ -1,7 +1,7 @@
 """Determines what each call does to the positions that a mutation changes.
 
-Before: ``conv = Conv1D(x)``
-After:  ``conv = Conv1D(x)  {local linear}``
+Before: ``conv: Conv1D(x, 8, 5)``
+After:  ``conv: Conv1D(x, 8, 5)  # local linear``
 Needs:  a flat graph. Sets: ``live``, ``judged``, ``rules``.
 
 Layers that no requested output depends on are dead and get no rule. A layer that comes after a
@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from ismc.ir.graph import WITH_A_MASK, Graph, Layer
-from ismc.passes.program import Program
+from ismc.passes.program import Program, Request
 from ismc.rules import Node, Role, Rule, rule_of
 from ismc.rules.base import THE_LAYER, check_rule, stop
 
@@ -24,7 +24,11 @@ SHAPE_ONLY = ("OnesLike", "ZerosLike")  # functions that ignore the numbers of t
 
 def classify(program: Program) -> Program:
     """The program with the rule of every live call."""
-    graph, request = program.graph, program.request
+    return program.knowing(**describe_layers(program.graph, program.request))
+
+
+def describe_layers(graph: Graph, request: Request) -> dict[str, object]:
+    """What `classify` finds of a graph, by the names of the fields of `Program`."""
     live = graph.ancestors(request.outputs)
     varying = graph.descendants(request.sequence)
     judged = _mask_sources(graph, live)
@@ -51,7 +55,7 @@ def classify(program: Program) -> Program:
             rule = _after(before, rule) if before else rule
         rules[layer.name] = rule
     ordered = tuple(n.name for n in graph if n.name in live)
-    return program.knowing(live=ordered, judged=judged, rules=rules)
+    return {"live": ordered, "judged": judged, "rules": rules}
 
 
 def _mask_sources(graph: Graph, live: frozenset[str]) -> frozenset[str]:

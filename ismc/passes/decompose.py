@@ -1,8 +1,9 @@
 """Replaces composite layers by their parts.
 
-Before: ``y = Bidirectional(x)``
-After:  ``y/forward.states = States(x)``, ``y/forward = Recurrent(x, y/forward.states)``, ..,
-        ``y = Concatenate(y/forward, y/backward)``
+Before: ``y: Bidirectional(x, layer=LSTM(8))``
+After:  ``y/forward.states: ismc.States(x)``,
+        ``y/forward: ismc.Recurrent(x, y/forward.states)``, ..,
+        ``y: Concatenate(y/forward, y/backward)``
 Needs:  a flat graph. Sets: the graph; clears every fact.
 
 Parts share the weights of the composite layer and rename them. A layer that looks at a mask has
@@ -28,16 +29,20 @@ def decompose(program: Program) -> Program:
     program = _with_casts(program)
     layers: list[Layer] = []
     for layer in program.graph:
-        parts = None
-        if layer.title in EXPANSIONS and _plain(layer):
-            parts = EXPANSIONS[layer.title](layer, program.graph[layer.inputs[0]])
-        layers += parts or [layer]
+        layers += parts_of(layer, program.graph) or [layer]
     if len(layers) == len(program.graph.layers) and all(
         a is b for a, b in zip(layers, program.graph, strict=True)
     ):
         return program
     graph = program.graph
     return Program(Graph(graph.name, tuple(layers), graph.inputs, graph.outputs), program.request)
+
+
+def parts_of(layer: Layer, graph: Graph) -> list[Layer] | None:
+    """The parts of a composite layer; ``None`` if it is none, or cannot be decomposed."""
+    if layer.title not in EXPANSIONS or not _plain(layer):
+        return None
+    return EXPANSIONS[layer.title](layer, graph[layer.inputs[0]])
 
 
 def _with_casts(program: Program) -> Program:

@@ -1,7 +1,7 @@
 """Inlines nested models.
 
-Before: ``y = Model(x)`` with a body ``a -> conv -> b``
-After:  ``y/conv = Conv1D(x)``, and users of ``y`` take ``y/conv``
+Before: ``y: ismc.Model(x) { i: input [9, 4]; c: Conv1D(i, 8, 3); return c }``
+After:  ``y/c: Conv1D(x, 8, 3)``, and users of ``y`` take ``y/c``
 Needs:  no fact. Sets: the graph; clears every fact.
 
 A model called inside a model is a node that contains a graph. The pass inlines one level at a time

@@ -1,7 +1,7 @@
 """Moves the positions of values ``[1, L, C]`` to the first axis.
 
-Before: ``y = Conv2D(x)  # [1, 1000, 300]``, kernel (1, 19)
-After:  ``y = Conv2D(x)  # [1000, 1, 300]``, kernel transposed
+Before: ``y: Conv2D(x, 300, (1, 19)) -> [1, 1000, 300]``
+After:  ``y: Conv2D(x, 300, (19, 1)) -> [1000, 1, 300]``, its kernel transposed
 Needs:  a flat graph. Sets: the graph; clears every fact.
 
 Models that write a Conv1D as a Conv2D put the axis of length one before or after the positions.
@@ -21,9 +21,14 @@ from ismc.passes.program import Program
 from ismc.rules import Node, Role, rule_of
 
 SIZES = ("kernel_size", "strides", "dilation_rate", "pool_size", "padding", "cropping")
-TWO_DIMENSIONAL = (
-    "Conv2D", "MaxPooling2D", "AveragePooling2D", "ZeroPadding2D", "Cropping2D", "Conv2DTranspose",
+TWO_DIMENSIONAL = tuple(
+    f"keras.{title}"
+    for title in (
+        "Conv2D", "MaxPooling2D", "AveragePooling2D", "ZeroPadding2D", "Cropping2D",
+        "Conv2DTranspose",
+    )
 )  # fmt: skip
+RESTORED = ".transposed"  # suffix of the name of a value in its original order of axes
 ORDER_PRESERVING = ("Reshape", "Flatten", "ExpandDims", "Squeeze")
 GLOBAL = ("GlobalAveragePooling2D", "GlobalMaxPooling2D")
 
@@ -65,18 +70,27 @@ def _transpose(
     if not sources or len(layer.shape) != 3 or layer.shape[0] != 1:
         return None
     if layer.title in ORDER_PRESERVING:
-        return replace(layer, shape=shape, call=None) if _is_flat(layer) else None
+        target = {"target_shape": shape} if layer.title == "Reshape" else {}
+        config = {**layer.config, **target}
+        return replace(layer, shape=shape, config=config, call=None) if _is_flat(layer) else None
     if not all(name in transposed for name in layer.inputs):
         return None
-    if layer.kind in (f"keras.{title}" for title in TWO_DIMENSIONAL):
-        result = replace(layer, shape=shape, config=_swap_axes(layer.config), call=None)
-        node = Node(result, tuple(layers[name] for name in layer.inputs), (True,))
-        plain = layer.config.get("compute_dtype", "float32") == "float32"
-        return result if plain and rule_of(node).role is not Role.STOP else None
+    if layer.kind in TWO_DIMENSIONAL:
+        return with_swapped_axes(layer, tuple(layers[name] for name in layer.inputs))
     rule = rule_of(Node(layer, sources, (True,) * len(sources)))
     last = layer.config.get("axis", -1) in (-1, 3, [-1], [3])
     pointwise = rule.role in (Role.SEE_THROUGH, Role.AGGREGATE) and not rule.positional and last
     return replace(layer, shape=shape) if pointwise and not _has_array_arguments(layer) else None
+
+
+def with_swapped_axes(layer: Layer, inputs: tuple[Layer, ...]) -> Layer | None:
+    """A layer of two dimensions on transposed inputs; ``None`` if it would be a stop on them."""
+    plain = layer.config.get("compute_dtype", "float32") == "float32"
+    if layer.kind not in TWO_DIMENSIONAL or len(layer.shape) != 3 or not plain:
+        return None
+    shape = (layer.shape[1], layer.shape[0], *layer.shape[2:])
+    result = replace(layer, shape=shape, config=_swap_axes(layer.config), call=None)
+    return None if rule_of(Node(result, inputs, (True,))).role is Role.STOP else result
 
 
 def _has_array_arguments(layer: Layer) -> bool:
@@ -97,8 +111,9 @@ def _original(name: str, graph: Graph, layers: dict[str, Layer], transposed: set
     """The name of a value in its original shape; adds a layer that restores it if necessary."""
     if name not in transposed:
         return name
-    back = f"{name}.transposed"
+    back = f"{name}{RESTORED}"
     if back not in layers:
         layer = graph[name]
-        layers[back] = Layer(back, "keras.Reshape", (name,), layer.shape, layer.dtype)
+        config = {"target_shape": layer.shape}
+        layers[back] = Layer(back, "keras.Reshape", (name,), layer.shape, layer.dtype, config)
     return back

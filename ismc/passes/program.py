@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from ismc.ir.graph import Graph
+from ismc.ir.graph import Graph, Layer
 from ismc.ir.window import Span, Spans
 from ismc.plan.plan import Plan
 from ismc.plan.target import Target
@@ -110,14 +110,17 @@ class Program:
         )
 
     def __str__(self) -> str:
-        lines = [str(self.graph).splitlines()[0]]
-        for layer in self.graph:
-            facts = [f.value for f in [self.forms.get(layer.name)] if f]
-            rule, spans = self.rules.get(layer.name), self.spans.get(layer.name)
-            if rule:
-                facts.append(rule.role.value + (" linear" if rule.linear else ""))
-                facts += [f"stop: {rule.reason}"] if rule.reason else []
-            if spans:
-                facts.append(f"width {spans.width} of {layer.length}, need {self.need[layer.name]}")
-            lines.append(f"  {layer}" + "".join(f"  {{{fact}}}" for fact in facts))
-        return "\n".join([*lines, f"  return {', '.join(self.request.outputs)}"])
+        facts = {layer.name: ", ".join(self._facts(layer)) for layer in self.graph.layers}
+        return self.graph.text(facts, self.request.outputs)
+
+    def _facts(self, layer: Layer) -> Iterator[str]:
+        """What the passes have found of a layer, in words."""
+        form, rule = self.forms.get(layer.name), self.rules.get(layer.name)
+        if form:
+            yield form.value
+        if rule:
+            yield rule.role.value + (" linear" if rule.linear else "")
+            if rule.reason:
+                yield f"stop: {rule.reason}"
+        if spans := self.spans.get(layer.name):
+            yield f"width {spans.width} of {layer.length}, need {self.need[layer.name]}"

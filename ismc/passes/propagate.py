@@ -1,7 +1,7 @@
 """Finds the positions of each value that a mutation changes, per site, and those that are needed.
 
-Before: ``pool ...  {slab}``
-After:  ``pool ...  {slab}  {width 7 of 333, need [0, 333)}``
+Before: ``pool: ...  # slab``
+After:  ``pool: ...  # slab, width 7 of 333, need [0, 333)``
 Needs:  ``rules``, ``forms``. Sets: ``need``, ``spans``, ``extents``.
 
 Forward, a window maps a span to the outputs that read it. Backward, a window maps the positions
@@ -13,6 +13,7 @@ that its readers read.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import reduce
 from operator import or_
 
@@ -24,11 +25,14 @@ from ismc.rules import Rule
 
 def propagate(program: Program) -> Program:
     """The program with need, spans and extents of every live value."""
+    return program.knowing(**locate_values(program))
+
+
+def locate_values(program: Program) -> dict[str, object]:
+    """What `propagate` finds of a program with forms, by the names of the fields of `Program`."""
     need = needed_positions(program)
-    program = program.knowing(need=need)
-    spans = _spans(program)
-    program = program.knowing(spans=spans)
-    return program.knowing(extents=_extents(program))
+    spans = _spans(program, need)
+    return {"need": need, "spans": spans, "extents": _extents(program, spans)}
 
 
 def needed_positions(program: Program) -> dict[str, Span]:
@@ -48,7 +52,7 @@ def needed_positions(program: Program) -> dict[str, Span]:
     return {name: span if span.width else Span(0, 1) for name, span in need.items()}
 
 
-def _spans(program: Program) -> dict[str, Spans]:
+def _spans(program: Program, need: Mapping[str, Span]) -> dict[str, Spans]:
     """Forward: the changed positions of each value that is held locally, within its need."""
     sequence, spans = program.request.sequence, {}
     if sequence in program.live:
@@ -58,7 +62,7 @@ def _spans(program: Program) -> dict[str, Spans]:
         if name in spans or form not in (Form.DIFFERENCE, Form.SLAB):
             continue
         rule = program.rules[name]
-        spans[name] = reached(layer, rule, spans).within(program.need[name])
+        spans[name] = reached(layer, rule, spans).within(need[name])
     return spans
 
 
@@ -73,20 +77,20 @@ def reached(layer: Layer, rule: Rule, spans: dict[str, Spans]) -> Spans:
     return reduce(or_, operands)
 
 
-def _extents(program: Program) -> dict[str, Spans]:
+def _extents(program: Program, spans: Mapping[str, Spans]) -> dict[str, Spans]:
     """Backward: the positions that each slab must cover for the layers that read it."""
     extents: dict[str, Spans] = {}
     for name in reversed(program.live):
         if program.forms[name] is not Form.SLAB:
             continue
-        demands = [program.spans[name]] if name in program.request.outputs else []
+        demands = [spans[name]] if name in program.request.outputs else []
         for reader in program.graph.consumers(name):
             if reader.name not in program.forms:
                 continue
             if reader.name in extents:
                 demands.append(extents[reader.name].read_by(program.rules[reader.name].window))
             else:
-                demands.append(program.spans[name])
+                demands.append(spans[name])
         extents[name] = reduce(or_, demands)
     return extents
 

@@ -1,7 +1,7 @@
 """Drops positions that no requested output depends on, if the needed ones are evenly spaced.
 
-Before: ``y = Conv1D(x)  # [10001, 32]``, dilation 25, of which one position is needed
-After:  ``y = Conv1D(x[0::25])  # [1, 32]``, dilation 1
+Before: ``y: Conv1D(x, 32, 5, dilation_rate=25) -> [10001, 32]``, of which one position is needed
+After:  ``y: Conv1D("x[0::25]", 32, 5) -> [1, 32]``
 Needs:  ``rules``. Sets: the graph and new rules; no change if all positions are needed.
 
 If one position of a convolution with dilation 25 is needed, it reads every 25th position of its
@@ -20,7 +20,7 @@ from math import gcd
 
 from ismc.ir.graph import Graph, Layer
 from ismc.ir.window import Window
-from ismc.passes.classify import classify
+from ismc.passes.classify import describe_layers
 from ismc.passes.program import Program
 from ismc.plan import cost
 from ismc.plan.multiply_adds import in_full
@@ -68,8 +68,8 @@ def prune_positions(program: Program) -> Program:
     ]
     if not coarse:
         return program
-    graph = _rewrite(program, needed)
-    return classify(Program(graph, program.request))
+    graph, request = _rewrite(program, needed), program.request
+    return Program(graph, request).knowing(**describe_layers(graph, request))
 
 
 def _is_coarse(lattice: Lattice, layer: Layer) -> bool:

@@ -1,7 +1,7 @@
 """Chooses the form of each value of the mutants, and so where the reference is looked up.
 
-Before: ``bn = BatchNormalization(conv)  {see-through linear}``, ``relu = Activation(bn)``
-After:  ``bn ...  {difference}``, ``relu ...  {slab}``
+Before: ``bn: BatchNormalization(conv)  # see-through linear``, ``relu: ReLU(bn)  # see-through``
+After:  ``bn: ...  # difference``, ``relu: ...  # slab``
 Needs:  ``rules``. Sets: ``forms``, ``wild``; a recurrence of wild values is computed in full.
 
 A run of linear layers acts on the difference alone. The first non-linear layer adds the reference

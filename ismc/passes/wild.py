@@ -1,6 +1,6 @@
 """Finds values that may be huge or infinite, so that their differences lose digits.
 
-Before: ``y = exp(conv)  {slab}``, ``z = Add(y, conv)``
+Before: ``y: ops.Exp(conv)  # slab``, ``z: Add(y, conv)``
 After:  ``{"y", "z"}``, and whatever is computed from them
 Needs:  ``rules``. Sets: no fact; `segment` and `StepBuilder` call it.
 

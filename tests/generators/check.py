@@ -2,7 +2,9 @@
 
 ``python -m tests.generators.check 0 10000 --eager --processes 2`` checks 10,000 seeds from 0 and
 prints how many are wrong. Each seed becomes a line of the log, and what is in the log is not
-checked again. With ``--eager`` programs run operation by operation, in a tenth of the time.
+checked again. With ``--eager`` programs run operation by operation, in a tenth of the time. With
+``--plan-only`` models are only planned: what each pass promises is verified, and the text of the
+graph is read back.
 """
 
 from __future__ import annotations
@@ -22,11 +24,14 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["ISMC_VERIFY"] = "1"
 
 import keras
 import tensorflow as tf
 
 import ismc
+from ismc.frontend.read import read
+from ismc.ir.parse import parse
 from ismc.ism.compiled import CompiledISM
 from tests.generators.models import Case, random_case
 from tests.generators.wide import random_wide_case
@@ -54,9 +59,20 @@ def scanned(case: Case, *, eager: bool = False) -> tuple[Any, CompiledISM]:
         return case.scan(ism), ism
 
 
-def problem_of(case: Case, *, eager: bool = False) -> str:
-    """What is wrong with the compiled program of a case; empty when nothing is."""
+def plan(case: Case) -> None:
+    """Plans a case, with a verifier between passes, and reads back the text of its graph."""
+    graph = read(case.model).graph
+    back = parse(str(graph))
+    assert (back, str(back)) == (graph, str(graph)), f"{graph}\nis read back as\n{back}"
+    ismc.compile(case.model, **case.options, verify=False, cache=False)
+
+
+def problem_of(case: Case, *, eager: bool = False, plan_only: bool = False) -> str:
+    """What is wrong with the compiled program of a case, or its plan; empty when nothing is."""
     try:
+        if plan_only:
+            plan(case)
+            return ""
         found, ism = scanned(case, eager=eager)
         expected = case.scan(ismc.NaiveISM(case.model, **case.options, batch_size=MUTANTS))
         assert_same_outputs(found, expected, ism.sites)
@@ -76,15 +92,22 @@ class Run:
         kind: the generator, ``"narrow"`` or ``"wide"``.
         eager: whether programs are run as they are written.
         log: a line of JSON for each seed.
+        plan_only: whether models are only planned.
     """
 
     kind: str
     eager: bool
     log: Path
+    plan_only: bool = False
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What tells its lines in the log from those of other runs."""
+        return {"kind": self.kind, "eager": self.eager, "plan_only": self.plan_only}
 
     def write(self, seed: int, problem: str) -> None:
         """Adds a seed to the log, in one piece: several processes write."""
-        line = {"kind": self.kind, "eager": self.eager, "seed": seed, "problem": problem}
+        line = self.settings | {"seed": seed, "problem": problem}
         with self.log.open("ab", buffering=0) as file:
             file.write(f"{json.dumps(line)}\n".encode())
 
@@ -93,7 +116,9 @@ class Run:
         if not self.log.exists():
             return {}
         lines = [json.loads(line) for line in self.log.read_text().splitlines()]
-        mine = (line for line in lines if (line["kind"], line["eager"]) == (self.kind, self.eager))
+        mine = (
+            line for line in lines if {"plan_only": False, **line}.items() >= self.settings.items()
+        )
         return {line["seed"]: line["problem"] for line in mine}
 
     def work(self, seeds: Sequence[int], alone: bool) -> None:
@@ -104,7 +129,8 @@ class Run:
         gc.collect()
         gc.freeze()
         for i, seed in enumerate(seeds):
-            self.write(seed, problem_of(GENERATORS[self.kind](seed), eager=self.eager))
+            case = GENERATORS[self.kind](seed)
+            self.write(seed, problem_of(case, eager=self.eager, plan_only=self.plan_only))
             keras.utils.clear_session(free_memory=i % EVERY == EVERY - 1)
 
 
@@ -116,7 +142,9 @@ def checked(run: Run, seeds: range, processes: int) -> dict[int, str]:
     """
     known = run.known()
     left = [seed for seed in seeds if seed not in known]
-    size = max(1, min(EAGER if run.eager else COMPILED, ceil(len(left) / processes)))
+    size = max(
+        1, min(EAGER if run.eager or run.plan_only else COMPILED, ceil(len(left) / processes))
+    )
     tasks = [left[i : i + size] for i in range(0, len(left), size)]
     context = get_context("spawn")
     running: list[tuple[Any, list[int]]] = []
@@ -152,21 +180,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("count", type=int, help="how many seeds")
     parser.add_argument("--wide", action="store_true", help="wide models")
     parser.add_argument("--eager", action="store_true", help="programs as written, without XLA")
+    parser.add_argument("--plan-only", action="store_true", help="only plans, with the verifier")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--log", type=Path, help="a line for each seed; by default a new file")
     args = parser.parse_args(arguments)
     kind = "wide" if args.wide else "narrow"
     log = args.log or Path(f"random-{kind}-{time.time_ns()}.jsonl")
     seeds = range(args.first, args.first + args.count)
-    begin, run = time.perf_counter(), Run(kind, args.eager, log)
+    begin, run = time.perf_counter(), Run(kind, args.eager, log, args.plan_only)
     before = sum(seed in seeds for seed in run.known())
     found = checked(run, seeds, args.processes)
     minutes = (time.perf_counter() - begin) / 60
     wrong = sorted(seed for seed, problem in found.items() if problem)
+    how = "planned" if args.plan_only else "as written" if args.eager else "compiled"
     print(*(found[seed] for seed in wrong), sep="\n\n")
     print(
         f"{len(found)} {kind} models, seeds {seeds.start} to {seeds.stop - 1}, "
-        f"{'as written' if args.eager else 'compiled'}: {len(wrong)} wrong {wrong}; "
+        f"{how}: {len(wrong)} wrong {wrong}; "
         f"{len(found) - before} now, in {minutes:.1f} min, "
         f"{(len(found) - before) / minutes:.0f} a minute; {log}"
     )

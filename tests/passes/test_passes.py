@@ -20,7 +20,7 @@ from keras import layers
 import ismc
 from ismc.frontend.read import read
 from ismc.ir.window import Span
-from ismc.passes import PIPELINE, Program, Request
+from ismc.passes import PIPELINE, Pass, Program, Request
 from ismc.plan.explain import table, verdict
 from tests.support.models import every_form
 from tests.zoo import ZOO
@@ -73,6 +73,31 @@ def test_passes_do_not_change_what_they_are_given() -> None:
         after = step(program)
         assert str(program) == before
         program = after
+
+
+def test_each_pass_runs_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def observed(step: Pass) -> Pass:
+        ran.append(step.__name__)
+        return step
+
+    monkeypatch.setattr("ismc.passes.observe.observed", observed)
+    ismc.compile(every_form(), verify=False)
+    assert ran == [step.__name__ for step in PIPELINE]
+
+
+def test_no_pass_calls_another() -> None:
+    names = {step.__name__ for step in PIPELINE}
+    for step in PIPELINE:
+        tree = ast.parse(Path(inspect.getfile(step)).read_text())
+        imported = {
+            alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        assert not imported & names, step.__name__
 
 
 def test_source_is_formatted_and_shown_by_inspect(tmp_path: Path) -> None:

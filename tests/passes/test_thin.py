@@ -11,8 +11,6 @@ import pytest
 from keras import layers
 
 import ismc
-from ismc.ir.window import Window
-from ismc.passes.prune_positions import ALL, Lattice
 from tests.support.comparing import assert_equal_to_oracle
 from tests.zoo.inputs import one_hot
 from tests.zoo.spliceai import spliceai
@@ -86,16 +84,6 @@ def test_a_wrong_rule_is_still_named() -> None:
     model = randomise(keras.Model(sequence, HEADS["middle"](units(x, DEEP))), 0)
     with pytest.raises(ismc.VerificationError, match="'blur'"):
         ismc.compile(model, rules={"blur": ismc.Rule(ismc.Role.SEE_THROUGH)})
-
-
-def test_lattices() -> None:
-    assert Lattice(3, 25) | Lattice(8, 10) == Lattice(3, 5)
-    assert Lattice(3, 0) | Lattice(33, 0) == Lattice(3, 30)
-    assert Lattice(7, 0) | Lattice(7, 0) == Lattice(7, 0)
-    assert Lattice(2, 5).count(12) == 2
-    assert Lattice(2, 5).count(13) == 3
-    assert Lattice(50, 0).read_by(Window(5, 1, 10, 20), 100) == Lattice(0, 10)
-    assert Lattice(4, 0).read_by(Window(pad=10), 100) == ALL
 
 
 def test_a_crop_at_the_end_alone_is_thinned_with_what_it_crops() -> None:

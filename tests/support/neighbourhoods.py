@@ -252,7 +252,7 @@ def _assembled(model: keras.Model, sites: Any, rng: np.random.Generator, tile: i
 
 def _forms(program: Program, rng: np.random.Generator) -> tuple[tuple[str, str], ...]:
     """One form at random for each convolution that acts on a difference."""
-    for step in api.PIPELINE:
+    for step in api.PLANNING:
         program = step(program)
         if step in (propagate, choose_recompute):
             break

@@ -1,6 +1,6 @@
 """Builds the program: one assignment per step, in single-assignment form.
 
-Before: ``relu ...  {slab}  {width 19 of 1000}``
+Before: ``relu: ...  # slab, width 19 of 1000``
 After:  ``s3 = relu(gather_windows(r2, at["v2"][t], 19, step) + d2)``
 Needs:  every earlier fact, and the strategy of each product. Sets: no fact.
 

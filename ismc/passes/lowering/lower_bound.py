@@ -1,6 +1,6 @@
 """Computes `Plan.minimum`: a lower bound on the operations of an exact scan by differences.
 
-Before: ``pool ...  {slab}  {width 7 of 333, need [0, 333)}``: one width for all sites
+Before: ``pool: ...  # slab, width 7 of 333, need [0, 333)``: one width for all sites
 After:  width 7, 6 or less, site by site: the positions that a site reaches and that are needed
 Needs:  ``live``, ``request``. Sets: no fact; the number becomes a field of the plan.
 
