@@ -80,11 +80,11 @@ def _timed(kind: str, model: str, folder: Path, seed: int) -> Record:
     begin = time.perf_counter()
     ism: Any = ismc.load(artifact) if kind == "loaded" else ismc.compile(net)
     made = time.perf_counter() - begin
-    ys = ism.flat(ism.saturate(x))
+    ys = ism.program.flat(ism.saturate(x))
     answers = [y.numpy() for y in ys]
     first = time.perf_counter() - begin
     begin = time.perf_counter()
-    _ = [y.numpy() for y in ism.flat(ism.saturate(x))]
+    _ = [y.numpy() for y in ism.program.flat(ism.saturate(x))]
     again = time.perf_counter() - begin
     traced, compiled = len(spent), len(executables.executable_names() - laid)
     if kind == "cached":

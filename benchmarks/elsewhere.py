@@ -52,7 +52,7 @@ def _saved(model: str, folder: Path) -> None:
     arrays: Record = {
         f"{name}.{i}": np.asarray(y)
         for name, ys in calls.items()
-        for i, y in enumerate(ism.flat(ys))
+        for i, y in enumerate(ism.program.flat(ys))
     }
     savez: Any = np.savez
     savez(folder / "answers.npz", x=x, **arrays)
@@ -88,9 +88,14 @@ def _compared(folder: Path) -> Record:
     calls = {"saturate": ism.saturate(x), "write": ism(x), "reference": ism.reference(x)}
     errors = {}
     for name, ys in calls.items():
-        pairs = [(np.asarray(y), found[f"{name}.{i}"]) for i, y in enumerate(ism.flat(ys))]
+        pairs = [(np.asarray(y), found[f"{name}.{i}"]) for i, y in enumerate(ism.program.flat(ys))]
         errors[name] = max(float(np.abs(y - want).max() / np.abs(want).max()) for y, want in pairs)
-    return {"jax": jax.__version__, "device": str(ism.runtime), "load": loaded, "errors": errors}
+    return {
+        "jax": jax.__version__,
+        "device": str(ism.program.runtime),
+        "load": loaded,
+        "errors": errors,
+    }
 
 
 def markdown(rows: list[Record]) -> str:

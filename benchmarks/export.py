@@ -109,25 +109,24 @@ class Export:
 
         ``tile`` is the number of sites of a tile, or 0 for its own choice.
         """
-        plan, model = self.ism.plan, self.ism.model
+        plan, model = self.ism.plan, self.ism.program.model
         x = self.inputs(sequences)
         nest = keras.tree.map_structure(lambda name: x[name], model.inputs)
-        call = first_call(replace(self.ism, tile=tile, programs={}), nest)
-        batch, letters = call.arguments[0].shape[0], call.arguments[2].shape[0]
+        call = first_call(replace(self.ism.program, tile=tile, programs={}), nest)
+        batch, letters = call.arguments["x"].shape[0], call.arguments["rotation"].shape[0]
         others = {name: self._input(name, batch) for name, _ in plan.inputs}
         first = others.pop(plan.sequence)
         weights = {
             owner: {name: self._weight(v) for name, v in named.items()}
             for owner, named in model.variables.items()
         }
-        tables = [
-            keras.tree.map_structure(self._table, call.arguments[i]) for i in (2, 3, 5, 6, 7, 8, 9)
-        ]
-        tree = (first, others, *tables[:2], weights, *tables[2:])
+        known: dict[str, Any] = {"x": first, "context": others, "w": weights}
+        tables = {k: v for k, v in call.arguments.items() if k not in known}
+        tree = {**known, **{k: keras.tree.map_structure(self._table, v) for k, v in tables.items()}}
         arguments = keras.tree.flatten(tree)
 
         def flat_call(*flat: tf.Tensor) -> Any:
-            return call.program.python_function(*keras.tree.pack_sequence_as(tree, flat))
+            return call.program.python_function(**keras.tree.pack_sequence_as(tree, flat))
 
         return lowered(flat_call, arguments), {
             "kind": "ismc",
@@ -146,13 +145,15 @@ class Export:
         inputs = [self._input(name, batch) for name in names]
         split = len(model.trainable_variables)
         variables = [*model.trainable_variables, *model.non_trainable_variables]
-        outputs = [keras.tree.flatten(ism.structure).index(name) for name in ism.chosen]
+        outputs = [
+            keras.tree.flatten(ism.program.structure).index(name) for name in ism.program.chosen
+        ]
         arguments = [*inputs, *map(self._weight, variables)]
 
         def call(*flat: tf.Tensor) -> Any:
             given = dict(zip(names, flat, strict=False))
             weights = flat[len(names) :]
-            nest = keras.tree.map_structure(lambda name: given[name], ism.model.inputs)
+            nest = keras.tree.map_structure(lambda name: given[name], ism.program.model.inputs)
             split_weights = weights[:split], weights[split:]
             found = model.stateless_call(*split_weights, nest, training=False)[0]
             return [tf.cast(keras.tree.flatten(found)[i], tf.float32) for i in outputs]
@@ -180,10 +181,10 @@ class Export:
         few = self.tables["sample"][: max(2, int(ANSWERS / answer))]
         starts = [start for start, _ in plan.sites]
         given = mutated(self.inputs(sequences), plan.sequence, starts, few)
-        nest = keras.tree.map_structure(lambda name: given[name], self.ism.model.inputs)
+        nest = keras.tree.map_structure(lambda name: given[name], self.ism.program.model.inputs)
         flat = keras.tree.flatten(self.model(nest, training=False))
-        names = keras.tree.flatten(self.ism.structure)
-        for i, name in enumerate(self.ism.chosen):
+        names = keras.tree.flatten(self.ism.program.structure)
+        for i, name in enumerate(self.ism.program.chosen):
             self.tables[f"expected/{i}"] = np.asarray(flat[names.index(name)], np.float32)
 
     def record(self) -> Record:

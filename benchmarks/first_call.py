@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import ismc
+import tensorflow as tf
+
 from ismc.execution.inputs import named_inputs
 from ismc.execution.substitutions import every_letter
-from ismc.execution.tiling import batches
+from ismc.execution.tiling import batches, tables_of
+from ismc.ism.program import CompiledProgram
 
 
 @dataclass(frozen=True)
@@ -17,25 +19,27 @@ class Call:
 
     Attributes:
         program: the generated function.
-        arguments: its arguments, weights included.
+        arguments: its arguments by name, weights included.
         mutants: mutants of a tile.
         tiles: how many tiles there are.
     """
 
     program: Any
-    arguments: tuple
+    arguments: dict[str, Any]
     mutants: int
     tiles: int
 
 
-def first_call(ism: ismc.CompiledISM, x: Any) -> Call:
-    """What ``ism.saturate(x)`` calls first, and with what; nothing is traced or run."""
+def first_call(ism: CompiledProgram, x: Any) -> Call:
+    """What a saturation of ``x`` calls first, and with what; nothing is traced or run."""
     inputs = named_inputs(x, ism.model.inputs, ism.plan.signature)
     letters = every_letter(inputs, ism.plan)
     count = len(inputs[ism.plan.sequence])
     _, size, batch = next(batches(ism.plan, count, letters.count))
     chunk = {name: value[[i % size for i in range(batch)]] for name, value in inputs.items()}
     found = ism.arranged(letters, batch)
-    program = ism.program(letters, batch, found)
-    arguments = ism.nested(ism.arguments(chunk, letters, found), found)
+    program = ism.generated(letters, batch, found)
+    named = ism.arguments(chunk, letters, ism.weights())
+    named |= {name: tf.constant(table) for name, table in tables_of(found)[0].items()}
+    arguments = ism.nested(named)
     return Call(program, arguments, batch * found.sites * letters.count, found.tiles)

@@ -68,7 +68,7 @@ def measured(model: str) -> Record:
 
 def _traced(ism: ismc.CompiledISM) -> int:
     """How many programs there are: each is traced and compiled once."""
-    return sum(isinstance(key[0], int) for key in ism.programs)
+    return sum(isinstance(key[0], int) for key in ism.program.programs)
 
 
 def _in_xla(call: Callable[[], None]) -> tuple[float, float]:

@@ -112,7 +112,7 @@ def _bare(ism: Any, folder: Path, length: int) -> float:
     blocks = [np.asarray(x, np.float32) for _, x in source.blocks(size)]
     begin = perf_counter()
     for x in blocks:
-        for y in (*ism.flat(ism.saturate(x)), *ism.flat(ism.reference(x))):
+        for y in (*ism.program.flat(ism.saturate(x)), *ism.program.flat(ism.reference(x))):
             np.asarray(y)
     return perf_counter() - begin
 

@@ -34,7 +34,7 @@ def measured(model: str) -> Record:
             if turn:
                 seconds[precision].append(spent)
     medians = {p: statistics.median(found) for p, found in seconds.items()}
-    return {"model": model, "seconds": medians, "error": isms["bfloat16"].measured.error}
+    return {"model": model, "seconds": medians, "error": isms["bfloat16"].program.measured.error}
 
 
 def markdown(rows: list[Record]) -> str:

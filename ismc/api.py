@@ -36,6 +36,7 @@ from ismc.ism.checking.cached_programs import trust
 from ismc.ism.compiled import CompiledISM
 from ismc.ism.ensemble import Ensemble, make_ensemble
 from ismc.ism.open_length import OpenISM
+from ismc.ism.program import CompiledProgram
 from ismc.passes import INLINING, PLANNING, Program, Request
 from ismc.passes.observe import run_passes
 from ismc.rules import Rule
@@ -71,7 +72,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     devices: Sequence[str] | None = None,
     threads: int | None = None,
     cache: str | Path | bool | None = None,
-) -> Any:
+) -> CompiledISM | Any:
     """Compiles a Keras model into exact in-silico mutagenesis.
 
     Args:
@@ -126,7 +127,8 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
             answer (0.2 s).
 
     Returns:
-        A `CompiledISM`, or an `OpenISM` for a model of open length.
+        A `CompiledISM`, or an `OpenISM` for a model of open length. The type of a model does not
+        tell its length, so type checkers take the result for a `CompiledISM`.
 
     Raises:
         UnsupportedModelError: when the model has no sequence axis, is not a built Keras model, or
@@ -149,7 +151,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
             "autotune": autotune, "autotune_seconds": autotune_seconds,
             "devices": devices, "threads": threads, "cache": cache,
         }  # fmt: skip
-        return OpenISM(model, partial(compile, **settings))
+        return OpenISM(model, partial(compile, **settings), sites, outputs, score)
     device_names = choose_devices(devices)
     threads = choose_threads(threads)
     lowered = read(model)
@@ -188,7 +190,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         hits=PRECISIONS[precision] if verify else None, checks=checks,
     )  # fmt: skip
     if not verify or compiled.measured.naive_is_faster:
-        return compiled
+        return CompiledISM(compiled)
     verdict = verdict_key(key, compiled.weights() if key else ())
     error_share = read_verdict(store, verdict)
     if error_share is None:
@@ -202,7 +204,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
         if compiled.bound is UNBOUND:
             write_verdict(store, verdict, compiled.plan.model, error_share)
     error = None if precision == "float32" else error_share
-    return replace(compiled, measured=replace(compiled.measured, error=error))
+    return CompiledISM(replace(compiled, measured=replace(compiled.measured, error=error)))
 
 
 def ensemble(
@@ -241,18 +243,13 @@ def ensemble(
         settings: options of `ismc.compile`, such as ``sites``, ``outputs`` and ``score``.
 
     Returns:
-        An `Ensemble`, with `saturate`, `reference` and `predict` like a `CompiledISM`.
+        An `Ensemble`, which is called like a `CompiledISM`.
 
     Raises:
         InputError: when models differ in their inputs or outputs, or an argument does not fit.
         IsmcError: as `ismc.compile`.
     """
     return make_ensemble(compile, models, reverse_complement, shifts, mirror_outputs, settings)
-
-
-def assemble(program: Program, model: Model, outputs: tuple[str, ...]) -> CompiledISM:
-    """The `CompiledISM` of a flat program; its outputs have their names in the graph."""
-    return _assembled(program, model, outputs, list(outputs), None)[1]
 
 
 def _assembled(
@@ -262,7 +259,7 @@ def _assembled(
     structure: Any,
     score: Any,
     threads: int = 1,
-) -> tuple[Program, CompiledISM]:
+) -> tuple[Program, CompiledProgram]:
     """Plans a flat program, renders the generated program, and loads it."""
     graph = program.graph
     program = run_passes(program, PLANNING)
@@ -270,7 +267,7 @@ def _assembled(
     assert plan is not None  # noqa: S101  (schedule is the last pass)
     source = render(plan)
     labels = dict(zip(model.graph.outputs, output_labels(model), strict=True))
-    return program, CompiledISM(
+    return program, CompiledProgram(
         plan=plan,
         source=source,
         signature=replace(plan.signature, folded=model.folded),

@@ -76,7 +76,7 @@ def _scores(program: Any, x: Array, classes: list[int] | None) -> Array:
     """The scores of one batch, ``[b, L, 4]``; classes are selected on the device."""
     import tensorflow as tf
 
-    (scores,) = program.flat(program.saturate(x))
+    (scores,) = program.saturated(program.inputs(x))
     if classes is not None:
         scores = tf.reduce_mean(tf.gather(scores, classes, axis=-1), -1)
     return np.asarray(scores)
@@ -101,8 +101,8 @@ def _program(model: Any, score: str, x: Array) -> Any:
     if score not in known.programs:
         norm = Score("norm", "|m| - |r|, L2 norms over classes", _norm, zero=True)
         known.programs[score] = compiled(model, score=norm if score == "norm" else named(score))
-    program = known.programs[score]
-    return program.at(x) if isinstance(program, OpenISM) else program
+    found = known.programs[score]
+    return (found.at(x) if isinstance(found, OpenISM) else found).program
 
 
 class _Programs:

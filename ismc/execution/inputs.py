@@ -13,7 +13,7 @@ from ismc.ir.window import Span
 from ismc.plan.plan import Signature
 
 Array = np.ndarray
-Sites = Sequence[int] | Sequence[tuple[int, int]] | None
+Sites = Sequence[int | tuple[int, int]] | None
 
 
 def named_inputs(x: Any, names: Any, signature: Signature) -> dict[str, Array]:

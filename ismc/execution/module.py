@@ -11,16 +11,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ismc.execution.signature import Name, ProgramSignature, Spec
+
 Array = np.ndarray
 Run = Callable[[Sequence[Any]], list[Any]]
-
-
-@dataclass(frozen=True)
-class Spec:
-    """The shape and dtype of an argument or a result."""
-
-    shape: tuple[int, ...]
-    dtype: str
 
 
 @dataclass(frozen=True)
@@ -35,6 +29,7 @@ class Module:
             repeats that argument; a larger index ``i`` is constant ``i - len(arguments)``.
         constants: arrays that are part of the program.
         text: a digest of the program's text without layer names; empty unless requested.
+        names: the name of each argument; empty for a function without a `ProgramSignature`.
     """
 
     code: bytes
@@ -43,6 +38,7 @@ class Module:
     repeated: tuple[int, ...] = ()
     constants: tuple[Array, ...] = ()
     text: str = ""
+    names: tuple[Name, ...] = ()
 
     @cached_property
     def taken(self) -> tuple[Spec, ...]:
@@ -82,6 +78,7 @@ class Module:
             "arguments": [asdict(spec) for spec in self.arguments],
             "results": [asdict(spec) for spec in self.results],
             "again": list(self.repeated),
+            "names": [list(name) for name in self.names],
         }
 
 
@@ -96,7 +93,10 @@ def module(code: bytes, record: Mapping[str, Any], constants: Sequence[Array]) -
     count = len(arguments) + len(constants)
     if any(not 0 <= i < count for i in repeated):
         raise ValueError(f"again is {repeated}, expected numbers below {count}")
-    return Module(bytes(code), arguments, results, repeated, tuple(constants))
+    names = tuple(tuple(map(str, name)) for name in record.get("names", ()))
+    if names:
+        ProgramSignature(names, arguments)  # raises for names that are not those of the arguments
+    return Module(bytes(code), arguments, results, repeated, tuple(constants), names=names)
 
 
 def _specs(records: Sequence[Mapping[str, Any]]) -> tuple[Spec, ...]:
@@ -108,16 +108,17 @@ class Loaded:
     """A program that is ready to run.
 
     Attributes:
-        run: takes flat arguments: sequences, other inputs, substitutions, weights, and the
-            ``tables`` of a part.
-        tables: for each part, the offsets, order and spans of its sites, the tile numbers, and
-            the number of tiles.
-        arrangement: the assignment of sites to parts and tiles.
+        run: takes flat arguments.
+        signature: their names and order.
+        tables: for each part, its own arguments: the offsets, order and spans of its sites, the
+            tile numbers, and the number of tiles.
+        arrangement: the assignment of sites to parts and tiles; ``None`` for the model itself.
     """
 
     run: Run
-    tables: Sequence[Sequence[Any]]
-    arrangement: Any
+    signature: ProgramSignature
+    tables: Sequence[Mapping[Name, Any]] = ()
+    arrangement: Any = None
 
 
 class Runtime(Protocol):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from ismc.execution.module import Loaded, Runtime
+from ismc.execution.signature import Name
 from ismc.execution.threads import run_concurrently
 from ismc.execution.tiling import chosen_tiles
 
@@ -16,7 +17,7 @@ Sites = Sequence[int] | None
 def run_sharded(
     runtime: Runtime,
     program: Loaded,
-    arguments: Sequence[Any],
+    arguments: Mapping[Name, Any],
     device: str = "",
     sites: Sites = None,
 ) -> list[Any]:
@@ -25,8 +26,7 @@ def run_sharded(
     Args:
         runtime: where the program runs.
         program: the loaded program.
-        arguments: its arguments before the tables: sequences, other inputs, substitutions,
-            weights.
+        arguments: the arguments that all parts share, by name: inputs, substitutions, weights.
         device: the name of the device.
         sites: site numbers; if given, only the tiles that contain these sites run.
     """
@@ -34,13 +34,13 @@ def run_sharded(
     if sites is not None:
         selection = chosen_tiles(program.arrangement, sites)
         tables = [
-            [*table[:-2], *map(runtime.put, chosen)]
+            {**table, **{name: runtime.put(value) for name, value in chosen.items()}}
             for table, chosen in zip(tables, selection, strict=True)
         ]
 
-    def part(table: Sequence[Any]) -> list[Any]:
+    def part(table: Mapping[Name, Any]) -> list[Any]:
         with runtime.on(device):
-            return program.run([*arguments, *table])
+            return program.run(program.signature.pack({**arguments, **table}))
 
     answers = run_concurrently([partial(part, table) for table in tables])
     if len(answers) == 1:

@@ -10,6 +10,7 @@ from math import ceil, gcd, prod
 
 import numpy as np
 
+from ismc.execution.signature import OFFSET, ORDER, SPANS, TILE_COUNT, TILE_IDS, Name
 from ismc.plan import cost
 from ismc.plan.plan import Band, Plan
 
@@ -90,30 +91,31 @@ def _parts(plan: Plan, count: int) -> tuple[tuple[int, int], ...]:
     return tuple(pairwise([0, *bounds, len(plan.sites)]))
 
 
-def tables_of(arrangement: Arrangement) -> list[list[Array]]:
-    """The last arguments of a program for each part; they are the same for every call."""
-    tiles = np.arange(arrangement.tiles, dtype=np.int32)
+def tables_of(arrangement: Arrangement) -> list[dict[Name, Array]]:
+    """The arguments that each part has of its own; they are the same for every call."""
+    at = arrangement.at
     return [
-        [
-            *(np.asarray(arrangement.at[key][i], np.int32) for key in sorted(arrangement.at)),
-            arrangement.order[i],
-            arrangement.spans[i],
-            tiles,
-            np.asarray(arrangement.tiles, np.int32),
-        ]
+        {
+            **{(OFFSET, key): np.asarray(at[key][i], np.int32) for key in sorted(at)},
+            ORDER: arrangement.order[i],
+            SPANS: arrangement.spans[i],
+            TILE_IDS: np.arange(arrangement.tiles, dtype=np.int32),
+            TILE_COUNT: np.asarray(arrangement.tiles, np.int32),
+        }
         for i in range(len(arrangement.parts))
     ]
 
 
-def chosen_tiles(arrangement: Arrangement, sites: Sequence[int]) -> list[tuple[Array, Array]]:
-    """The last two arguments of a program that runs only the tiles of the given sites, by part."""
+def chosen_tiles(arrangement: Arrangement, sites: Sequence[int]) -> list[dict[Name, Array]]:
+    """The arguments of each part that make a program run only the tiles of the given sites."""
     arguments = []
     for (begin, end), order in zip(arrangement.parts, arrangement.order, strict=True):
         rows = [site - begin for site in sites if begin <= site < end]
         tiles = np.unique(order[rows] // max(arrangement.sites, 1))
         tiles = tiles[tiles < arrangement.tiles]
         padded = np.resize(tiles, arrangement.tiles) if tiles.size else np.zeros(arrangement.tiles)
-        arguments.append((padded.astype(np.int32), np.asarray(tiles.size, np.int32)))
+        count = np.asarray(tiles.size, np.int32)
+        arguments.append({TILE_IDS: padded.astype(np.int32), TILE_COUNT: count})
     return arguments
 
 

@@ -108,7 +108,7 @@ class FastISM:
         Raises:
             InputError: a ``ValueError``; when an input or the replacement does not fit the model.
         """
-        signature, names = self.compiled.plan.signature, self.compiled.model.inputs
+        signature, names = self.compiled.plan.signature, self.compiled.program.model.inputs
         block = replacement(replace_with, signature)
         arrays = named_inputs(inputs, names, signature)
         outputs = flat_outputs(self.compiled.predict(inputs, block, verbose=0))
@@ -120,7 +120,7 @@ class FastISM:
             nest = nest_inputs({name: value[part] for name, value in arrays.items()}, names)
             rows = np.nonzero(same[part])[0]
             for y, reference in zip(
-                outputs, flat_outputs(self.compiled.naive.reference(nest)), strict=True
+                outputs, flat_outputs(self.compiled.program.naive.reference(nest)), strict=True
             ):
                 y[part][same[part]] = reference[rows]
         return _one_or_list(outputs)
@@ -150,7 +150,7 @@ class FastISM:
 
         rng = np.random.default_rng(0)
         arrays = random_inputs(self.compiled.plan.signature, batch_size, rng)
-        x = nest_inputs(arrays, self.compiled.model.inputs)
+        x = nest_inputs(arrays, self.compiled.program.model.inputs)
         naive = NaiveISM(self.model, self.seq_input_idx, self.change_ranges)
         pairs = zip(_list(self(x, replace_with)), _list(naive(x, replace_with)), strict=True)
         for i, (got, want) in enumerate(pairs):

@@ -1,13 +1,14 @@
-"""`ISM`: the calls that every compiled form shares, for any runtime and source of weights."""
+"""`ScanProgram`: the programs of one model, for any runtime and source of weights."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import cycle
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,10 +17,19 @@ from ismc.execution.module import Loaded, Run, Runtime
 from ismc.execution.mutants import scan_mutants
 from ismc.execution.results import Results
 from ismc.execution.shards import run_sharded
+from ismc.execution.signature import (
+    BLOCK,
+    INPUT,
+    ROTATION,
+    Name,
+    ProgramSignature,
+    Spec,
+    model_signature,
+    scan_signature,
+)
 from ismc.execution.substitutions import Substitutions, every_block, every_letter, one_block
 from ismc.execution.tiling import Arrangement, arrange, batches, repeat_inputs, tables_of
-from ismc.ism.checking import Checks, predicted
-from ismc.ism.checking.statistics import Mode
+from ismc.ism.checking import Checks
 from ismc.ism.recompute import recompute_lost
 from ismc.plan.explain import table, timing
 from ismc.plan.plan import UNMEASURED, Measured, Signature
@@ -33,10 +43,10 @@ Sites = Sequence[int] | None
 
 
 @dataclass(repr=False, kw_only=True)
-class ISM(Results):
-    """The base of all compiled forms: in-silico mutagenesis of one model.
+class ScanProgram(Results):
+    """The programs of one model, called with inputs by name, and their flat results.
 
-    Shapes: ``B`` sequences, ``S`` sites, ``C`` channels.
+    Users call an `ismc.ism.calls.ISM`. Shapes: ``B`` sequences, ``S`` sites, ``C`` channels.
 
     Attributes:
         source: the source text of the generated program.
@@ -47,8 +57,12 @@ class ISM(Results):
         tile: sites per tile, or 0 for the plan's choice.
         threads: the maximum number of parts of the sites that run in parallel.
         checks: whether and how `predict` and runs check answers, and the results of `predict`.
+        programs: the programs that are ready to run, by kind of call and number of sequences.
+        tensors: arguments that all calls share, on the runtime.
         tally: the number of mutants that the model recomputed because a difference lost digits.
     """
+
+    has_fixed_tiles: ClassVar[bool] = False
 
     source: str
     signature: Signature
@@ -58,84 +72,35 @@ class ISM(Results):
     tile: int = 0
     threads: int = 1
     checks: Checks = field(default_factory=Checks)
-    programs: dict[Any, Any] = field(default_factory=dict)
+    programs: dict[Any, Loaded] = field(default_factory=dict)
+    tensors: dict[Any, Any] = field(default_factory=dict)
     tally: Counter[str] = field(default_factory=Counter)
 
-    def __repr__(self) -> str:
-        length, channels = self.input_shape
-        score = f", score {self.score_name!r}" if self.score_name else ""
-        return (
-            f"<{type(self).__name__} of {self.plan.model!r}: [{length}, {channels}], "
-            f"{len(self.sites)} sites, outputs {self.output_names}{score}, plan {self.plan.digest}>"
-        )
+    @property
+    def first(self) -> ScanProgram:
+        """This program; of an average, the first one."""
+        return self
 
-    def __call__(self, x: Any, replace_with: Any = 0) -> Any:
-        """Writes ``replace_with`` at each site.
+    @property
+    def scans(self) -> tuple[ScanProgram, ...]:
+        """This program; of an average, those of all members."""
+        return (self,)
 
-        Args:
-            x: sequences ``[B, L, C]``, or a list or dict of all inputs as the model takes them.
-            replace_with: a number, a letter ``[C]``, or a block ``[width, C]``.
+    @property
+    def members(self) -> tuple[()]:
+        """None, unlike an average."""
+        return ()
 
-        Returns:
-            ``[B, S, *output]``, nested like the model's outputs.
-
-        Raises:
-            InputError: when an argument does not fit the model, or the score compares letters.
-        """
-        letters = self._substitution(replace_with)
-        return self.nested_results([y[:, :, 0] for y in self._mutants(self.inputs(x), letters)])
-
-    def saturate(self, x: Any) -> Any:
-        """Writes every letter at each site: ``[B, S, C, *output]``.
-
-        The reference letter gives the reference output. A site costs ``C - 1`` mutants in one-hot
-        sequences and ``C`` in others.
-
-        Raises:
-            InputError: when an input does not fit the model.
-        """
-        return self.nested_results(self.saturated(self.inputs(x)))
+    def with_programs(self, change: Callable[[Any], Any]) -> Any:
+        """``change`` of this program, as of each program of an average."""
+        return change(self)
 
     def saturated(self, inputs: Inputs, sites: Sites = None) -> list[Any]:
-        """`saturate` of inputs by name, flat; only the ``sites`` with these indices are valid."""
-        return self._mutants(inputs, every_letter(inputs, self.plan), sites)
+        """The answers for every letter, ``[B, S, C, *output]`` of each output.
 
-    def reference(self, x: Any) -> Any:
-        """The model's outputs for the sequences: ``[B, *output]``; raises as a call."""
-        return self.nested_results(self.evaluate_reference(self.inputs(x)))
-
-    def predict(
-        self,
-        x: Any,
-        replace_with: Any = None,
-        batch_size: int | None = None,
-        verbose: int | str = "auto",
-        check: Mode = None,
-    ) -> Any:
-        """`saturate` or a call in NumPy, in batches, with a progress bar and a check.
-
-        Args:
-            x: as for a call.
-            replace_with: as for a call; ``None`` for saturation.
-            batch_size: sequences per batch; by default at most 32, and 64 MiB of results.
-            verbose: 0 for no bar, 1 for a bar, ``"auto"`` for a bar on a terminal.
-            check: as for `ismc.compile`; by default the value given there.
-
-        Raises:
-            InputError: as a call.
-            VerificationError: when the model has another answer for a mutant of the check.
+        With ``sites``, only the answers at the sites with these indices are valid.
         """
-        inputs = self.inputs(x)
-        block = None if replace_with is None else self._substitution(replace_with)
-        results = predicted(
-            self, self.plan, inputs,
-            self.saturated if block is None else lambda batch: self._mutants(batch, block),
-            None if block is None else block.block,
-            batch_size=batch_size, verbose=verbose, check=check,
-        )  # fmt: skip
-        if block is not None:
-            results = [y[:, :, 0] for y in results]
-        return self.nested_results(results)
+        return self.substituted(inputs, every_letter(inputs, self.plan), sites)
 
     def inputs(self, x: Any) -> dict[str, Array]:
         """The checked inputs by name, float32; see `ismc.execution.inputs.named_inputs`."""
@@ -160,15 +125,19 @@ class ISM(Results):
 
         The program for all sites runs, but only the tiles that contain these sites.
         """
-        return [np.asarray(y)[:, list(sites)] for y in self._mutants(inputs, letters, sites)]
+        return [np.asarray(y)[:, list(sites)] for y in self.substituted(inputs, letters, sites)]
 
-    def _substitution(self, replace_with: Any) -> Substitutions:
-        """The same block at every site."""
+    def substitution(self, replace_with: Any) -> Substitutions:
+        """The same block at every site.
+
+        Raises:
+            InputError: when the block does not fit the model, or the score compares letters.
+        """
         if self.compares_letters:
             raise needs_every_letter(self.score_name)
         return one_block(replacement(replace_with, self.plan.signature))
 
-    def _mutants(self, inputs: Inputs, letters: Substitutions, sites: Sites = None) -> list[Any]:
+    def substituted(self, inputs: Inputs, letters: Substitutions, sites: Sites = None) -> list[Any]:
         """Every mutant of every sequence, one ``[B, S, A or C, *output]`` per output.
 
         The model itself computes sequences with NaN or infinity, and mutants that lost too many
@@ -215,33 +184,49 @@ class ISM(Results):
         with self.runtime.on(device):
             program = self._program_for(letters, batch)
             weights = self.weights() if device else self.sources()  # variables are on one device
-            arguments = [*self._input_tensors(x, letters), *weights]
+            arguments = self.arguments(x, letters, weights)
         return run_sharded(self.runtime, program, arguments, device, sites)
 
-    def arguments(self, inputs: Inputs, letters: Substitutions, tiling: Arrangement) -> list[Any]:
-        """The arguments of a program for all tiles of the first part of an arrangement."""
-        tables = map(self.runtime.put, tables_of(tiling)[0])
-        return [*self._input_tensors(inputs, letters), *self.weights(), *tables]
-
-    def _input_tensors(self, inputs: Inputs, letters: Substitutions) -> list[Any]:
-        put = self.runtime.put
-        context = [put(inputs[name]) for name, _ in self.plan.inputs if name != self.plan.sequence]
-        key = ("letters", letters.alternatives_only)
-        tensors = self.programs.get(key) if letters.saturates else None
+    def arguments(
+        self, inputs: Inputs, letters: Substitutions, weights: Sequence[Any]
+    ) -> dict[Name, Any]:
+        """The arguments that all parts of a call share, by name."""
+        put, key = self.runtime.put, ("letters", letters.alternatives_only)
+        tensors = self.tensors.get(key) if letters.saturates else None
         if tensors is None:
-            tensors = put(letters.rotation), put(letters.block)
+            tensors = {ROTATION: put(letters.rotation), BLOCK: put(letters.block)}
         if letters.saturates:  # a block is different in each call
-            self.programs[key] = tensors
-        return [put(inputs[self.plan.sequence]), *context, *tensors]
+            self.tensors[key] = tensors
+        return {**self._shared(inputs, weights), **tensors}
+
+    def _shared(self, inputs: Inputs, weights: Sequence[Any]) -> dict[Name, Any]:
+        """The inputs and weights by name, which every program takes."""
+        put = self.runtime.put
+        named: dict[Name, Any] = {(INPUT, name): put(inputs[name]) for name, _ in self.plan.inputs}
+        named.update(zip(self.weight_specs, weights, strict=True))
+        return named
 
     def _program_for(self, letters: Substitutions, batch: int) -> Loaded:
         """The loaded program for these substitutions and a number of sequences."""
         key = (letters.count, letters.alternatives_only, batch)
         if key not in self.programs:
             tiling = self.arranged(letters, batch)
-            tables = [[*map(self.runtime.put, table)] for table in tables_of(tiling)]
-            self.programs[key] = Loaded(self._load(letters, batch, tiling), tables, tiling)
+            signature, put = self.signature_of(letters, batch, tiling), self.runtime.put
+            tables = [{n: put(v) for n, v in table.items()} for table in tables_of(tiling)]
+            run = self._load(letters, batch, tiling)
+            self.programs[key] = Loaded(run, signature, tables, tiling)
         return self.programs[key]
+
+    def signature_of(
+        self, letters: Substitutions, batch: int, tiling: Arrangement
+    ) -> ProgramSignature:
+        """The arguments of the program for these substitutions and a number of sequences."""
+        weights, tables = self.weight_specs.items(), tables_of(tiling)[0]
+        return scan_signature(self.plan, weights, batch, letters, tables)
+
+    def signature_of_model(self, batch: int) -> ProgramSignature:
+        """The arguments of the program that computes the model's outputs."""
+        return model_signature(self.plan, self.weight_specs.items(), batch)
 
     def arranged(self, letters: Substitutions, batch: int) -> Arrangement:
         """The parts and tiles of a call with these substitutions and a number of sequences."""
@@ -264,13 +249,13 @@ class ISM(Results):
         batch = next(size for size in BATCHES if size >= count)
         key = ("model", batch)
         if key not in self.programs:
-            self.programs[key] = self._model(batch)
-        padded = repeat_inputs(inputs, batch)
-        tensors = [self.runtime.put(padded[name]) for name, _ in self.plan.inputs]
-        return [y[:count] for y in self.programs[key]([*tensors, *self.sources()])]
+            self.programs[key] = Loaded(self._model(batch), self.signature_of_model(batch))
+        program = self.programs[key]
+        named = self._shared(repeat_inputs(inputs, batch), self.sources())
+        return [y[:count] for y in program.run(program.signature.pack(named))]
 
     def _naive(self, inputs: Inputs, letters: Substitutions) -> list[Any]:
-        """The answers of `_mutants`, computed by the model on every mutant."""
+        """The answers of `substituted`, computed by the model on every mutant."""
         blocks = every_block(self.plan) if letters.saturates else letters.block
         scores = scan_mutants(
             inputs, self.plan.sequence, self.plan.sites, blocks, BATCHES[-1],
@@ -290,9 +275,24 @@ class ISM(Results):
     def runtime(self) -> Runtime:
         """The runtime of the programs: TensorFlow or JAX."""
 
+    @cached_property
+    def weight_specs(self) -> Mapping[Name, Spec]:
+        """The shape and dtype of each weight by name, in the order of `weights`."""
+        raise NotImplementedError
+
+    @property
+    @abstractmethod
+    def versions(self) -> Mapping[str, str]:
+        """The versions of ismc, TensorFlow and Keras that made the programs."""
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 of what layers and score compute, without weights."""
+        raise NotImplementedError
+
     @abstractmethod
     def weights(self) -> Sequence[Any]:
-        """The current weights, in the order of the programs' arguments."""
+        """The current weights, in the order of `weight_specs`."""
 
     def sources(self) -> Sequence[Any]:
         """The weights, or the variables from which programs read them."""

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ismc.execution.substitutions import Substitutions
-from ismc.ism.base import BATCHES, Inputs, Sites
-from ismc.ism.checking.cached_programs import check_model, check_mutants
-from ismc.ism.profile import profile_program
+from ismc.ism.calls import ModelISM
+from ismc.ism.profile import Profile, profile_program
 from ismc.ism.program import CompiledProgram
 from ismc.ism.save import programs, save_artifact
 from ismc.ism.saved_model import export
 
 
-@dataclass(repr=False, kw_only=True)
-class CompiledISM(CompiledProgram):
+@dataclass(repr=False, eq=False)
+class CompiledISM(ModelISM):
     """In-silico mutagenesis of one model, compiled.
 
     ``ism.saturate(x)`` writes every letter at each site, ``ism(x, block)`` writes one block,
@@ -24,9 +22,24 @@ class CompiledISM(CompiledProgram):
 
     Weights are read from the model at every call, so training the model further needs no new
     compilation. Shapes: ``B`` sequences, ``S`` sites, ``C`` channels.
+
+    Attributes:
+        program: the plan, the source, the model and the programs.
+
+    >>> import keras, numpy as np, ismc
+    >>> model = keras.Sequential([keras.Input((20, 4)), keras.layers.Conv1D(3, 5)])
+    >>> ismc.compile(model).saturate(np.zeros((2, 20, 4))).shape
+    TensorShape([2, 20, 4, 16, 3])
     """
 
-    def profile(self, x: Any = None, rounds: int = 5, every: int | str = 1) -> Any:
+    program: CompiledProgram
+
+    @property
+    def key(self) -> str:
+        """The key of its programs in the cache: 64 hexadecimal digits, or empty for user code."""
+        return self.program.key
+
+    def profile(self, x: Any = None, rounds: int = 5, every: int | str = 1) -> Profile:
         """Times a saturation, statement by statement.
 
         Args:
@@ -40,7 +53,7 @@ class CompiledISM(CompiledProgram):
         Raises:
             InputError: when an input does not fit the model, or a number is not positive.
         """
-        return profile_program(self, x, rounds, every)
+        return profile_program(self.program, x, rounds, every)
 
     def save(self, path: str | Path, verbose: int | str = "auto") -> None:
         """Writes a file that `ismc.load` loads without Keras and without the model's code.
@@ -55,8 +68,8 @@ class CompiledISM(CompiledProgram):
         Raises:
             ArtifactError: when the file cannot be written.
         """
-        self.bound.refuse()
-        save_artifact(self, path, verbose)
+        self.program.bound.refuse()
+        save_artifact(self.program, path, verbose)
 
     def export_saved_model(self, path: str | Path) -> None:
         """Writes a SavedModel with the signatures ``saturate``, ``write`` and ``reference``.
@@ -70,19 +83,5 @@ class CompiledISM(CompiledProgram):
         Raises:
             ArtifactError: when the folder exists or cannot be written.
         """
-        self.bound.refuse()
-        export(self, programs(self, verbose=0, most=1), path)
-
-    def _call(
-        self, x: Inputs, letters: Substitutions, batch: int, device: str = "", sites: Sites = None
-    ) -> list[Any]:
-        ys = super()._call(x, letters, batch, device, sites)
-        if self.hits is not None:
-            check_mutants(self, self._program_for(letters, batch).run, x, letters, ys, sites)
-        return ys
-
-    def _model_outputs(self, inputs: Inputs) -> list[Any]:
-        ys = super()._model_outputs(inputs)
-        if self.hits is not None:
-            check_model(self, [self.programs.get(("model", size)) for size in BATCHES], inputs, ys)
-        return ys
+        self.program.bound.refuse()
+        export(self.program, programs(self.program, verbose=0, most=1), path)

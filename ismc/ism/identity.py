@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ismc.artifacts.cache.fingerprint import FingerprintError, architecture, digest
 from ismc.artifacts.cache.fingerprint.scores import score_data
-from ismc.execution.inputs import random_inputs
 from ismc.execution.lowering import LoweringError, lower
-from ismc.execution.module import Spec
+from ismc.execution.signature import Spec
 from ismc.scores.letters import part_across
 
 
@@ -28,10 +25,8 @@ def _of_model(ism: Any) -> str:
         data = architecture(ism.model).data
         return digest({key: value for key, value in data.items() if key != "code"})
     except FingerprintError:
-        inputs = random_inputs(ism.plan.signature, 1, np.random.default_rng(0))
-        tensors = [ism.runtime.put(inputs[name]) for name, _ in ism.plan.inputs]
         try:
-            return ism.lowered_model(1).trace_module([*tensors, *ism.weights()], True).meaning
+            return ism.lowered_model(1).trace_module(with_digest=True).meaning
         except LoweringError:
             return ""
 

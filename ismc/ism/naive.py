@@ -9,10 +9,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ismc.artifacts.record import qualified_name
+from ismc.errors import InputError
 from ismc.execution.inputs import Sites, named_inputs, replacement, site_spans
 from ismc.execution.mutants import scan_mutants
 from ismc.frontend.read import read
-from ismc.frontend.request import choose_outputs, choose_sequence
+from ismc.frontend.request import choose_outputs, choose_sequence, output_labels
+from ismc.ism.checking.statistics import Mode
 from ismc.plan.plan import Signature
 from ismc.scores import Score, resolved
 from ismc.scores.letters import needs_every_letter, part_across, present
@@ -58,6 +61,7 @@ class NaiveISM:
         self.sequence, shape = choose_sequence(lowered, sequence_input)
         self.sites = tuple((s.start, s.stop) for s in site_spans(sites, shape[0]))
         self.chosen, self.structure = choose_outputs(lowered, outputs)
+        self._labels = dict(zip(lowered.graph.outputs, output_labels(lowered), strict=True))
         self._order = [lowered.graph.outputs.index(name) for name in self.chosen]
         self.batch_size, self.score, self.model = batch_size, resolved(score), lowered.model
         self.form = form
@@ -104,12 +108,42 @@ class NaiveISM:
         return self._nest([tf.constant(y) for y in self._reference(inputs)])
 
     def predict(
-        self, x: Any, replace_with: Any = None, batch_size: int | None = None, verbose: Any = 0
+        self,
+        x: Any,
+        replace_with: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        check: Mode = None,
     ) -> Any:
-        """`saturate`, or a call if ``replace_with`` is given, as NumPy arrays."""
-        del batch_size, verbose
+        """`saturate`, or a call if ``replace_with`` is given, as NumPy arrays.
+
+        There is no bar, and nothing to check.
+        """
+        del batch_size, verbose, check
         y = self.saturate(x) if replace_with is None else self(x, replace_with)
         return tf.nest.map_structure(lambda t: t.numpy(), y)
+
+    def explain(self, length: int | None = None) -> str:
+        """One line: the model, and the mutants that it runs on.
+
+        Raises:
+            InputError: when ``length`` is given and is not the length of the sequences.
+        """
+        own, channels = self.signature.shape
+        if length not in (None, own):
+            raise InputError(f"The length is {length}, expected {own}.")
+        sites = len(self.sites)
+        return f"{self.model.name}: the model on every mutant, {sites} sites x {channels} letters"
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs, in the order of a flat result."""
+        return [self._labels[name] for name in self.chosen]
+
+    @property
+    def score_name(self) -> str:
+        """The full name of the score; empty if results are the model's outputs."""
+        return qualified_name(self.score) if self.score is not None else ""
 
     def _nest(self, flat: Sequence[Any]) -> Any:
         by_name = dict(zip(self.chosen, flat, strict=True))

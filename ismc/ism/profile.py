@@ -133,7 +133,7 @@ def profile_program(
         x = tf.nest.map_structure(lambda name: arrays[name], ism.model.inputs)
     ends = _ends(ism.plan, every)
     programs = [_part(ism, None), *(_part(ism, end) for end in (0, *ends)), ism]
-    medians = _medians([lambda p=p: p.saturate(x) for p in programs], rounds)
+    medians = _medians([lambda p=p: p.saturated(p.inputs(x)) for p in programs], rounds)
     rising = _rising(medians)
     steps = [rising[0], *(b - a for a, b in pairwise(rising))]
     mutants = _mutants(ism, x)
@@ -193,6 +193,7 @@ def _part(ism: CompiledProgram, end: int | None) -> CompiledProgram:
         score=None,
         key="",
         programs={},
+        tensors={},
     )
 
 

@@ -19,6 +19,20 @@ from ismc.artifacts.record import qualified_name
 from ismc.execution.module import Run, Runtime
 from ismc.execution.on_tensorflow import TensorFlow
 from ismc.execution.results import result_shapes
+from ismc.execution.signature import (
+    BLOCK,
+    INPUT,
+    OFFSET,
+    ORDER,
+    ROTATION,
+    SPANS,
+    TILE_COUNT,
+    TILE_IDS,
+    WEIGHT,
+    Name,
+    ProgramSignature,
+    Spec,
+)
 from ismc.execution.substitutions import Substitutions
 from ismc.execution.tiling import Arrangement
 from ismc.execution.weights import UNBOUND, Bound, as_tf_variable, values
@@ -26,7 +40,8 @@ from ismc.frontend.evaluate import answers
 from ismc.frontend.model import Model
 from ismc.ir.dump import show_stage
 from ismc.ir.graph import Graph
-from ismc.ism.base import ISM, Inputs
+from ismc.ism.base import BATCHES, Inputs, ScanProgram, Sites
+from ismc.ism.checking.cached_programs import check_model, check_mutants
 from ismc.ism.identity import identity
 from ismc.ism.naive import NaiveISM
 from ismc.scores.letters import apply_across, part_across
@@ -37,7 +52,7 @@ TENSORFLOW = TensorFlow()
 
 
 @dataclass(repr=False, kw_only=True)
-class CompiledProgram(ISM):
+class CompiledProgram(ScanProgram):
     """The programs of one model, and the model and source they are made from.
 
     Weights are read from the model at every call, so training the model further needs no new
@@ -81,6 +96,18 @@ class CompiledProgram(ISM):
         return [(owner, name, v) for owner, found in named for name, v in found.items()]
 
     @property
+    def _variables(self) -> list[Any]:
+        return [variable for _, _, variable in self.variables]
+
+    @cached_property
+    def weight_specs(self) -> dict[Name, Spec]:
+        """The shape and dtype of each weight by name, in the order of `weights`."""
+        return {
+            (WEIGHT, owner, name): Spec(tuple(v.shape), tf.as_dtype(v.dtype).name)
+            for owner, name, v in self.variables
+        }
+
+    @property
     def versions(self) -> dict[str, str]:
         """The versions of ismc, TensorFlow and Keras that make the programs."""
         return {"ismc": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
@@ -98,6 +125,7 @@ class CompiledProgram(ISM):
         """The program for these substitutions and a batch size, compiled at its first call."""
         return self._cached(
             partial(self._flat, letters, batch, tiling),
+            self.signature_of(letters, batch, tiling),
             {
                 "letters": letters.count,
                 "alternatives_only": letters.alternatives_only,
@@ -107,22 +135,26 @@ class CompiledProgram(ISM):
 
     def lowered_model(self, batch: int) -> CachedProgram:
         """The program that computes the model's outputs for a batch size."""
-        return self._cached(partial(self._flat_model, batch), {"model": True, "batch": batch})
+        function, signature = partial(self._flat_model, batch), self.signature_of_model(batch)
+        return self._cached(function, signature, {"model": True, "batch": batch})
 
-    def nested(self, flat: Sequence[Any], tiling: Arrangement) -> tuple:
-        """The arguments of the generated program, from the flat arguments of a call."""
-        flat = list(flat)
-        x, context = flat.pop(0), {}
-        for name, _ in self.plan.inputs:
-            if name != self.plan.sequence:
-                context[name] = flat.pop(0)
-        rotation, block = flat.pop(0), flat.pop(0)
-        weights = self._take_weights(flat)
-        at = {key: flat.pop(0) for key in sorted(tiling.at)}
-        order, spans, *tiles = flat
-        return x, context, rotation, block, weights, at, order, spans[:, 0], *tiles
+    def nested(self, named: Mapping[Name, Any]) -> dict[str, Any]:
+        """The arguments of the generated program, from the arguments of a call by name."""
+        context = dict(self._inputs(named))
+        return {
+            "x": context.pop(self.plan.sequence),
+            "context": context,
+            "rotation": named[ROTATION],
+            "block": named[BLOCK],
+            "w": self._weights(named),
+            "at": {name[1]: value for name, value in named.items() if name[0] == OFFSET},
+            "order": named[ORDER],
+            "starts": named[SPANS][:, 0],
+            "tile_ids": named[TILE_IDS],
+            "tile_count": named[TILE_COUNT],
+        }
 
-    def program(
+    def generated(
         self, letters: Substitutions, batch: int, tiling: Arrangement, build: Any = None
     ) -> Any:
         """The generated program for tiles of one size; ``build`` overrides the loaded one."""
@@ -143,30 +175,37 @@ class CompiledProgram(ISM):
     def _flat(
         self, letters: Substitutions, batch: int, tiling: Arrangement, *flat: Any
     ) -> list[Any]:
-        ys = self.program(letters, batch, tiling)(*self.nested(flat, tiling))
+        named = self.signature_of(letters, batch, tiling).unpack(flat)
+        ys = self.generated(letters, batch, tiling)(**self.nested(named))
         if not letters.saturates:
             return ys
-        *_, spans, _, _ = flat
-        count = len(self.plan.outputs)
+        x, spans, count = named[INPUT, self.plan.sequence], named[SPANS], len(self.plan.outputs)
         scores = apply_across(
-            self.score, ys[:count], flat[0], spans, self.plan.width, letters.alternatives_only
+            self.score, ys[:count], x, spans, self.plan.width, letters.alternatives_only
         )
         return [*scores, *ys[count:]]
 
     def _flat_model(self, batch: int, *flat: Any) -> list[Any]:
-        del batch
-        rest = list(flat)
-        inputs = {name: rest.pop(0) for name, _ in self.plan.inputs}
-        return answers(self.model, self.graph, self.chosen, inputs, self._take_weights(rest))
+        named = self.signature_of_model(batch).unpack(flat)
+        weights = self._weights(named)
+        return answers(self.model, self.graph, self.chosen, dict(self._inputs(named)), weights)
 
-    def _take_weights(self, flat: list[Any]) -> dict[str, dict[str, Any]]:
-        """The weights by owner and name; removes them from the front of flat arguments."""
+    def _inputs(self, named: Mapping[Name, Any]) -> list[tuple[str, Any]]:
+        return [(name, named[INPUT, name]) for name, _ in self.plan.inputs]
+
+    def _weights(self, named: Mapping[Name, Any]) -> dict[str, dict[str, Any]]:
+        """The weights by owner and name; an owner may have none."""
         return {
-            owner: {name: flat.pop(0) for name in named}
-            for owner, named in self.model.variables.items()
+            owner: {name: named[WEIGHT, owner, name] for name in variables}
+            for owner, variables in self.model.variables.items()
         }
 
-    def _cached(self, function: Callable[..., list[Any]], kind: Mapping[str, Any]) -> CachedProgram:
+    def _cached(
+        self,
+        function: Callable[..., list[Any]],
+        signature: ProgramSignature,
+        kind: Mapping[str, Any],
+    ) -> CachedProgram:
         manifest = {
             "model": self.plan.model,
             "plan": self.plan.digest,
@@ -179,22 +218,22 @@ class CompiledProgram(ISM):
         about = repr((self.key, sorted(kind.items()), self.tile, self.threads))
         return CachedProgram(
             runtime=self.runtime,
+            signature=signature,
             function=function,
             store=self.store,
             key=sha256(about.encode()).hexdigest() if self.key else "",
             manifest=manifest,
             texts=self.texts,
-            variables=self._variables_by_argument(kind),
+            variables=self._variables_by_argument(signature),
             name="program" if "letters" in kind else "model",
-            counted="letters" in kind,
             still=self.still,
         )
 
-    def _variables_by_argument(self, kind: Mapping[str, Any]) -> dict[int, tf.Variable]:
+    def _variables_by_argument(self, signature: ProgramSignature) -> dict[int, tf.Variable]:
         """The variables, by the index of the argument that has their value."""
-        before = len(self.plan.inputs) + (2 if "letters" in kind else 0)
-        tf_variables = (as_tf_variable(variable) for _, _, variable in self.variables)
-        return {before + i: v for i, v in enumerate(tf_variables) if isinstance(v, tf.Variable)}
+        index = {name: i for i, name in enumerate(signature.names)}
+        named = zip(self.weight_specs, map(as_tf_variable, self._variables), strict=True)
+        return {index[name]: v for name, v in named if isinstance(v, tf.Variable)}
 
     def _load(self, letters: Substitutions, batch: int, arrangement: Arrangement) -> Run:
         return self.lowered(letters, batch, arrangement)
@@ -205,12 +244,12 @@ class CompiledProgram(ISM):
     def weights(self) -> Sequence[Any]:
         """The model's current weights."""
         self.bound.check()
-        return values([variable for _, _, variable in self.variables])
+        return values(self._variables)
 
     def sources(self) -> Sequence[Any]:
         """The variables, from which programs read the weights without a copy."""
         self.bound.check()
-        return [as_tf_variable(variable) for _, _, variable in self.variables]
+        return [as_tf_variable(variable) for variable in self._variables]
 
     def oracle(self, sites: Any, score: Any = None, **options: Any) -> NaiveISM:
         """The naive program of the same outputs at these sites, with ``options`` of `NaiveISM`.
@@ -228,6 +267,21 @@ class CompiledProgram(ISM):
         if letters.saturates:
             return self.flat(self.naive.saturate(nest))
         return [y[:, :, None] for y in self.flat(self.naive(nest, letters.block[0]))]
+
+    def _call(
+        self, x: Inputs, letters: Substitutions, batch: int, device: str = "", sites: Sites = None
+    ) -> list[Any]:
+        ys = super()._call(x, letters, batch, device, sites)
+        if self.hits is not None:
+            check_mutants(self, self._program_for(letters, batch).run, x, letters, ys, sites)
+        return ys
+
+    def _model_outputs(self, inputs: Inputs) -> list[Any]:
+        ys = super()._model_outputs(inputs)
+        if self.hits is not None:
+            known = [self.programs.get(("model", size)) for size in BATCHES]
+            check_model(self, [program.run for program in known if program], inputs, ys)
+        return ys
 
     def scored(self, reference: list[Array], mutant: list[Array]) -> list[Array]:
         """The scores of mutants, from outputs ``[n, *output]``; the outputs without a score."""

@@ -25,11 +25,11 @@ from ismc.artifacts.rows import BATCH_ROWS
 from ismc.errors import ArtifactError
 from ismc.execution.inputs import random_inputs
 from ismc.execution.lowering import LoweringError, lower
-from ismc.execution.module import Module, Spec
+from ismc.execution.module import Module
 from ismc.execution.progress import progress
+from ismc.execution.signature import Spec
 from ismc.execution.substitutions import Substitutions, kinds
-from ismc.execution.tiling import buckets, repeat_inputs
-from ismc.ir import pytree as nest
+from ismc.execution.tiling import buckets
 from ismc.ism.base import BATCHES
 from ismc.ism.program import CompiledProgram
 
@@ -110,9 +110,7 @@ def check_answers(ism: Any, inputs: dict[str, Array], sites: tuple[int, ...]) ->
         kind = "saturate" if letters.saturates else "write"
         for i, y in enumerate(ism.at_sites(inputs, letters, sites)):
             expected[f"{kind}.{i}"] = y[0]
-    for i, y in enumerate(
-        ism.flat(ism.reference(nest.map_leaves(lambda name: inputs[name], ism.names)))
-    ):
+    for i, y in enumerate(ism.evaluate_reference(inputs)):
         expected[f"{MODEL}.{i}"] = np.asarray(y)[0]
     return expected
 
@@ -123,7 +121,6 @@ def programs(ism: CompiledProgram, verbose: int | str, most: int = 1 << 30) -> d
     Raises:
         ArtifactError: when a program cannot be exported as StableHLO.
     """
-    inputs = random_inputs(ism.plan.signature, 1, np.random.default_rng(0))
     variants = [
         (letters, batch)
         for letters in call_kinds(ism)
@@ -135,16 +132,11 @@ def programs(ism: CompiledProgram, verbose: int | str, most: int = 1 << 30) -> d
         with progress(len(variants), verbose) as advance:
             for letters, batch in variants:
                 tiling = ism.arranged(letters, batch)
-                tensors = ism.arguments(repeat_inputs(inputs, batch), letters, tiling)
-                module = ism.lowered(letters, batch, tiling).get_module(tensors)
+                module = ism.lowered(letters, batch, tiling).get_module()
                 modules[program_name(letters, batch)] = module
                 advance(1)
         for batch in BATCHES:
-            padded = repeat_inputs(inputs, batch)
-            tensors = [ism.runtime.put(padded[name]) for name, _ in ism.plan.inputs]
-            modules[f"{MODEL}-{batch}"] = ism.lowered_model(batch).get_module(
-                [*tensors, *ism.weights()]
-            )
+            modules[f"{MODEL}-{batch}"] = ism.lowered_model(batch).get_module()
         if ism.score is not None:
             for i, (_, shape) in enumerate(ism.plan.outputs):
                 spec = Spec((BATCH_ROWS, *shape), "float32")

@@ -15,14 +15,15 @@ from ismc.artifacts.record import MODEL, program_name
 from ismc.errors import ArtifactError
 from ismc.execution.module import Module
 from ismc.execution.on_tensorflow import call
+from ismc.execution.signature import BLOCK, INPUT, ROTATION, Name
 from ismc.execution.substitutions import Substitutions, kinds
 from ismc.execution.tiling import tables_of
-from ismc.ism.base import ISM
+from ismc.ism.base import ScanProgram
 
 Tensors = Mapping[str, tf.Tensor]
 
 
-def export(ism: ISM, modules: Mapping[str, Module], path: str | Path) -> None:
+def export(ism: ScanProgram, modules: Mapping[str, Module], path: str | Path) -> None:
     """Writes a folder that TensorFlow loads and serves without ismc and without Keras.
 
     Args:
@@ -53,7 +54,7 @@ def export(ism: ISM, modules: Mapping[str, Module], path: str | Path) -> None:
 class _Served(tf.Module):
     """The saved module: the weights, and functions of any number of sequences."""
 
-    def __init__(self, ism: ISM, modules: Mapping[str, Module]) -> None:
+    def __init__(self, ism: ScanProgram, modules: Mapping[str, Module]) -> None:
         super().__init__(name="ismc")
         self._ism, self._modules = ism, dict(modules)
         self.weight_variables = [
@@ -118,8 +119,8 @@ class _Served(tf.Module):
         module = self._modules[f"{MODEL}-1"]
 
         def one(tensors: Tensors) -> list[tf.Tensor]:
-            named = [tensors[name][None] for name, _ in self._ism.plan.inputs]
-            return [y[0] for y in self._compiled(module, [*named, *self.weight_variables])]
+            named = self._ism.signature_of_model(1).pack(self._shared(tensors))
+            return [y[0] for y in self._compiled(module, named)]
 
         return self._each(one, inputs)
 
@@ -140,18 +141,24 @@ class _Served(tf.Module):
     def _program(self, tensors: Tensors, letters: Substitutions, block: Any) -> list[tf.Tensor]:
         plan = self._ism.plan
         arrangement = self._ism.arranged(letters, 1)
-        context = [tensors[name][None] for name, _ in plan.inputs if name != plan.sequence]
-        substitution = [tf.constant(letters.rotation), tf.convert_to_tensor(block)]
-        arguments = [tensors[plan.sequence][None], *context, *substitution, *self.weight_variables]
+        signature = self._ism.signature_of(letters, 1, arrangement)
+        substitution = {ROTATION: tf.constant(letters.rotation), BLOCK: tf.convert_to_tensor(block)}
+        shared = self._shared(tensors) | substitution
         module, parts = self._modules[program_name(letters, 1)], []
         for (begin, end), tables in zip(arrangement.parts, tables_of(arrangement), strict=True):
-            ys = self._compiled(module, [*arguments, *map(tf.constant, tables)])
+            constants = {name: tf.constant(table) for name, table in tables.items()}
+            ys = self._compiled(module, signature.pack(shared | constants))
             parts.append([y[0, : end - begin] for y in ys])
         joined = [tf.concat(ys, 0) for ys in zip(*parts, strict=True)]
         if not plan.guard:
             return joined
         *joined, lost = joined
         return [_nan_where(lost > 0, y) for y in joined]
+
+    def _shared(self, tensors: Tensors) -> dict[Name, Any]:
+        """The inputs of one sequence and the weights, by name."""
+        inputs = {(INPUT, name): tensors[name][None] for name, _ in self._ism.plan.inputs}
+        return inputs | dict(zip(self._ism.weight_specs, self.weight_variables, strict=True))
 
     def _compiled(self, module: Module, arguments: list[Any]) -> list[tf.Tensor]:
         run = tf.function(lambda *tensors: call(module, tensors), jit_compile=True, autograph=False)

@@ -16,7 +16,7 @@ Array = np.ndarray
 
 
 def check_rows(
-    ism: Any,
+    program: Any,
     store: Store,
     rows: slice,
     one_hot: Array,
@@ -31,7 +31,7 @@ def check_rows(
     which processes score them.
 
     Args:
-        ism: the program that computed the scores.
+        program: the program that computed the scores.
         store: the store that the scores are written to.
         rows: the records, all in one block.
         one_hot: int8 ``[n, L, 4]``.
@@ -43,15 +43,15 @@ def check_rows(
     Raises:
         VerificationError: when a score is wrong and ``mode`` does not ask to recompute it.
     """
-    inputs = ism.inputs(np.asarray(one_hot, np.float32))
+    inputs = program.inputs(np.asarray(one_hot, np.float32))
     (sequence,) = inputs
-    spans = spans_of(ism.sites, len(one_hot), at)
-    blocks = letters_at([(0, 1)] if at is not None else ism.sites, one_hot.shape[2])
+    spans = spans_of(program.sites, len(one_hot), at)
+    blocks = letters_at([(0, 1)] if at is not None else program.sites, one_hot.shape[2])
     block = Block(inputs, sequence, spans, blocks, scores)
-    subtracted = None if ism.score_name else references
+    subtracted = None if program.score_name else references
     begin = store.facts.first_with(rows.start)
     return checked(
-        ism,
+        program,
         block,
         mode,
         rows.start - begin,

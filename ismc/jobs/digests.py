@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Any
 
 import numpy as np
 
+from ismc.ism.calls import ISM
+from ismc.ism.ensemble.member import Member
 
-def model_digest(ism: Any) -> str:
+
+def model_digest(ism: ISM) -> str:
     """SHA-256 of the layers, the score and the weights of a program or of all ensemble members.
 
     It depends on neither the machine, the versions nor the program cache.
     """
     digest = sha256()
-    for member in getattr(ism, "members", None) or [ism]:
-        program = member.program if hasattr(member, "view") else member
-        record = program.record if hasattr(program, "record") else program
-        for text in (program.plan.digest, program.score_name, record.identity, *_view(member)):
+    views = [_view(member) for member in ism.program.members] or [[]]
+    for program, view in zip(ism.program.scans, views, strict=True):
+        for text in (program.plan.digest, program.score_name, program.identity, *view):
             digest.update(f"{text}\n".encode())
         for weight in program.weights():
             array = np.ascontiguousarray(np.asarray(weight))
@@ -26,7 +27,6 @@ def model_digest(ism: Any) -> str:
     return digest.hexdigest()
 
 
-def _view(member: Any) -> list[str]:
+def _view(member: Member) -> list[str]:
     """How an ensemble member transforms its input, as text."""
-    view = getattr(member, "view", None)
-    return [] if view is None else [repr(view), repr(sorted(member.mirrored))]
+    return [repr(member.view), repr(sorted(member.mirrored))]

@@ -23,6 +23,7 @@ from ismc.io.stores.making import (
 )
 from ismc.io.stores.store import Store, open_store
 from ismc.ir.pytree import distinct
+from ismc.ism.calls import ISM, ModelISM
 from ismc.ism.checking.statistics import Mode
 from ismc.jobs.digests import model_digest
 from ismc.jobs.run import BlockDone, Scorer, score_records
@@ -42,7 +43,7 @@ class Job:
         content: the arrays that a new store holds before scoring.
     """
 
-    ism: Any
+    ism: ISM
     facts: Facts
     content: Content
 
@@ -191,7 +192,7 @@ class Job:
 
 
 def create_job(
-    ism: Any,
+    ism: ISM,
     source: Source,
     model: str,
     variants: Variants | None = None,
@@ -212,7 +213,7 @@ def create_job(
     name = ism.score_name or "difference"
     score = _score(name)
     names = distinct(ism.output_names)
-    shapes = zip(names, ism.shapes(), ism.reference_shapes(), strict=True)
+    shapes = zip(names, ism.program.shapes(), ism.program.reference_shapes(), strict=True)
     outputs = tuple(Output(name, tuple(s), tuple(r)) for name, s, r in shapes)
     at = None if variants is None else slots(variants)
     sites = tuple((int(a), int(b)) for a, b in ism.sites)
@@ -228,7 +229,7 @@ def create_job(
     facts = Facts(
         model=model,
         model_digest=model_digest(ism),
-        plan=getattr(getattr(ism, "plan", None), "digest", ""),
+        plan=ism.plan.digest if isinstance(ism, ModelISM) else "",
         score=name,
         formula=score.formula,
         signed=score.signed,
@@ -263,8 +264,6 @@ def _score(name: str) -> Any:
         return Score(name, "a function of the user's", lambda r, m: (r, m), signed=False)
 
 
-def _versions(ism: Any) -> dict[str, str]:
+def _versions(ism: ISM) -> dict[str, str]:
     """The versions that the program was compiled with, and this version of ismc."""
-    first = getattr(ism, "first", ism)
-    versions = getattr(first, "versions", None) or first.record.versions
-    return {**versions, "ismc": __version__}
+    return {**ism.program.first.versions, "ismc": __version__}

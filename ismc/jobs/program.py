@@ -12,6 +12,8 @@ import numpy as np
 
 from ismc.artifacts.record import is_artifact
 from ismc.errors import InputError
+from ismc.ism.calls import ISM, ModelISM
+from ismc.ism.open_length import OpenISM
 from ismc.jobs.models import (
     CHANNELS,
     at_length,
@@ -22,6 +24,8 @@ from ismc.jobs.models import (
     sequence_length,
 )
 from ismc.scores import parsed
+
+COMPILED = (ISM, OpenISM)
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,10 @@ class ScoringSpec:
         for model in self.models:
             if isinstance(model, (str, PathLike)):
                 names.append(Path(model).name)
+            elif isinstance(model, ModelISM):
+                names.append(model.plan.model)
             else:
-                plan = getattr(model, "plan", None)
-                names.append(str(getattr(model, "name", None) or getattr(plan, "model", "model")))
+                names.append(str(getattr(model, "name", None) or "model"))
         return ", ".join(names)
 
     @property
@@ -112,15 +117,15 @@ class ProgramProvider:
 
         spec = self.spec
         views = {"reverse_complement": spec.reverse_complement, "shifts": spec.shifts}
-        if any(hasattr(model, "saturate") for model in self._models):
+        if any(isinstance(model, COMPILED) for model in self._models):
             programs = [
                 model.at(np.zeros((1, length, CHANNELS), np.float32))
-                if hasattr(model, "at")
+                if isinstance(model, OpenISM)
                 else model
                 for model in self._models
             ]
             for program in programs:
-                if hasattr(program, "saturate"):
+                if isinstance(program, ISM):
                     _check_compiled(program, spec, sites, more)
             return ensemble(programs, **views) if spec.averaged else programs[0]
         models = [at_length(model, length) for model in self._models]
@@ -141,27 +146,19 @@ def _load(model: Any) -> Any:
         from ismc.ism.loaded import load
 
         return load(Path(model))
-    if not hasattr(model, "saturate"):
+    if not isinstance(model, COMPILED):
         check_inputs(model, repr(getattr(model, "name", model)))
     return model
 
 
 def _length(model: Any) -> int | None:
     """``L`` of a model or program, or ``None`` if it takes any length."""
-    if hasattr(model, "at"):
+    if isinstance(model, OpenISM):
         return None
-    if not hasattr(model, "saturate"):
-        return sequence_length(model)
-    shape = model.input_shape
-    if isinstance(shape, (list, dict)):
-        raise InputError(
-            f"The program takes {len(shape)} inputs, expected one of sequences.",
-            hint="Use ismc.compile, whose calls take all inputs.",
-        )
-    return shape[0]
+    return model.input_shape[0] if isinstance(model, ISM) else sequence_length(model)
 
 
-def _check_compiled(ism: Any, spec: ScoringSpec, sites: Sequence[Any] | None, more: bool) -> None:
+def _check_compiled(ism: ISM, spec: ScoringSpec, sites: Sequence[Any] | None, more: bool) -> None:
     """Checks that a compiled program has the settings of the specification.
 
     Raises:

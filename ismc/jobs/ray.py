@@ -25,6 +25,7 @@ from typing import Any
 from ismc.errors import ArtifactError, InputError, IsmcError
 from ismc.io.extras import extras
 from ismc.io.stores.store import Store, open_store
+from ismc.ism.calls import ISM
 from ismc.ism.checking import mode_of
 from ismc.ism.checking.statistics import Mode
 from ismc.jobs.run import BlockDone, Scorer, score_records
@@ -78,7 +79,7 @@ class Actor:
 
 
 def scan_on_ray(
-    ism: Any,
+    ism: ISM,
     store: Store,
     pending: Sequence[slice],
     on_block: Callable[[BlockDone], object],
@@ -191,18 +192,21 @@ def _connected(address: str) -> Iterator[Any]:
         ray.shutdown()
 
 
-def pack_programs(ism: Any, folder: Path) -> Any:
+def pack_programs(ism: ISM, folder: Path) -> Any:
     """Saves the programs as artifacts; the return value can be sent to other processes.
 
     Raises:
         InputError: for an artifact whose weights were replaced.
     """
+    from ismc.ism.compiled import CompiledISM
+    from ismc.ism.program import CompiledProgram
+
     names = (f"{i}.ismc" for i in count())
 
     def pack(program: Any) -> str:
         path = folder / next(names)
-        if hasattr(program, "save"):
-            program.save(path, verbose=0)
+        if isinstance(program, CompiledProgram):
+            CompiledISM(program).save(path, verbose=0)
         elif program.arrays is program.own:
             copyfile(program.path, path)
         else:
@@ -212,14 +216,14 @@ def pack_programs(ism: Any, folder: Path) -> Any:
             )
         return path.name
 
-    return ism.with_programs(pack) if hasattr(ism, "with_programs") else pack(ism)
+    return ism.program.with_programs(pack)
 
 
-def unpack_programs(packed: Any, folder: Path) -> Any:
+def unpack_programs(packed: Any, folder: Path) -> ISM:
     """Loads the programs that `pack_programs` saved."""
+    from ismc.ism.ensemble import Ensemble
     from ismc.ism.loaded import load
 
-    def unpack(name: str) -> Any:
-        return load(folder / name)
-
-    return unpack(packed) if isinstance(packed, str) else packed.with_programs(unpack)
+    if isinstance(packed, str):
+        return load(folder / packed)
+    return Ensemble(packed.with_programs(lambda name: load(folder / name).program))

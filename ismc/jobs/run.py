@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
 from ismc.errors import InputError
 from ismc.io.stores.store import Store
+from ismc.ism.base import Inputs, ScanProgram
+from ismc.ism.calls import ISM
 from ismc.ism.checking import mode_of
 from ismc.ism.checking.statistics import Checked, Mode, of
 from ismc.jobs.checking import check_rows
@@ -52,12 +53,12 @@ class Scorer:
     """Scores blocks; when memory runs out, it halves the tile size and tries again.
 
     Attributes:
-        ism: the compiled or loaded program, or ensemble.
+        program: the program of one model, or the average of several.
         halved: how often the tile size was halved.
     """
 
-    def __init__(self, ism: Any) -> None:
-        self.ism, self.halved = ism, 0
+    def __init__(self, ism: ISM) -> None:
+        self.program, self.halved = ism.program, 0
 
     def __call__(self, one_hot: Array, at: Array | None = None) -> tuple[list[Array], list[Array]]:
         """Scores ``[n, S, 4, *score]`` and references ``[n, *output]`` of each output.
@@ -72,16 +73,16 @@ class Scorer:
             InputError: when even the smallest tile does not fit into memory, or the program lacks
                 a site of ``at``.
         """
-        x = np.asarray(one_hot, np.float32)
+        inputs = self.program.inputs(np.asarray(one_hot, np.float32))
         while True:
             try:
                 if at is None:
-                    scores = self.ism.flat(self.ism.saturate(x))
+                    scores = self.program.saturated(inputs)
                 else:
-                    scores = self._at_own_sites(x, at)
+                    scores = self._at_own_sites(inputs, at)
                 scores = [np.asarray(y) for y in scores]
-                references = [np.asarray(y) for y in self.ism.flat(self.ism.reference(x))]
-                if not self.ism.score_name:
+                references = [np.asarray(y) for y in self.program.evaluate_reference(inputs)]
+                if not self.program.score_name:
                     scores = [y - r[:, None, None] for y, r in zip(scores, references, strict=True)]
                 return scores, references
             except Exception as error:
@@ -89,20 +90,25 @@ class Scorer:
                     raise
                 self._halve(error)
 
-    def _at_own_sites(self, x: Array, at: Array) -> list[Array]:
+    def _at_own_sites(self, inputs: Inputs, at: Array) -> list[Array]:
         """Scores at each record's own sites; NaN where ``at`` is -1."""
-        site_ids = {start: i for i, (start, stop) in enumerate(self.ism.sites) if stop == start + 1}
+        site_ids = {
+            start: i for i, (start, stop) in enumerate(self.program.sites) if stop == start + 1
+        }
         positions, ids = np.unique(at, return_inverse=True)
         if missing := [int(p) for p in positions if p >= 0 and p not in site_ids]:
             raise InputError(
                 f"The program has no site {missing[0]} of one position, expected it for variants.",
                 hint="Compile it for all positions, which is the default.",
             )
-        if len(self.ism.sites) == 1:
-            return self.ism.flat(self.ism.saturate(x))
+        if len(self.program.sites) == 1:
+            return self.program.saturated(inputs)
         ids = np.asarray([site_ids.get(p, -1) for p in positions.tolist()])[ids]
         ids = ids.reshape(at.shape)
-        rows = [self._at_sites(x[i : i + 1], ids[i][at[i] >= 0]) for i in range(len(x))]
+        rows = [
+            self._at_sites({k: v[i : i + 1] for k, v in inputs.items()}, ids[i][at[i] >= 0])
+            for i in range(len(at))
+        ]
         scores = []
         for ys in zip(*rows, strict=True):
             padded = np.full((*at.shape, *ys[0].shape[2:]), np.nan, np.float32)
@@ -111,9 +117,9 @@ class Scorer:
             scores.append(padded)
         return scores
 
-    def _at_sites(self, x: Array, ids: Array) -> list[Array]:
+    def _at_sites(self, inputs: Inputs, ids: Array) -> list[Array]:
         """Scores of one record at sites by number; runs only the tiles that hold these sites."""
-        scores = self.ism.saturated(self.ism.inputs(x), ids.tolist())
+        scores = self.program.saturated(inputs, ids.tolist())
         return [np.asarray(y)[:, ids] for y in scores]
 
     def _halve(self, error: Exception) -> None:
@@ -122,9 +128,9 @@ class Scorer:
         Raises:
             InputError: when the tile cannot be halved.
         """
-        smaller = with_half_tiles(self.ism)
+        smaller = self.program.with_programs(_with_half_tiles)
         if smaller is None:
-            fixed = any(not hasattr(p, "build") for p in _programs(self.ism))
+            fixed = any(p.has_fixed_tiles for p in self.program.scans)
             smallest = (
                 "and the tile size of an artifact is fixed"
                 if fixed
@@ -135,24 +141,16 @@ class Scorer:
                 hint="Compile it with a smaller memory= or fewer outputs, or use a device with "
                 "more memory.",
             ) from error
-        self.ism, self.halved = smaller, self.halved + 1
+        self.program, self.halved = smaller, self.halved + 1
 
 
-def with_half_tiles(ism: Any) -> Any:
+def _with_half_tiles(program: ScanProgram) -> ScanProgram | None:
     """The program with half the sites per tile; ``None`` for one site or for an artifact."""
-    if hasattr(ism, "with_programs"):
-        return ism.with_programs(with_half_tiles)
-    if not hasattr(ism, "build"):
+    if program.has_fixed_tiles:
         return None
-    sizes = [p.arrangement.sites for p in ism.programs.values() if hasattr(p, "arrangement")]
-    size = max(sizes, default=ism.tile or len(ism.sites))
-    return None if size <= 1 else replace(ism, tile=size // 2, programs={})
-
-
-def _programs(ism: Any) -> list[Any]:
-    """The programs of an ensemble's members, or the single program."""
-    members = getattr(ism, "members", None)
-    return [ism] if members is None else [member.program for member in members]
+    sizes = [p.arrangement.sites for p in program.programs.values() if p.arrangement is not None]
+    size = max(sizes, default=program.tile or len(program.sites))
+    return None if size <= 1 else replace(program, tile=size // 2, programs={})
 
 
 def score_records(
@@ -176,7 +174,7 @@ def score_records(
         InputError: when memory runs out for the smallest tile.
         VerificationError: when a score is wrong; no score of its slice is written.
     """
-    mode = mode_of(check, scorer.ism.checks.mode)
+    mode = mode_of(check, scorer.program.checks.mode)
     writing: Future[None] | None = None
     last: BlockDone | None = None
     with ThreadPoolExecutor(1) as pool:
@@ -186,7 +184,7 @@ def score_records(
             at = np.asarray(store.group["at"][rows]) if store.facts.slots else None
             read_end = perf_counter()
             scores, references = scorer(one_hot, at)
-            arguments = scorer.ism, store, rows, one_hot, at, scores, references
+            arguments = scorer.program, store, rows, one_hot, at, scores, references
             scores, checks = check_rows(*arguments, mode)
             score_end = perf_counter()
             _finish_write(writing, last, on_block)

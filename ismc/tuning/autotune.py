@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from ismc.artifacts.cache import measurements as cache
-from ismc.ism.compiled import CompiledISM
+from ismc.ism.program import CompiledProgram
 from ismc.passes import Form, Program
 from ismc.passes.choose_recompute import varying
 from ismc.passes.schedule import strategies
@@ -31,7 +31,7 @@ NAIVE_SHARE = 0.3  # of the search
 FORMS = ("tf.function", "tf.function jit")
 BATCHES = (16, 64, 256)
 
-Assemble = Callable[[Program], tuple[Program, CompiledISM]]
+Assemble = Callable[[Program], tuple[Program, CompiledProgram]]
 
 
 class Timings(Protocol):
@@ -39,11 +39,11 @@ class Timings(Protocol):
 
     clock: Clock
 
-    def scan(self, compiled: CompiledISM) -> float:
+    def scan(self, compiled: CompiledProgram) -> float:
         """Seconds to saturate one sequence."""
         ...
 
-    def naive(self, compiled: CompiledISM, form: str, batch: int) -> float:
+    def naive(self, compiled: CompiledProgram, form: str, batch: int) -> float:
         """Seconds of the naive program for the same."""
         ...
 
@@ -63,13 +63,13 @@ class Candidate:
 
     choice: Choice
     program: Program
-    compiled: CompiledISM
+    compiled: CompiledProgram
     seconds: float
 
 
 def autotune(
     program: Program, assemble: Assemble, timings: Timings, seconds: float
-) -> tuple[Program, CompiledISM]:
+) -> tuple[Program, CompiledProgram]:
     """The fastest program, from the cache or by a search of about ``seconds``.
 
     Args:
@@ -111,7 +111,7 @@ class Search:
     timings: Timings
     seconds: float
 
-    def run(self, predicted: tuple[Program, CompiledISM]) -> tuple[Choice, Measured]:
+    def run(self, predicted: tuple[Program, CompiledProgram]) -> tuple[Choice, Measured]:
         """The best choice, and the measured times of it and of the best naive form."""
         self.begin = self.timings.clock()
         self.last, self.timed = 0.0, set[str]()
@@ -198,7 +198,7 @@ class Search:
         """Whether another trial as long as the last would end too late."""
         return self.timings.clock() - self.begin + self.last > self.seconds
 
-    def _timed(self, choice: Choice, program: Program, compiled: CompiledISM) -> Candidate:
+    def _timed(self, choice: Choice, program: Program, compiled: CompiledProgram) -> Candidate:
         begin = self.timings.clock()
         self.timed.add(compiled.plan.digest)
         candidate = Candidate(choice, program, compiled, self.timings.scan(compiled))

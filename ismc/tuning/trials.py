@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from math import ceil, inf
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from ismc.execution.inputs import random_inputs
-from ismc.ism.compiled import CompiledISM
 from ismc.ism.naive import NaiveISM
+from ismc.ism.program import CompiledProgram
 from ismc.plan.plan import UNMEASURED, Plan
 from ismc.tuning.calibration import Clock, shortest_time, wait
 
@@ -29,7 +27,7 @@ class Trials:
         self.clock = clock
         self._rng = np.random.default_rng(seed)
 
-    def scan(self, compiled: CompiledISM) -> float:
+    def scan(self, compiled: CompiledProgram) -> float:
         """Seconds to saturate one sequence; infinite if memory does not suffice.
 
         Only some evenly spaced tiles run. Their time is scaled to all sites; the reference, which
@@ -41,9 +39,9 @@ class Trials:
             compiled, plan=replace(plan, active=chosen), programs={}, measured=UNMEASURED
         )
         count = sequences_per_tile(plan)
-        x = self._inputs(compiled, count)
+        x = random_inputs(plan.signature, count, self._rng)
         try:
-            seconds = shortest_time(lambda: wait(part.saturate(x)), self.clock) / count
+            seconds = shortest_time(lambda: wait(part.saturated(x)), self.clock) / count
         except tf.errors.ResourceExhaustedError:
             return inf
         if len(chosen) == len(plan.active):
@@ -52,7 +50,7 @@ class Trials:
         ours, total = (plan.letters * n * here + naive for n in (len(chosen), len(plan.active)))
         return seconds * total / ours if ours else seconds
 
-    def naive(self, compiled: CompiledISM, form: str, batch: int) -> float:
+    def naive(self, compiled: CompiledProgram, form: str, batch: int) -> float:
         """Seconds of the naive program for the mutants of one sequence.
 
         Infinite if it cannot run in this form, since not every layer compiles.
@@ -67,10 +65,6 @@ class Trials:
         except (tf.errors.OpError, NotImplementedError, TypeError, ValueError):
             return inf
         return seconds / batch * plan.letters * len(plan.sites)
-
-    def _inputs(self, compiled: CompiledISM, count: int) -> Any:
-        arrays: Mapping[str, np.ndarray] = random_inputs(compiled.plan.signature, count, self._rng)
-        return tf.nest.map_structure(lambda name: arrays[name], compiled.model.inputs)
 
 
 def tile_sites(plan: Plan) -> int:

@@ -27,7 +27,7 @@ from ismc.passes import Program
 from ismc.verification.truth import Fault, Truth
 
 if TYPE_CHECKING:
-    from ismc.ism.compiled import CompiledISM
+    from ismc.ism.program import CompiledProgram
 
 Array = np.ndarray
 Values = Mapping[str, Array]
@@ -35,7 +35,7 @@ SEEN = "_seen"
 
 
 def first_fault(
-    compiled: CompiledISM,
+    compiled: CompiledProgram,
     program: Program,
     inputs: Values,
     letters: Substitutions,
@@ -74,7 +74,7 @@ def first_fault(
 
 
 def _tiles(
-    compiled: CompiledISM,
+    compiled: CompiledProgram,
     program: Program,
     inputs: Values,
     letters: Substitutions,
@@ -85,11 +85,10 @@ def _tiles(
     seen: list[tuple[str, Any]] = []
     build = _watched(compiled, lambda name, value: seen.append((name, value)))
     batch = len(inputs[program.request.sequence])
-    run = compiled.program(letters, batch, tiling, build)
-    arguments = [tf.constant(v) if isinstance(v, np.ndarray) else v for v in compiled.arguments(
-        inputs, letters, tiling)]  # fmt: skip
-    tables = [tf.constant(table) for table in tables_of(tiling)[part]]
-    run(*compiled.nested([*arguments[: -len(tables)], *tables], tiling))
+    run = compiled.generated(letters, batch, tiling, build)
+    named = compiled.arguments(inputs, letters, compiled.weights())
+    named |= {name: tf.constant(table) for name, table in tables_of(tiling)[part].items()}
+    run(**compiled.nested(named))
     plan = program.plan
     assert plan is not None  # noqa: S101  (schedule is the last pass)
     first, values = plan.tile[0].target, {}
@@ -103,7 +102,7 @@ def _tiles(
         yield values
 
 
-def _watched(compiled: CompiledISM, seen: Any) -> Any:
+def _watched(compiled: CompiledProgram, seen: Any) -> Any:
     """The program's ``build`` function, made eager, which passes every value to ``seen``."""
     tree = _Watch().visit(ast.parse(compiled.source))
     scope: dict[str, Any] = {"__name__": "ismc_generated", SEEN: seen}

@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ismc.artifacts.cache.cached import CachedProgram
 from ismc.errors import VerificationError
 from ismc.execution.module import Run
 from ismc.execution.substitutions import Substitutions
 from ismc.execution.tiling import Arrangement
 from ismc.execution.weights import Bound, as_tf_variable
 from ismc.frontend.evaluate import answers
-from ismc.ism.compiled import CompiledISM
 from ismc.ism.naive import NaiveISM
+from ismc.ism.program import CompiledProgram
 
 Array = np.ndarray
 Given = Mapping[str, Mapping[str, Any]]
@@ -35,8 +36,8 @@ SEED = 0
 
 
 def verify_revealed(
-    compiled: CompiledISM, program: Any, compare: Callable[[CompiledISM, Any], None]
-) -> CompiledISM:
+    compiled: CompiledProgram, program: Any, compare: Callable[[CompiledProgram, Any], None]
+) -> CompiledProgram:
     """Compares a program with other weights, if the model's own weights may hide a fault.
 
     Args:
@@ -99,7 +100,7 @@ def reveal_weight(weight: Array, rng: np.random.Generator) -> Array:
     return np.where(np.abs(weight) <= MAX_HIDING, small, varied).astype(weight.dtype)
 
 
-def reveal(compiled: CompiledISM, hidden: Sequence[Any]) -> RevealedISM:
+def reveal(compiled: CompiledProgram, hidden: Sequence[Any]) -> RevealedProgram:
     """The same programs with small random numbers instead of the hidden weights."""
     rng, known = np.random.default_rng(SEED), {id(v) for v in hidden}
     variables = {
@@ -113,18 +114,18 @@ def reveal(compiled: CompiledISM, hidden: Sequence[Any]) -> RevealedISM:
     }
     same = {f.name: getattr(compiled, f.name) for f in fields(compiled) if f.init}
     model = replace(compiled.model, variables=variables)
-    return RevealedISM(**same | {"model": model, "original": compiled, "hits": None})
+    return RevealedProgram(**same | {"model": model, "original": compiled, "hits": None})
 
 
 @dataclass(repr=False, kw_only=True)
-class RevealedISM(CompiledISM):
-    """The programs of a `CompiledISM`, called with other weights.
+class RevealedProgram(CompiledProgram):
+    """The programs of a `CompiledProgram`, called with other weights.
 
     Attributes:
-        original: the `CompiledISM`.
+        original: the `CompiledProgram`.
     """
 
-    original: CompiledISM
+    original: CompiledProgram
 
     def oracle(self, sites: Any, score: Any = None, **options: Any) -> NaiveISM:
         """The naive program with these weights, at these sites."""
@@ -140,9 +141,8 @@ class RevealedISM(CompiledISM):
     @property
     def is_lowered(self) -> bool:
         """Whether all programs take weights as arguments; others read the model's variables."""
-        runs: list[Any] = [getattr(program, "run", None) for program in self.programs.values()]
-        lowered = [run for run in (*runs, *self.programs.values()) if hasattr(run, "module")]
-        return all(run.module is not None for run in lowered)
+        runs = [program.run for program in self.programs.values()]
+        return all(run.module is not None for run in runs if isinstance(run, CachedProgram))
 
     def _model_answers(self, inputs: dict[str, Array]) -> list[Array]:
         """The model's outputs with these weights."""

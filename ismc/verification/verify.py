@@ -16,8 +16,8 @@ from ismc.verification.intermediates import first_fault
 from ismc.verification.probes import probes
 
 if TYPE_CHECKING:
-    from ismc.ism.compiled import CompiledISM
     from ismc.ism.naive import NaiveISM
+    from ismc.ism.program import CompiledProgram
     from ismc.passes import Program
 
 EDGES, RANDOM = 2, 4
@@ -29,7 +29,7 @@ UNSTEADY_HINT = (
 Array = np.ndarray
 
 
-def verify_program(compiled: CompiledISM, program: Program, seed: int = 0) -> None:
+def verify_program(compiled: CompiledProgram, program: Program, seed: int = 0) -> None:
     """Compares saturation at the first, the last and a few random sites of two sequences.
 
     The sequences are those of `ismc.verification.probes`. They have letters at the sites, so the
@@ -84,7 +84,7 @@ def verify_program(compiled: CompiledISM, program: Program, seed: int = 0) -> No
             )
 
 
-def rounding_error(compiled: CompiledISM, seed: int = 0) -> float:
+def rounding_error(compiled: CompiledProgram, seed: int = 0) -> float:
     """The largest error as a share of the largest change between letters, for the worst output.
 
     It uses the sequences and sites of `verify_program`.
@@ -101,14 +101,14 @@ def rounding_error(compiled: CompiledISM, seed: int = 0) -> float:
     return max(errors)
 
 
-def _magnified(compiled: CompiledISM, seed: int) -> list[Array]:
+def _magnified(compiled: CompiledProgram, seed: int) -> list[Array]:
     """How far rounding of the outputs moves the scores that `verify_program` compares."""
     _, _, nest, oracle = _trial(compiled, seed, rounding_sensitivity(compiled.score))
     return over_letters(compiled, [y.numpy() for y in compiled.flat(oracle.saturate(nest))])
 
 
 def _trial(
-    compiled: CompiledISM, seed: int, score: Any = None
+    compiled: CompiledProgram, seed: int, score: Any = None
 ) -> tuple[list[int], dict[str, Array], Any, NaiveISM]:
     """The site indices to compare, the inputs flat and nested, and the naive program."""
     plan = compiled.plan

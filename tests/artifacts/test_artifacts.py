@@ -101,7 +101,7 @@ def test_rounded_products_are_kept(tmp_path: Path) -> None:
     ism.save(tmp_path / "m.ismc")
     loaded = ismc.load(tmp_path / "m.ismc", cache=False)
     bits(loaded.saturate(one_hot(1)), ism.saturate(one_hot(1)))
-    assert loaded.measured.error == ism.measured.error
+    assert loaded.program.measured.error == ism.program.measured.error
 
 
 def test_weights_are_those_of_the_moment(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_weights_are_swapped(kind: str, saved: tuple[Any, Path], tmp_path: Path)
     _, path = saved
     other = randomise(small_net(), 5)
     compiled = ismc.compile(other)
-    arrays = {f"{o}/{n}": np.asarray(v) for o, n, v in compiled.variables}
+    arrays = {f"{o}/{n}": np.asarray(v) for o, n, v in compiled.program.variables}
     sources: dict[str, Callable[[], Any]] = {
         "model": lambda: other,
         "artifact": lambda: compiled.save(tmp_path / "o.ismc") or tmp_path / "o.ismc",

@@ -179,7 +179,7 @@ def test_programs_are_not_verified_twice(tmp_path: Path, monkeypatch: pytest.Mon
     assert seen == [1, 1]
     compiled(tmp_path, precision="bfloat16")
     again = compiled(tmp_path, precision="bfloat16")
-    assert again.measured.error is not None
+    assert again.program.measured.error is not None
 
 
 SECOND = """

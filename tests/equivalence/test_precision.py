@@ -44,15 +44,18 @@ def test_rounded_products_are_close_and_not_exact() -> None:
 
 def test_the_error_is_measured_and_told() -> None:
     ism = ismc.compile(convolutions(), precision="bfloat16")
-    assert ism.measured.error is not None
-    assert 1e-4 < ism.measured.error < 2e-2
-    assert f"errors are at most {ism.measured.error:.1e} of the largest change" in ism.explain()
+    assert ism.program.measured.error is not None
+    assert 1e-4 < ism.program.measured.error < 2e-2
+    assert (
+        f"errors are at most {ism.program.measured.error:.1e} of the largest change"
+        in ism.explain()
+    )
     assert "errors are at most" not in ismc.compile(convolutions()).explain()
 
 
 def test_unverified_programs_tell_no_error() -> None:
     ism = ismc.compile(convolutions(), precision="bfloat16", verify=False)
-    assert ism.measured.error is None
+    assert ism.program.measured.error is None
 
 
 def test_what_is_rounded_stands_in_the_source() -> None:
@@ -79,8 +82,8 @@ def test_the_letter_that_is_there_gives_the_reference() -> None:
 def test_models_of_the_field(name: str) -> None:
     model = ZOO[name].model(small=True)
     ism = ismc.compile(model, precision="bfloat16")
-    assert ism.measured.error is not None
-    assert ism.measured.error < 3e-2
+    assert ism.program.measured.error is not None
+    assert ism.program.measured.error < 3e-2
 
 
 def test_open_lengths_take_the_precision() -> None:

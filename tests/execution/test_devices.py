@@ -23,13 +23,13 @@ model = ZOO["basset"].model(small=True)
 x = random_inputs(model, 5, seed=2)
 one = ismc.compile(model, verify=False)
 two = ismc.compile(model, verify=False, devices=["CPU:0", "CPU:1"])
-assert two.devices == ("/device:CPU:0", "/device:CPU:1"), two.devices
-used, call = set(), two._call
+assert two.program.devices == ("/device:CPU:0", "/device:CPU:1")
+used, call = set(), two.program._call
 def seen(inputs, letters, batch, device, sites):
     y = call(inputs, letters, batch, device)
     used.add((device[-1], y[0].device[-1]))
     return y
-two._call = seen
+two.program._call = seen
 a, b = one.saturate(x).numpy(), two.saturate(x).numpy()
 assert used == {("0", "0"), ("1", "1")}, used
 np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
@@ -63,7 +63,7 @@ def test_no_device_is_left_without_sequences() -> None:
 
 
 def test_one_device_is_the_default() -> None:
-    assert ismc.compile(ZOO["basset"].model(small=True), verify=False).devices == ()
+    assert ismc.compile(ZOO["basset"].model(small=True), verify=False).program.devices == ()
 
 
 def test_a_device_that_is_not_there() -> None:

@@ -16,6 +16,7 @@ import tensorflow as tf
 import ismc
 from ismc.errors import InputError
 from ismc.execution import tiling as arrange
+from ismc.execution.signature import TILE_COUNT
 from ismc.execution.threads import cores, run_concurrently
 from ismc.execution.tiling import chosen_tiles, tables_of
 from ismc.ism.naive import NaiveISM
@@ -57,7 +58,7 @@ def test_numbers_do_not_depend_on_how_many_parts_there_are(name: str) -> None:
     for threads in THREADS:
         ism = ismc.compile(model, threads=threads, **options)
         found = [*leaves(ism.saturate(x)), *leaves(ism(x, replace_with=0))]
-        parts = {len(p.arrangement.parts) for p in ism.programs.values() if hasattr(p, "tables")}
+        parts = {len(p.arrangement.parts) for p in ism.program.programs.values() if p.tables}
         assert parts == {threads}
         wanted = found if wanted is None else wanted
         for y, like in zip(found, wanted, strict=True):
@@ -85,7 +86,7 @@ def test_sites_that_change_nothing_are_in_some_part(threads: int) -> None:
 
 
 def programs(ism: Any) -> list[Any]:
-    return [p for p in ism.programs.values() if hasattr(p, "tables")]
+    return [p for p in ism.program.programs.values() if p.tables]
 
 
 @pytest.mark.parametrize("threads", (1, 2, 3, 7, 40, 100))
@@ -107,14 +108,16 @@ def test_every_active_site_is_in_one_tile(threads: int, tile: int) -> None:
             else:
                 assert site not in plan.active
     assert seen == len(plan.active)
-    assert len({tuple(table.shape for table in tables) for tables in tables_of(found)}) == 1
+    assert (
+        len({tuple(table.shape for table in tables.values()) for tables in tables_of(found)}) == 1
+    )
 
 
 def test_only_the_tiles_of_chosen_sites_are_run() -> None:
     plan = ismc.compile(ZOO["basset"].model(small=True), verify=False).plan
     found = arrange.arrange(plan, 3, 1, 4, 3)
     (begin, _), order = found.parts[1], found.order[1]
-    counts = [int(count) for _, count in chosen_tiles(found, [begin, begin + 1])]
+    counts = [int(tiles[TILE_COUNT]) for tiles in chosen_tiles(found, [begin, begin + 1])]
     assert counts == [0, len({int(order[0]) // 4, int(order[1]) // 4}), 0]
 
 
@@ -124,7 +127,7 @@ def test_some_sites_of_parts() -> None:
     x = random_inputs(model, 1, seed=2, unknown=0)
     ism = ismc.compile(model, threads=3, verify=False)
     sites, every = [0, 70, 159], np.asarray(ism.saturate(x))
-    (some,) = ism.saturated(ism.inputs(x), sites)
+    (some,) = ism.program.saturated(ism.program.inputs(x), sites)
     assert_same_outputs(np.asarray(some)[:, sites], every[:, sites])
 
 
@@ -153,7 +156,7 @@ def test_artifacts_and_saved_models_have_their_parts(tmp_path: Path) -> None:
     want = np.asarray(ism.saturate(x))
     ism.save(tmp_path / "three.ismc", verbose=0)
     loaded = ismc.load(tmp_path / "three.ismc", cache=False)
-    assert loaded.threads == 3
+    assert loaded.program.threads == 3
     assert_same_outputs(np.asarray(loaded.saturate(x)), want)
     ism.export_saved_model(tmp_path / "served")
     served = tf.saved_model.load(str(tmp_path / "served")).signatures["saturate"]
@@ -165,7 +168,7 @@ def test_threads_that_are_none() -> None:
     model = ZOO["basset"].model(small=True)
     with pytest.raises(InputError, match="threads is 0, expected at least 1"):
         ismc.compile(model, threads=0)
-    assert ismc.compile(model, verify=False).threads == cores()
+    assert ismc.compile(model, verify=False).program.threads == cores()
 
 
 def test_the_plan_does_not_depend_on_them() -> None:

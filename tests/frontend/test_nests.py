@@ -114,8 +114,8 @@ def test_every_output_is_chosen_by_its_name(library: Any, nest: str) -> None:
     model = returned(library, NESTS[nest])
     every = ismc.compile(model, verify=False)
     names = every.output_names
-    assert len(set(names)) == len(keras.tree.flatten(every.structure))
-    for name, value in zip(names, every.flat(every.saturate(X)), strict=True):
+    assert len(set(names)) == len(keras.tree.flatten(every.program.structure))
+    for name, value in zip(names, every.program.flat(every.saturate(X)), strict=True):
         one = ismc.compile(model, outputs=name, verify=False)
         assert one.output_names == [name]
         np.testing.assert_allclose(one.saturate(X), value, rtol=1e-5, atol=1e-6)

@@ -126,7 +126,7 @@ def test_sites_that_are_one_hot_cost_one_letter_less() -> None:
     x = np.eye(4, dtype="float32")[np.random.default_rng(0).integers(0, 4, (1, 40))]
     ism.saturate(x)
     ism.saturate(x * 0.5)
-    counts = sorted(key[0] for key in ism.programs if isinstance(key[0], int))
+    counts = sorted(key[0] for key in ism.program.programs if isinstance(key[0], int))
     assert counts == [3, 4]
     y = ism.saturate(x)["counts"].numpy()
     there = x[0].argmax(1)
@@ -152,7 +152,7 @@ def test_a_program_serves_every_batch_size_with_few_compilations() -> None:
     for batch in (1, 2, 3, 5, 7, 9):
         x = random_inputs(model, batch)
         ism.saturate(x)
-    assert len([key for key in ism.programs if isinstance(key[0], int)]) <= 4
+    assert len([key for key in ism.program.programs if isinstance(key[0], int)]) <= 4
 
 
 def test_repr_says_what_it_is() -> None:

@@ -15,6 +15,7 @@ from ismc.errors import InputError, VerificationError
 from ismc.ism.checking.block import Block, letters_at, spans_of
 from ismc.ism.checking.choose import MIN_ROWS, choose_mutants, row_budget
 from ismc.ism.checking.tolerance import exceeds
+from ismc.ism.program import CompiledProgram
 from tests.support.comparing import some_slow
 from tests.support.models import two_heads
 from tests.support.wrong import LENGTH, RIGHT, WRONG, network, sequences
@@ -134,14 +135,14 @@ def test_artifacts_are_checked(tmp_path: Any) -> None:
 
 def test_numbers_that_are_none_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     ism = ismc.compile(two_heads(), verify=False)
-    real = type(ism).saturated
+    real = CompiledProgram.saturated
 
     def broken(self: Any, *more: Any) -> list[Any]:
         found = [np.array(y) for y in real(self, *more)]
         found[0][7, 31, 2] = np.nan
         return found
 
-    monkeypatch.setattr(type(ism), "saturated", broken)
+    monkeypatch.setattr(CompiledProgram, "saturated", broken)
     with pytest.raises(VerificationError, match=r"gives nan.*sequence 7 at site \(31, 32\), lett"):
         ism.predict(X)
 

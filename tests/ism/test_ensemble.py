@@ -132,9 +132,9 @@ def test_sites_move_with_the_sequence(name: Any, output: str, score: Any) -> Non
     assert some.sites == tuple(sites)
     assert len({id(member.program) for member in some.members}) == 2
     for numbers in ([1, 2], [0], [3]):
-        (found,) = some.saturated(some.inputs(x), numbers)
+        (found,) = some.program.saturated(some.program.inputs(x), numbers)
         near(found.numpy()[:, numbers], want[:, numbers])
-    assert list(some.shapes()[0]) == list(want.shape[3:])
+    assert list(some.program.shapes()[0]) == list(want.shape[3:])
     assert some.score_name == ("" if name is None else str(ismc.scores.parsed(name)))
 
 
@@ -182,7 +182,7 @@ def test_programs_are_averaged_as_they_are(tmp_path: Path) -> None:
     made = [ismc.compile(m, verify=False, **settings) for m in folds()]
     want = np.mean([ism.saturate(x) for ism in made], 0)
     both = ensemble(made)
-    assert both.score == ismc.scores.named("l2")
+    assert both.program.first.score == ismc.scores.named("l2")
     near(both.saturate(x), want)
     if not WRITES:
         return
@@ -209,18 +209,18 @@ def test_an_ensemble_is_taken_elsewhere(tmp_path: Path) -> None:
 
     def pack(program: Any) -> bytes:
         packs.append(program)
-        program.save(tmp_path / "p.ismc")
+        ismc.CompiledISM(program).save(tmp_path / "p.ismc")
         return (tmp_path / "p.ismc").read_bytes()
 
     def unpack(data: bytes) -> Any:
         (tmp_path / "p.ismc").write_bytes(data)
-        return ismc.load(tmp_path / "p.ismc", cache=False)
+        return ismc.load(tmp_path / "p.ismc", cache=False).program
 
-    packed = pickle.loads(pickle.dumps(here.with_programs(pack)))  # noqa: S301
-    there = packed.with_programs(unpack)
+    packed = pickle.loads(pickle.dumps(here.program.with_programs(pack)))  # noqa: S301
+    there = Ensemble(packed.with_programs(unpack))
     assert len(packs) == 2
     np.testing.assert_array_equal(there.saturate(x), here.saturate(x))
-    assert here.with_programs(lambda _: None) is None
+    assert here.program.with_programs(lambda _: None) is None
 
 
 @pytest.mark.compiled
@@ -261,7 +261,7 @@ def test_an_ensemble_says_what_it_is() -> None:
     assert "operations per mutant" in text
     assert made.input_shape == (LENGTH, 4)
     assert made.output_names == ["flat", "head", "track"]
-    assert [list(s) for s in made.reference_shapes()] == [[16], [3], [16, 2]]
+    assert [list(s) for s in made.program.reference_shapes()] == [[16], [3], [16, 2]]
     digests = {
         model_digest(quick(folds()[0], sites=[3], **views))
         for views in ({}, {"shifts": 1}, {"reverse_complement": True}, {"shifts": (0, 1)})

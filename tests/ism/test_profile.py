@@ -64,7 +64,7 @@ def test_a_score_and_other_inputs_are_profiled() -> None:
 def test_a_part_keeps_what_the_rest_wants(model: keras.Model) -> None:
     ism = ismc.compile(model, verify=False)
     for end in range(len(ism.plan.tile) + 1):
-        part = _part(ism, end)
+        part = _part(ism.program, end)
         assert len(part.plan.tile) == end + 1
         assert "checksum(" in part.source
         names = {step.target for step in ism.plan.tile[:end]}

@@ -17,6 +17,7 @@ from ismc.cli.bars import Bar
 from ismc.cli.options import InputOptions
 from ismc.cli.run import run
 from ismc.errors import ArtifactError, InputError
+from ismc.ir.pytree import leaves
 from ismc.jobs.program import ScoringSpec
 from ismc.jobs.ray import MAX_ATTEMPTS, Actor, pack_programs, unpack_programs
 from ismc.jobs.run import BlockDone
@@ -106,9 +107,9 @@ def test_a_program_is_packed_and_unpacked(tmp_path: Path) -> None:
     )
     packed = pickle.loads(pickle.dumps(pack_programs(both, tmp_path)))  # noqa: S301
     again = unpack_programs(packed, tmp_path)
-    for a, b in zip(both.flat(both.saturate(x)), again.flat(again.saturate(x)), strict=True):
+    for a, b in zip(leaves(both.saturate(x)), leaves(again.saturate(x)), strict=True):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
-    loaded = again.members[0].program
+    loaded = ismc.LoadedISM(again.program.members[0].program)
     with pytest.raises(InputError, match="other weights"):
         pack_programs(loaded.with_weights(two_heads(1)), tmp_path)
 

@@ -19,7 +19,7 @@ from ismc.errors import ArtifactError, InputError
 from ismc.io.sequences.regions import open_regions
 from ismc.io.stores import store as stores
 from ismc.io.stores.store import Store, open_store
-from ismc.ism.compiled import CompiledISM
+from ismc.ism.program import CompiledProgram
 from ismc.jobs.program import ScoringSpec
 from tests.support.runs import (
     BLOCK,
@@ -152,15 +152,15 @@ def test_shards_cover_every_block_once() -> None:
 def test_memory_that_runs_out_halves_the_tile(
     files: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, tiles = CompiledISM.saturate, []
+    real, tiles = CompiledProgram.saturated, []
 
-    def hungry(self: CompiledISM, x: Any) -> Any:
+    def hungry(self: CompiledProgram, inputs: Any) -> Any:
         tiles.append(self.tile or LENGTH)
         if tiles[-1] > 16:
             raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
-        return real(self, x)
+        return real(self, inputs)
 
-    monkeypatch.setattr(CompiledISM, "saturate", hungry)
+    monkeypatch.setattr(CompiledProgram, "saturated", hungry)
     summary = run(wanted(files), regions(files), places(), tmp_path / "out.zarr")
     assert summary.halved == 2
     assert tiles[:3] == [60, 30, 15]
@@ -177,7 +177,7 @@ def test_memory_that_is_never_enough_is_an_error(
     def hungry(*_: Any) -> Any:
         raise MemoryError("too much")
 
-    monkeypatch.setattr(CompiledISM, "saturate", hungry)
+    monkeypatch.setattr(CompiledProgram, "saturated", hungry)
     with pytest.raises(InputError, match="does not fit into memory, even for one site"):
         run(wanted(files), regions(files), places(), tmp_path / "out.zarr")
     assert not list(tmp_path.iterdir())

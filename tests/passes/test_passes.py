@@ -109,7 +109,7 @@ def test_source_is_formatted_and_shown_by_inspect(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "ruff", "format", "--check", "--line-length", "100"]
         done = subprocess.run([*command, str(path)], capture_output=True, text=True)  # noqa: S603
         assert done.returncode == 0, done.stdout + done.stderr
-        assert inspect.getsource(ism.build) in ism.source
+        assert inspect.getsource(ism.program.build) in ism.source
         assert max(map(len, ism.source.splitlines())) <= 100
 
 

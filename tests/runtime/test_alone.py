@@ -104,7 +104,9 @@ def ordered(ism: ismc.CompiledISM) -> bool:
     """Whether the one Dense after Flatten meets the blocks of its kernel in order, all of them."""
     (found,) = (
         v
-        for k, v in ism.arranged(ismc.execution.substitutions.kinds(ism.plan)[0], 1).sizes.items()
+        for k, v in ism.program.arranged(
+            ismc.execution.substitutions.kinds(ism.plan)[0], 1
+        ).sizes.items()
         if "ordered" in k
     )
     return bool(found)

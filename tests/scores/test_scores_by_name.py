@@ -164,17 +164,17 @@ def test_every_score_is_its_formula(name: str) -> None:
 def test_programs_compute_every_score(name: str, sites: Any, output: str) -> None:
     x, want, at = sequences(), expected(name, sites, output), there(sequences(), sites)
     ism = ismc.compile(model(), score=name, sites=sites, outputs=output, verify=False)
-    inputs = ism.inputs(x)
+    inputs = ism.program.inputs(x)
     every = ism.saturate(x)  # all letters are computed, as some site is N
     turned = ism.saturate(x[::2])  # here all but the one that is there
     oracle = ismc.NaiveISM(model(), score=name, sites=sites, outputs=output).saturate(x)
-    naive = ism._naive(inputs, every_letter(inputs, ism.plan))[0]
+    naive = ism.program._naive(inputs, every_letter(inputs, ism.plan))[0]
     for found in (every, oracle, naive):
         near(found, want)
     near(turned, want[::2])
-    assert list(ism.shapes()[0]) == list(want.shape[3:])
-    assert list(ism.reference_shapes()[0]) == list(ism.reference(x).shape[1:])
-    if not ism.score.centred:
+    assert list(ism.program.shapes()[0]) == list(want.shape[3:])
+    assert list(ism.program.reference_shapes()[0]) == list(ism.reference(x).shape[1:])
+    if not ism.program.score.centred:
         for found, rows in ((every, at), (turned, at[::2]), (oracle, at), (naive, at)):
             assert (np.asarray(found)[rows] == 0).all()
 
@@ -258,12 +258,16 @@ def test_artifacts_hold_scores(name: str, tmp_path: Path) -> None:
     ism.save(tmp_path / "m.ismc")
     loaded = ismc.load(tmp_path / "m.ismc", cache=False)
     np.testing.assert_array_equal(loaded.saturate(x), ism.saturate(x))
-    assert loaded.score_name == loaded.record.score == ism.score_name == str(ism.score)
-    assert loaded.score == ism.score
-    assert [list(s) for s in loaded.shapes()] == [list(s) for s in ism.shapes()]
-    assert [list(s) for s in loaded.reference_shapes()] == [list(s) for s in ism.reference_shapes()]
-    inputs = loaded.inputs(x)
-    near(loaded._naive(inputs, every_letter(inputs, loaded.plan))[0], ism.saturate(x).numpy())
+    assert loaded.score_name == loaded.record.score == ism.score_name == str(ism.program.score)
+    assert loaded.program.score == ism.program.score
+    assert [list(s) for s in loaded.program.shapes()] == [list(s) for s in ism.program.shapes()]
+    assert [list(s) for s in loaded.program.reference_shapes()] == [
+        list(s) for s in ism.program.reference_shapes()
+    ]
+    inputs = loaded.program.inputs(x)
+    near(
+        loaded.program._naive(inputs, every_letter(inputs, loaded.plan))[0], ism.saturate(x).numpy()
+    )
     x[0, 0, 0] = np.inf
     np.testing.assert_array_equal(loaded.saturate(x)[1:], ism.saturate(x)[1:])
     if name == "centred":
@@ -284,11 +288,13 @@ def test_scores_run_under_jax(tmp_path: Path) -> None:
     ism = ismc.compile(model(), score="centred", sites=SITES, verify=False, memory=1 << 14)
     ism.save(tmp_path / "m.ismc")
     loaded = ismc.load(tmp_path / "m.ismc", runtime="jax")
-    for found, want in zip(loaded.flat(loaded.saturate(x)), ism.flat(ism.saturate(x)), strict=True):
+    for found, want in zip(
+        loaded.program.flat(loaded.saturate(x)), ism.program.flat(ism.saturate(x)), strict=True
+    ):
         near(found, np.asarray(want))
-    inputs = loaded.inputs(x)
-    naive = loaded._naive(inputs, every_letter(inputs, loaded.plan))
-    for found, want in zip(naive, ism.flat(ism.saturate(x)), strict=True):
+    inputs = loaded.program.inputs(x)
+    naive = loaded.program._naive(inputs, every_letter(inputs, loaded.plan))
+    for found, want in zip(naive, ism.program.flat(ism.saturate(x)), strict=True):
         near(np.asarray(found), np.asarray(want))
 
 
@@ -434,7 +440,7 @@ def test_functions_are_scores_as_before() -> None:
 
     ism = ismc.compile(model(), score=largest, outputs="head", sites=SITES)
     assert ism.score_name.endswith("largest")
-    assert ism.shapes() == [[]]
+    assert ism.program.shapes() == [[]]
     assert re.search(r"outputs \['head'\], score '.*largest', plan \w{6}>$", repr(ism))
     y, r = ism(sequences(), replace_with=0), ism.reference(sequences())
     assert y.shape == (3, 4)

@@ -14,10 +14,11 @@ import tensorflow as tf
 from ismc.artifacts.cache.cached import CachedProgram
 from ismc.execution.on_tensorflow import TensorFlow
 from ismc.ism.compiled import CompiledISM
+from ismc.ism.program import CompiledProgram
 
 
-class AsWritten(CompiledISM):
-    """A compiled form whose programs are run by TensorFlow, operation by operation."""
+class AsWritten(CompiledProgram):
+    """Programs that are run by TensorFlow, operation by operation."""
 
     def _load(self, letters: Any, batch: int, arrangement: Any) -> Any:
         return _ready(partial(self._flat, letters, batch, arrangement))
@@ -44,16 +45,17 @@ def functions_as_written() -> Iterator[None]:
 
 
 @contextmanager
-def as_written(ism: CompiledISM) -> Iterator[AsWritten]:
+def as_written(ism: CompiledISM) -> Iterator[CompiledISM]:
     """The same program; inside, it is run as it is written."""
     with functions_as_written():
-        yield AsWritten(**{f.name: getattr(ism, f.name) for f in fields(ism)})
+        values = {f.name: getattr(ism.program, f.name) for f in fields(ism.program)}
+        yield CompiledISM(AsWritten(**values))
 
 
 @contextmanager
 def all_as_written() -> Iterator[None]:
     """Inside, every program is run as it is written."""
     with functions_as_written(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(CompiledISM, "_load", AsWritten._load)
-        patch.setattr(CompiledISM, "_model", AsWritten._model)
+        patch.setattr(CompiledProgram, "_load", AsWritten._load)
+        patch.setattr(CompiledProgram, "_model", AsWritten._model)
         yield

@@ -17,6 +17,7 @@ import ismc
 from ismc import api
 from ismc.artifacts.cache import measurements as cache
 from ismc.ism.compiled import CompiledISM
+from ismc.ism.program import CompiledProgram
 from ismc.plan.plan import Plan
 from ismc.plan.target import Target
 from ismc.tuning.trials import Trials, sample, sequences_per_tile, tile_sites
@@ -45,12 +46,12 @@ class Fake:
     def clock(self) -> float:
         return self.now
 
-    def scan(self, compiled: CompiledISM) -> float:
+    def scan(self, compiled: CompiledProgram) -> float:
         self.now += self.each
         self.scans.append(compiled.plan)
         return self.speed(compiled.plan)
 
-    def naive(self, compiled: CompiledISM, form: str, batch: int) -> float:
+    def naive(self, compiled: CompiledProgram, form: str, batch: int) -> float:
         del compiled
         self.now += self.each
         self.forms.append((form, batch))
@@ -93,8 +94,8 @@ def strategies(plan: Plan) -> dict[str, str]:
 def test_where_nothing_is_faster_the_predicted_plan_is_kept(model: keras.Model, tune: Any) -> None:
     ism, fake = tune()
     assert ism.plan == ismc.compile(model, verify=False).plan
-    assert ism.measured.seconds == 1.0
-    assert not ism.measured.naive_is_faster
+    assert ism.program.measured.seconds == 1.0
+    assert not ism.program.measured.naive_is_faster
     assert len({plan.digest for plan in fake.scans}) == len(fake.scans) > 3
     assert set(fake.forms) == {
         (f, b) for f in ("tf.function", "tf.function jit") for b in (16, 64, 256)
@@ -114,7 +115,7 @@ def test_a_faster_form_of_a_convolution_is_kept(model: keras.Model, tune: Any) -
     ism, fake = tune(lambda plan: 1.0 if strategies(plan) == predicted else 0.5)
     assert strategies(ism.plan) != predicted
     assert len({tuple(strategies(plan).items()) for plan in fake.scans}) > 1
-    assert_equal_to_oracle(ism, ismc.NaiveISM(ism.model.model), one_hot(2))
+    assert_equal_to_oracle(ism, ismc.NaiveISM(ism.program.model.model), one_hot(2))
 
 
 def test_the_place_of_the_cut_is_kept(tune: Any) -> None:
@@ -123,7 +124,7 @@ def test_the_place_of_the_cut_is_kept(tune: Any) -> None:
 
     ism, _ = tune(lambda plan: 0.5 if full(plan) else 1.0, always(2.0))
     assert full(ism.plan)
-    assert_equal_to_oracle(ism, ismc.NaiveISM(ism.model.model), one_hot(2))
+    assert_equal_to_oracle(ism, ismc.NaiveISM(ism.program.model.model), one_hot(2))
 
 
 def test_a_cut_that_is_known_to_be_far_slower_is_not_timed(tune: Any) -> None:
@@ -144,14 +145,14 @@ def test_a_slow_moment_of_the_machine_decides_nothing(model: keras.Model, tune: 
     ism, fake = tune(lambda found: next(times, 1.0) if found == plan else 2.0, always(3.0))
     assert fake.scans.count(plan) > 1
     assert ism.plan == plan
-    assert ism.measured.seconds == 1.0
+    assert ism.program.measured.seconds == 1.0
 
 
 def test_nothing_new_is_tried_when_the_time_is_over(tune: Any) -> None:
     ism, fake = tune(seconds=0.0)
     assert len(fake.scans) == 1
     assert fake.forms == [("tf.function", 16)]
-    assert ism.measured.seconds == 1.0
+    assert ism.program.measured.seconds == 1.0
 
 
 def test_what_was_found_is_remembered(tune: Any) -> None:
@@ -160,7 +161,7 @@ def test_what_was_found_is_remembered(tune: Any) -> None:
     assert not fake.scans
     assert not fake.forms
     assert again.plan == first.plan
-    assert again.measured == first.measured
+    assert again.program.measured == first.program.measured
 
 
 def test_other_sites_and_memory_are_tuned_anew(tune: Any) -> None:
@@ -210,20 +211,20 @@ def test_a_cache_that_cannot_be_written_warns_once(
 def test_the_naive_program_runs_where_it_measures_faster(model: keras.Model, tune: Any) -> None:
     times = {("tf.function", 64): 0.25, ("tf.function jit", 64): 0.2}
     ism, _ = tune(always(0.5), lambda form, batch: times.get((form, batch), 0.3))
-    assert ism.measured.naive_is_faster
-    assert (ism.measured.form, ism.measured.batch) == ("tf.function jit", 64)
+    assert ism.program.measured.naive_is_faster
+    assert (ism.program.measured.form, ism.program.measured.batch) == ("tf.function jit", 64)
     said = ism.explain().splitlines()[-1]
     assert said == (
         "measured: 500 ms a sequence, naive 200 ms (tf.function jit, batch 64), which is run"
     )
-    assert ism.naive.form == "tf.function jit"
+    assert ism.program.naive.form == "tf.function jit"
     naive = ismc.NaiveISM(model)
     for x in (one_hot(3), np.random.default_rng(1).random((2, 40, 4), np.float32)):
         assert_equal_to_oracle(ism, naive, x, replace_with=[0, 0, 0, 1])
     assert ism.saturate(np.zeros((0, 40, 4))).shape == (0, 40, 4, 2)
     same = ism.predict(one_hot(3), batch_size=2, verbose=0)
     assert np.allclose(same, naive.predict(one_hot(3)), atol=1e-5)
-    assert not ism.programs
+    assert not ism.program.programs
 
 
 def test_explain_says_what_is_predicted_and_measured(model: keras.Model, tune: Any) -> None:
@@ -256,12 +257,12 @@ def test_a_sample_is_of_whole_tiles_at_even_distances(model: keras.Model) -> Non
 
 def test_a_real_autotune_is_exact_and_remembered(model: keras.Model) -> None:
     ism = ismc.compile(model, autotune=True, autotune_seconds=3.0)
-    assert 0 < ism.measured.seconds < 10
-    assert 0 < ism.measured.naive < 10
+    assert 0 < ism.program.measured.seconds < 10
+    assert 0 < ism.program.measured.naive < 10
     assert_equal_to_oracle(ism, ismc.NaiveISM(model), one_hot(2))
     again = ismc.compile(model, autotune=True)
     assert again.plan == ism.plan
-    assert again.measured == ism.measured
+    assert again.program.measured == ism.program.measured
 
 
 def test_a_form_that_does_not_run_is_no_candidate(
@@ -272,7 +273,7 @@ def test_a_form_that_does_not_run_is_no_candidate(
 
     monkeypatch.setattr(ismc.NaiveISM, "answers", fails)
     ism = ismc.compile(model, verify=False)
-    assert Trials().naive(ism, "tf.function jit", 16) == inf
+    assert Trials().naive(ism.program, "tf.function jit", 16) == inf
 
 
 def one_hot(count: int) -> np.ndarray:

@@ -22,8 +22,8 @@ CHOSEN = [0, 1, 17, 40, 58, 59]
 def found(model: keras.Model, chosen: list[int] = CHOSEN) -> tuple[Any, np.ndarray, Any]:
     ism = ismc.compile(model, verify=False)
     rng = np.random.default_rng(0)
-    inputs = probes(ism.plan, ism.model, ism.graph, chosen, rng)
-    kernel = first_kernel(ism.model, ism.graph, ism.plan.sequence, 4)
+    inputs = probes(ism.plan, ism.program.model, ism.program.graph, chosen, rng)
+    kernel = first_kernel(ism.program.model, ism.program.graph, ism.plan.sequence, 4)
     return inputs, inputs[ism.plan.sequence], kernel
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -19,7 +19,8 @@ from ismc.artifacts.cache.store import ProgramStore
 from ismc.artifacts.container import Container
 from ismc.errors import InputError
 from ismc.execution.lowering import LoweringError, lower
-from ismc.execution.module import Module, Run, Runtime, Spec, module
+from ismc.execution.module import Module, Run, Runtime, module
+from ismc.execution.signature import TILE_COUNT, UNNAMED, ProgramSignature
 
 XLA = "xla."
 CODE = "program.mlirbc"
@@ -31,6 +32,7 @@ class CachedProgram:
 
     Attributes:
         runtime: the runtime that executes it.
+        signature: its flat arguments; empty for an auxiliary program such as a score.
         function: a function of flat tensors that returns a list of tensors.
         store: the cache; ``None`` for no cache.
         key: the key of the entry, 64 hexadecimal digits. If empty, the function is traced and its
@@ -39,7 +41,6 @@ class CachedProgram:
         texts: makes the texts of an entry that people read: the plan and the source.
         variables: by argument number, the variables whose values are arguments.
         name: the name under which stages are dumped.
-        counted: whether the last argument is the number of tiles to run.
         still: whether the key still identifies the program; asked before an entry is stored, for
             programs that may change in the meantime.
         module: the module, once it is read or traced.
@@ -49,6 +50,7 @@ class CachedProgram:
     """
 
     runtime: Runtime
+    signature: ProgramSignature = UNNAMED
     function: Callable[..., list[Any]] | None = None
     store: ProgramStore | None = None
     key: str = ""
@@ -56,7 +58,6 @@ class CachedProgram:
     texts: Callable[[], Mapping[str, str]] = dict
     variables: Mapping[int, Any] = field(default_factory=dict)
     name: str = "program"
-    counted: bool = True
     still: Callable[[], bool] | None = None
     module: Module | None = None
     run: Run | None = None
@@ -73,53 +74,53 @@ class CachedProgram:
 
     def _make(self, arguments: Sequence[Any]) -> None:
         if self.store is None:
-            self._load(arguments)
+            self._load()
             return
-        key = self.key or self._traced_key(arguments)
+        key = self.key or self._traced_key()
         if not key:
-            self._load(arguments)
+            self._load()
             return
         with self.store.locked(key):
             self._load_or_store(arguments, self.store, key)
 
-    def get_module(self, arguments: Sequence[Any]) -> Module:
-        """The module for such arguments: from the cache if possible, else traced.
+    def get_module(self) -> Module:
+        """The module: from the cache if possible, else traced.
 
         Raises:
             LoweringError: when the function cannot be lowered.
         """
         if self.module is None and self.store is not None and self.key:
             entry = self.store.get(self.key)
-            self.module = None if entry is None else _module(entry)
-        return self.trace_module(arguments)
+            self.module = None if entry is None else self._stored(entry)
+        return self.trace_module()
 
-    def trace_module(self, arguments: Sequence[Any], with_digest: bool = False) -> Module:
-        """The module for such arguments, traced if there is none yet; the cache is not read.
+    def trace_module(self, with_digest: bool = False) -> Module:
+        """The module, traced if there is none yet; the cache is not read.
 
         Args:
-            arguments: the arguments of a call.
             with_digest: whether `Module.meaning` is needed.
 
         Raises:
             LoweringError: when the function cannot be lowered.
         """
         if self.module is None or (with_digest and not self.module.text):
-            specs = [Spec(tuple(map(int, a.shape)), str(a.dtype.name)) for a in arguments]
             assert self.function is not None  # noqa: S101  (without a module there is a function)
-            self.module = lower(self.function, specs, self.name, self.variables, with_digest)
+            specs = self.signature.specs
+            traced = lower(self.function, specs, self.name, self.variables, with_digest)
+            self.module = replace(traced, names=self.signature.names)
         return self.module
 
-    def _traced_key(self, arguments: Sequence[Any]) -> str:
+    def _traced_key(self) -> str:
         """The key made from the traced program; empty if it cannot be lowered."""
         try:
-            return module_key(self.trace_module(arguments, with_digest=True).meaning)
+            return module_key(self.trace_module(with_digest=True).meaning)
         except LoweringError:
             return ""
 
-    def _load(self, arguments: Sequence[Any]) -> Module | None:
+    def _load(self) -> Module | None:
         """Loads the traced module; without a module, compiles the function itself."""
         try:
-            self.run = self.runtime.load(self.trace_module(arguments))
+            self.run = self.runtime.load(self.trace_module())
         except LoweringError:
             direct = tf.function(self.function, jit_compile=True, autograph=False)
             self.run = lambda values: list(direct(*map(tf.convert_to_tensor, values)))
@@ -130,14 +131,14 @@ class CachedProgram:
         entry = store.get(key)
         if entry is not None:
             self.found = bool(self.key)
-            self.module = _module(entry)
+            self.module = self._stored(entry)
             self.run = self.runtime.load(self.module)
             files = {k.removeprefix(XLA): v for k, v in entry.blobs.items() if k.startswith(XLA)}
             if files and executables.lay_out(files):
                 with executables.quiet():
                     self._compile(arguments)
                 return
-        traced = self._load(arguments) if self.run is None else self.module
+        traced = self._load() if self.run is None else self.module
         with executables.collect_executables() as files:
             self._compile(arguments)
         if traced is None or (entry is not None and not files):
@@ -149,22 +150,24 @@ class CachedProgram:
         manifest = {**self.manifest, "module": traced.record()}
         store.put(key, Container(manifest, self.texts(), blobs, constants))
 
+    def _stored(self, entry: Container) -> Module:
+        """The module of an entry, whose layers may have had other names."""
+        constants = [entry.arrays[str(i)] for i in range(len(entry.arrays))]
+        found = module(entry.blobs[CODE], entry.manifest["module"], constants)
+        return replace(found, names=self.signature.names)
+
     def _compile(self, arguments: Sequence[Any]) -> None:
         """Compiles the program by a call that runs no tile."""
         assert self.run is not None  # noqa: S101  (set by the caller)
-        *inputs, count = arguments
-        limit = self.runtime.put(np.zeros((), np.int32)) if self.counted else count
-        self.run([*inputs, limit])
+        values = list(arguments)
+        if TILE_COUNT in self.signature.names:
+            values[self.signature.index(TILE_COUNT)] = self.runtime.put(np.zeros((), np.int32))
+        self.run(values)
 
 
 def module_key(digest: str) -> str:
     """The key of a program with this digest, compiled in this environment."""
     return sha256(json.dumps([digest, environment()], sort_keys=True).encode()).hexdigest()
-
-
-def _module(entry: Container) -> Module:
-    constants = [entry.arrays[str(i)] for i in range(len(entry.arrays))]
-    return module(entry.blobs[CODE], entry.manifest["module"], constants)
 
 
 def open_cache(cache: Any) -> ProgramStore | None:

@@ -8,28 +8,27 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ismc.artifacts.cache.cached import CachedProgram
 from ismc.errors import VerificationError
+from ismc.execution.module import Loaded
 from ismc.execution.substitutions import Substitutions
 from ismc.ism.checking.sensitivity import over_letters, rounding_sensitivity
 from ismc.ism.checking.tolerance import exceeds, towards
-from ismc.ism.program import CompiledProgram
 
 Array = np.ndarray
 Inputs = Mapping[str, Array]
 Sites = Sequence[int] | None
 
 
-def trust(programs: Iterable[Any]) -> None:
+def trust(programs: Iterable[Loaded]) -> None:
     """Marks programs that have just been verified, so that their next answer is not checked."""
     for program in programs:
-        inner: Any = getattr(program, "run", None)
-        for candidate in (program, inner):
-            if hasattr(candidate, "found"):
-                candidate.found = False
+        if isinstance(program.run, CachedProgram):
+            program.run.found = False
 
 
 def check_mutants(
-    ism: CompiledProgram,
+    ism: Any,
     program: Any,
     inputs: Inputs,
     letters: Substitutions,
@@ -39,7 +38,7 @@ def check_mutants(
     """Compares the answers at the first, middle and last site of one sequence with the model's.
 
     Args:
-        ism: the callable.
+        ism: an `ismc.ism.program.CompiledProgram`.
         program: its program that answered; only the first answer of a cached program is checked.
         inputs: the inputs of the call, by name.
         letters: the substitutions of the call.
@@ -78,13 +77,11 @@ def check_mutants(
     program.found = False
 
 
-def check_model(
-    ism: CompiledProgram, programs: Sequence[Any], inputs: Inputs, answers: Sequence[Any]
-) -> None:
+def check_model(ism: Any, programs: Sequence[Any], inputs: Inputs, answers: Sequence[Any]) -> None:
     """Compares the outputs for the first sequence, if that is finite, with the model's.
 
     Args:
-        ism: the callable.
+        ism: an `ismc.ism.program.CompiledProgram`.
         programs: the programs that may have answered; only first answers of cached programs are
             checked.
         inputs: the inputs of the call, by name.
@@ -104,7 +101,7 @@ def check_model(
         program.found = False
 
 
-def _agree(ism: CompiledProgram, output: int, ours: Array, want: Array, scale: float) -> None:
+def _agree(ism: Any, output: int, ours: Array, want: Array, scale: float) -> None:
     worst = exceeds(ours, want, scale)
     if worst is not None:
         raise VerificationError(

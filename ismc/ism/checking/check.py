@@ -99,7 +99,7 @@ def checked(
     rows = 0 if mode is False else _row_count(ism, block, first, mode)
     if not rows or _is_naive(ism):
         return answers, Checked().rows(count)
-    across = block.saturates and getattr(ism, "first", ism).compares_letters
+    across = block.saturates and ism.first.compares_letters
     mutants = choose_mutants(block, rows, first, across)
     if not len(mutants):
         return answers, Checked().rows(count)
@@ -117,7 +117,7 @@ def checked(
 
 def _row_count(ism: Any, block: Block, first: int, mode: bool | str) -> int:
     """The number of rows to check; at least `MIN_ROWS` per block in the mode ``"recompute"``."""
-    plan = getattr(ism, "first", ism).plan
+    plan = ism.first.plan
     letters = plan.letters if block.saturates else 1
     stop = first + len(block.x)
     rows = row_budget(plan, block.spans.shape[1], letters, first, stop)
@@ -126,9 +126,7 @@ def _row_count(ism: Any, block: Block, first: int, mode: bool | str) -> int:
 
 def _is_naive(ism: Any) -> bool:
     """Whether the naive program answered, because it was measured to be faster."""
-    members = getattr(ism, "members", None)
-    programs = [ism] if members is None else [member.program for member in members]
-    return all(program.measured.naive_is_faster for program in programs)
+    return all(program.measured.naive_is_faster for program in ism.scans)
 
 
 def _wrong_answer(ism: Any, block: Block, worst: Difference, name: str) -> VerificationError:

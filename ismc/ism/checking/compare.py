@@ -69,12 +69,12 @@ def compare(
 
 def rounding_of(ism: Any) -> float:
     """The error of rounded products as a share of the largest change; 0 for float32."""
-    members = getattr(ism, "members", None)
-    if members is not None:
-        return max(rounding_of(member.program) for member in members)
-    if 'products="bfloat16"' not in ism.source:
-        return 0.0
-    return ism.measured.error or BFLOAT16_ERROR
+    return max(
+        (program.measured.error or BFLOAT16_ERROR)
+        if 'products="bfloat16"' in program.source
+        else 0.0
+        for program in ism.scans
+    )
 
 
 def _errors(got: Array, true: Array, size: float) -> Array:
@@ -117,4 +117,4 @@ def _over_letters(y: Array, block: Block) -> Array:
 
 
 def _compares(ism: Any) -> bool:
-    return getattr(ism, "first", ism).compares_letters
+    return ism.first.compares_letters

@@ -29,10 +29,8 @@ def model_scores(
     Returns:
         The scores, and the largest absolute number of each output for the references.
     """
-    members = getattr(ism, "members", None)
-    views = [(ism, None, block.inputs)]
-    if members is not None:
-        views = [(m.program, m, ism.named_for(m, block.inputs)) for m in members]
+    views = [(m.program, m, ism.named_for(m, block.inputs)) for m in ism.members]
+    views = views or [(ism, None, block.inputs)]
     parts = [_scores_of_view(*view, block, mutants, offset, across) for view in views]
     averaged = [np.asarray(sum(ys)) / len(ys) for ys in zip(*(y for y, _ in parts), strict=True)]
     return averaged, [max(sizes) for sizes in zip(*(found for _, found in parts), strict=True)]

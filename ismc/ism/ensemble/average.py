@@ -1,4 +1,4 @@
-"""`Ensemble`, which `ismc.ensemble` returns: the average of its members."""
+"""`Ensemble`, which `ismc.ensemble` returns, and the average of its members' programs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ismc.ism.base import ISM
-from ismc.ism.checking import Checks, predicted
-from ismc.ism.checking.statistics import Mode
+from ismc.errors import InputError
+from ismc.execution.inputs import replacement
+from ismc.execution.substitutions import Substitutions, one_block
+from ismc.ism.base import ScanProgram
+from ismc.ism.calls import ISM
+from ismc.ism.checking import Checks
 from ismc.ism.ensemble.member import Member
 from ismc.ism.ensemble.views import View
+from ismc.scores.letters import needs_every_letter
 
 Array = np.ndarray
 Inputs = Mapping[str, Array]
@@ -20,10 +24,8 @@ Shapes = Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True, repr=False)
-class Ensemble:
-    """The average of several members, with the calls of a `CompiledISM`.
-
-    Shapes: ``B`` sequences, ``S`` sites, ``C`` letters.
+class Average:
+    """The programs of an ensemble, called with inputs by name; results are averaged.
 
     Attributes:
         members: the members in the order of summation: by model, orientation, shift.
@@ -35,54 +37,41 @@ class Ensemble:
     views: tuple[View, ...] = (View(),)
     checks: Checks = field(default_factory=Checks, compare=False)
 
-    def __repr__(self) -> str:
-        length, channels = self.input_shape
-        score = f", score {self.score_name!r}" if self.score_name else ""
-        return (
-            f"<Ensemble of {self._summary()}: [{length}, {channels}], {len(self.sites)} sites, "
-            f"outputs {self.output_names}{score}>"
-        )
-
-    def saturate(self, x: Any) -> Any:
-        """Writes every letter at each site: the average scores, ``[B, S, C, *output]``.
-
-        Raises:
-            InputError: when an input does not fit the models.
-        """
-        return self.first.nested_results(self.saturated(self.inputs(x)))
-
     def saturated(self, inputs: Inputs, sites: Sequence[int] | None = None) -> list[Any]:
-        """`saturate` of inputs by name, flat; only the ``sites`` with these indices are valid."""
+        """The average scores of every letter, ``[B, S, C, *output]`` of each output.
+
+        With ``sites``, only the scores at the sites with these indices are valid.
+        """
         return mean_of_members(m.saturated(self.named_for(m, inputs), sites) for m in self.members)
 
-    def reference(self, x: Any) -> Any:
-        """The average of the models' outputs: ``[B, *output]``; raises as `saturate`."""
-        inputs = self.inputs(x)
-        means = mean_of_members(m.reference(self.named_for(m, inputs)) for m in self.members)
-        return self.first.nested_results(means)
+    def substituted(self, inputs: Inputs, letters: Substitutions) -> list[Any]:
+        """The average scores of one block at every site, ``[B, S, 1, *output]`` of each output."""
+        return mean_of_members(
+            m.substituted(self.named_for(m, inputs), letters.block) for m in self.members
+        )
 
-    def predict(
-        self,
-        x: Any,
-        batch_size: int | None = None,
-        verbose: int | str = "auto",
-        check: Mode = None,
-    ) -> Any:
-        """`saturate` in NumPy, in batches, with a progress bar and a check.
-
-        Args:
-            x: as for `saturate`.
-            batch_size: sequences per batch; by default at most 32, and 64 MiB of results.
-            verbose: 0 for no bar, 1 for a bar, ``"auto"`` for a bar on a terminal.
-            check: as for `ismc.compile`; by default the value given there.
+    def substitution(self, replace_with: Any) -> Substitutions:
+        """The same block at every site.
 
         Raises:
-            InputError: when an input does not fit the models, or the batch size is not positive.
-            VerificationError: when the models have another answer for a mutant of the check.
+            InputError: when the block does not fit the models, or the score compares letters; when
+                it has several letters, and a site is shorter or reaches out of a member's window.
         """
-        options = {"batch_size": batch_size, "verbose": verbose, "check": check}
-        results = predicted(self, self.first.plan, self.inputs(x), self.saturated, **options)
-        return self.first.nested_results(results)
+        if self.first.compares_letters:
+            raise needs_every_letter(self.score_name)
+        width = max(stop - start for start, stop in self.sites)
+        block = replacement(replace_with, replace(self.first.plan.signature, width=width))
+        if (block != block[0]).any() and not all(m.has_uncut_sites for m in self.members):
+            raise InputError(
+                "The block has several letters, and not all sites have its width in every view of "
+                "the ensemble.",
+                hint="Compile for sites of one width that no shift moves out of the window.",
+            )
+        return one_block(block)
+
+    def evaluate_reference(self, inputs: Inputs) -> list[Any]:
+        """The average of the models' outputs, ``[B, *output]`` each."""
+        return mean_of_members(m.reference(self.named_for(m, inputs)) for m in self.members)
 
     def inputs(self, x: Any) -> dict[str, Array]:
         """The checked inputs of a call by name, float32."""
@@ -90,19 +79,21 @@ class Ensemble:
 
     def named_for(self, member: Member, inputs: Inputs) -> dict[str, Array]:
         """The inputs by the names of a member's model, matched by name or else by position."""
-        names, their_names = ([name for name, _ in m.plan.inputs] for m in (self.first, member))
+        names, their_names = (
+            [name for name, _ in program.plan.inputs] for program in (self.first, member.program)
+        )
         if set(names) == set(their_names):
             return dict(inputs)
         return {theirs: inputs[name] for name, theirs in zip(names, their_names, strict=True)}
 
-    def flat(self, results: Any) -> list[Any]:
-        """The results of a call as a list, one per requested output."""
-        return self.first.flat(results)
+    def nested_results(self, flat: Sequence[Any]) -> Any:
+        """A flat list of results, one per chosen output, in the nest that calls return."""
+        return self.first.nested_results(flat)
 
     def explain(self) -> str:
         """The members and shifts, and the plan of each program."""
         shifts = [view.shift for view in self.views if not view.reverse]
-        lines = [f"average of {self._summary()}: {len(self.members)} members"]
+        lines = [f"average of {self.title()}: {len(self.members)} members"]
         if shifts != [0]:
             lines.append(f"shifts: {', '.join(map(str, shifts))}")
         for plan in dict.fromkeys(member.program.explain() for member in self.members):
@@ -110,7 +101,7 @@ class Ensemble:
         return "\n".join(lines)
 
     @property
-    def first(self) -> ISM:
+    def first(self) -> ScanProgram:
         """The program of the first member; all programs take and return the same."""
         return self.members[0].program
 
@@ -130,9 +121,9 @@ class Ensemble:
         return self.first.output_names
 
     @property
-    def score(self) -> Any:
-        """The members' score, if they have one."""
-        return getattr(self.first, "score", None)
+    def scans(self) -> tuple[ScanProgram, ...]:
+        """The program of each member; members may share one."""
+        return tuple(member.program for member in self.members)
 
     @property
     def score_name(self) -> str:
@@ -147,11 +138,11 @@ class Ensemble:
         """The shapes of the models' outputs for one sequence."""
         return self.first.reference_shapes()
 
-    def with_programs(self, change: Callable[[Any], Any]) -> Ensemble | None:
+    def with_programs(self, change: Callable[[Any], Any]) -> Average | None:
         """A copy with ``change`` applied to each program; ``None`` if it returns ``None`` for one.
 
-        ``change`` is called once per program, even if several members share it. To send an ensemble
-        to another process: ``packed = ensemble.with_programs(pack)``, and there
+        ``change`` is called once per program, even if several members share it. To send an average
+        to another process: ``packed = average.with_programs(pack)``, and there
         ``packed.with_programs(unpack)``.
         """
         changed = {id(member.program): member.program for member in self.members}
@@ -161,12 +152,36 @@ class Ensemble:
         members = (replace(m, program=changed[id(m.program)]) for m in self.members)
         return replace(self, members=tuple(members))
 
-    def _summary(self) -> str:
+    def title(self) -> str:
+        """The counts of models, orientations and shifts."""
         orientations = len({view.reverse for view in self.views})
         shifts = len(self.views) // orientations
         models = len(self.members) // len(self.views)
         counts = (models, "model"), (orientations, "orientation"), (shifts, "shift")
         return " x ".join(f"{n} {name}{'s' * (n > 1)}" for n, name in counts)
+
+
+@dataclass(repr=False, eq=False)
+class Ensemble(ISM):
+    """The average of several members, with the calls of a `CompiledISM`.
+
+    A reverse-complement member gets the reverse complement of a block.
+
+    Attributes:
+        program: the average of the members' programs.
+    """
+
+    program: Average
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The members in the order of summation: by model, orientation, shift."""
+        return self.program.members
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The orientations and shifts, the same for each model."""
+        return self.program.views
 
 
 def mean_of_members(answers: Iterable[list[Any]]) -> list[Any]:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ismc.errors import InputError
-from ismc.ism.base import ISM
+from ismc.ism.base import ScanProgram
+from ismc.ism.calls import ModelISM
 from ismc.ism.checking import Checks
-from ismc.ism.ensemble.average import Ensemble
+from ismc.ism.ensemble.average import Average, Ensemble
 from ismc.ism.ensemble.member import Member
 from ismc.ism.ensemble.views import Site, View, views
 
@@ -16,7 +17,7 @@ LETTERS = 4
 
 
 def make_ensemble(
-    compile_model: Callable[..., ISM],
+    compile_model: Callable[..., Any],
     models: Any,
     reverse_complement: bool,
     shifts: int | Sequence[int],
@@ -27,7 +28,7 @@ def make_ensemble(
     entries = list(models) if isinstance(models, list | tuple) else [models]
     if not entries:
         raise InputError("models is empty, expected at least one model.")
-    compiled = [isinstance(model, ISM) for model in entries]
+    compiled = [isinstance(model, ModelISM) for model in entries]
     if any(compiled):
         has_views = reverse_complement or (shifts != 0 if isinstance(shifts, int) else any(shifts))
         if not all(compiled) or settings or has_views:
@@ -36,15 +37,16 @@ def make_ensemble(
                 "settings, shifts or reverse_complement, or Keras models only.",
                 hint="Pass the Keras models themselves.",
             )
-        check_programs(entries)
-        members = tuple(Member(program, View(), program.sites) for program in entries)
-        return Ensemble(members, checks=Checks(entries[0].checks.mode))
+        programs = [entry.program for entry in entries]
+        check_programs(programs)
+        members = tuple(Member(program, View(), program.sites) for program in programs)
+        return Ensemble(Average(members, checks=Checks(programs[0].checks.mode)))
     return _compile_all(
         compile_model, entries, reverse_complement, shifts, mirror_outputs, settings
     )
 
 
-def check_programs(programs: Sequence[ISM]) -> None:
+def check_programs(programs: Sequence[ScanProgram]) -> None:
     """Checks that programs have equal inputs, sites, outputs and scores.
 
     Raises:
@@ -101,7 +103,7 @@ def _check_same(number: int, first: Mapping[str, Any], other: Mapping[str, Any])
 
 
 def _compile_all(
-    compile_model: Callable[..., ISM],
+    compile_model: Callable[..., Any],
     models: Sequence[Any],
     reverse_complement: bool,
     shifts: int | Sequence[int],
@@ -124,15 +126,17 @@ def _compile_all(
     sites_by_orientation = _program_sites(all_views, sites, length)
     members = []
     for model in models:
-        programs: dict[tuple[Site, ...], ISM] = {}
+        programs: dict[tuple[Site, ...], ScanProgram] = {}
         for view in all_views:
             own_sites = sites_by_orientation[view.reverse]
             if own_sites not in programs:
-                programs[own_sites] = compile_model(model, **{**settings, "sites": own_sites})
+                compiled = compile_model(model, **{**settings, "sites": own_sites})
+                programs[own_sites] = compiled.program
             members.append(
                 Member(programs[own_sites], view, sites, _mirrored(programs[own_sites], names))
             )
-    return Ensemble(tuple(members), tuple(all_views), Checks(members[0].program.checks.mode))
+    checks = Checks(members[0].program.checks.mode)
+    return Ensemble(Average(tuple(members), tuple(all_views), checks))
 
 
 def _program_sites(
@@ -177,7 +181,7 @@ def _check_names(
     return names
 
 
-def _mirrored(program: ISM, names: tuple[str, ...] | None) -> frozenset[int]:
+def _mirrored(program: ScanProgram, names: tuple[str, ...] | None) -> frozenset[int]:
     shapes = enumerate(zip(program.output_names, program.reference_shapes(), strict=True))
     if names is None:
         return frozenset(i for i, (_, shape) in shapes if len(shape) > 1)

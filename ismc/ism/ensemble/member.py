@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ismc.ism.base import ISM
+from ismc.execution.substitutions import one_block
+from ismc.ism.base import ScanProgram
 from ismc.ism.ensemble.views import Site, View
-from ismc.plan.plan import Plan
 from ismc.scores.letters import present
 
 Array = np.ndarray
@@ -31,7 +31,7 @@ class Member:
         mirrored: indices of the outputs whose first axis is positions, which the view mirrors.
     """
 
-    program: ISM
+    program: ScanProgram
     view: View
     sites: tuple[Site, ...]
     mirrored: frozenset[int] = frozenset()
@@ -41,17 +41,51 @@ class Member:
 
         With ``sites``, only the scores of the sites with these indices are valid.
         """
+        return self._mapped(inputs, self.program.saturated, sites)
+
+    def substituted(self, inputs: Inputs, block: Array) -> list[Any]:
+        """The scores of a block ``[1, width, C]`` at each site, ``[B, S, 1, *score]``."""
+        in_view = block[0, ::-1, ::-1] if self.view.reverse else block[0]
+        letters = one_block(np.ascontiguousarray(in_view[: self.program.plan.width]))
+        return self._mapped(
+            inputs, lambda seen, sites: self.program.substituted(seen, letters, sites), letters=1
+        )
+
+    @property
+    def has_uncut_sites(self) -> bool:
+        """Whether all sites have one width, within the window of this view."""
+        inside = [i for i in self._places if i is not None]
+        widths = {stop - start for start, stop in self.sites}
+        widths |= {stop - start for start, stop in (self.program.sites[i] for i in inside)}
+        return len(widths) == 1
+
+    def _mapped(
+        self,
+        inputs: Inputs,
+        answers: Callable[[Inputs, Sequence[int] | None], list[Any]],
+        sites: Sequence[int] | None = None,
+        letters: int | None = None,
+    ) -> list[Any]:
+        """The answers of the program, mapped to the ensemble's sites and letters.
+
+        Args:
+            inputs: the inputs in the ensemble's orientation.
+            answers: the program's answers ``[B, S, A, ...]`` for inputs and site numbers.
+            sites: as for `saturated`.
+            letters: the substitutions per site, ``A``; all letters by default.
+        """
         seen = self._viewed_inputs(inputs)
         if self._is_unmapped:
-            return self.program.saturated(seen, sites)
+            return answers(seen, sites)
         requested = range(len(self.sites)) if sites is None else sites
         inside = sorted({i for i in (self._places[j] for j in requested) if i is not None})
         outside = [j for j, place in enumerate(self._places) if place is None]
         count, parts = len(self.program.sites), []
         if inside:
-            parts.append(self.program.saturated(seen, inside if len(inside) < count else None))
+            parts.append(answers(seen, inside if len(inside) < count else None))
         if outside:
-            parts.append(self._unchanged(inputs, seen, [self.sites[j] for j in outside]))
+            unchanged = self._unchanged(inputs, seen, [self.sites[j] for j in outside])
+            parts.append([y[:, :, :letters] for y in unchanged])
         beyond = iter(range(count if inside else 0, count + len(outside)))
         rows = [next(beyond) if place is None else place * bool(inside) for place in self._places]
         return [self._reordered(i, list(ys), rows) for i, ys in enumerate(zip(*parts, strict=True))]
@@ -64,27 +98,6 @@ class Member:
         import tensorflow as tf
 
         return [tf.reverse(y, [1]) if i in self.mirrored else y for i, y in enumerate(ys)]
-
-    @property
-    def plan(self) -> Plan:
-        """The program's plan."""
-        return self.program.plan
-
-    @property
-    def score_name(self) -> str:
-        """The full name of the program's score."""
-        return self.program.score_name
-
-    @property
-    def key(self) -> str:
-        """Identifies this program and view, together with plan, score and weights."""
-        view, mirrored = self.view, sorted(self.mirrored) if self.view.reverse else []
-        program_key = getattr(self.program, "key", "")
-        return f"{program_key} shift {view.shift} reverse {view.reverse} turned {mirrored}"
-
-    def weights(self) -> Sequence[Any]:
-        """The model's current weights."""
-        return self.program.weights()
 
     def _viewed_inputs(self, inputs: Inputs) -> dict[str, Array]:
         name = self.program.plan.sequence
