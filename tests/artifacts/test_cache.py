@@ -111,7 +111,7 @@ def test_another_request_is_another_program(options: dict[str, Any], tmp_path: P
     x = one_hot(1)
     first.saturate(x)
     naive = ismc.NaiveISM(
-        second.model.model,
+        second.program.model.model,
         **{key: v for key, v in options.items() if key in ("score", "sites", "outputs")},
     )
     if "precision" not in options:

@@ -177,10 +177,11 @@ def test_plan_and_numbers_are_those_of_keras_3(build: Builder) -> None:
 def test_graph_is_that_of_keras_3(build: Builder) -> None:
     old, new = pair(build)
     mine, other = read(old), read(new)
-    assert str(mine.graph) == str(other.graph)
+    assert (mine.graph.name, mine.graph.outputs) == (other.graph.name, other.graph.outputs)
     assert (mine.inputs, mine.structure) == (other.inputs, other.structure)
     for a, b in zip(mine.graph.layers, other.graph.layers, strict=True):
-        assert (a.name, a.kind, a.inputs, a.dtype) == (b.name, b.kind, b.inputs, b.dtype)
+        assert (a.name, a.kind, a.inputs) == (b.name, b.kind, b.inputs)
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
         weights = tuple(name for name in b.weights if "seed_generator" not in name)
         assert (a.owner, a.weights) == (b.owner if weights else "", weights)
 

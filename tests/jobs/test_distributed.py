@@ -42,7 +42,7 @@ QUICK = {  # a node that is dead is missed soon
     "health_check_initial_delay_ms": 1000,
     "health_check_period_ms": 500,
     "health_check_timeout_ms": 3000,
-    "health_check_failure_threshold": 3,
+    "health_check_failure_threshold": 10,  # a node that waits for a processor is not dead
 }
 
 

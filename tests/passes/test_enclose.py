@@ -149,9 +149,9 @@ def test_a_trunk_is_written_once_and_answers_stay() -> None:
     source = render(plan)
     assert "materialized(" in ism.source
     assert "materialized" not in source
-    plain = replace(
-        ism, plan=plan, source=source, build=load_source(source, plan), key="", programs={}
-    )
+    build = load_source(source, plan)
+    program = replace(ism.program, plan=plan, source=source, build=build, key="", programs={})
+    plain = ismc.CompiledISM(program)
     x = one_hot(2)
     assert_same_outputs(ism.saturate(x), plain.saturate(x))
 

@@ -75,7 +75,7 @@ def test_a_residual_block_with_a_pool_and_two_heads() -> None:
           d4 = place(d2a, 4, 16)  # [N, 16, 8]
           d4a = d4 + d3  # [N, 16, 8]
           s4 = gather_windows(r4, at["v4"][t], 19, step) + place(d4a, 2, 19)  # [N, 19, 8]
-          s5 = max_pool1d(s4, 3, 2)  # [N, 9, 8]
+          s5 = max_pool1d(s4, 3, 2, one_tile=one_tile)  # [N, 9, 8]
           d5 = s5 - gather_windows(r5, at["v5"][t], 9, step)  # [N, 9, 8]
           d5a = mask_outside(d5, at["v5"][t], 29)  # [N, 9, 8]
           # segment 2: last
