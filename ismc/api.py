@@ -29,7 +29,7 @@ from ismc.frontend.request import (
     choose_stops,
     choose_target,
     choose_threads,
-    output_labels,
+    labels_by_output,
 )
 from ismc.ism.checking import Checks, mode_of
 from ismc.ism.checking.cached_programs import trust
@@ -157,7 +157,7 @@ def compile(  # noqa: A001  (users write ismc.compile, as they write model.compi
     lowered = read(model)
     sequence, shape = choose_sequence(lowered, sequence_input)
     chosen, structure = choose_outputs(lowered, outputs)
-    labels = dict(zip(lowered.graph.outputs, output_labels(lowered), strict=True))
+    labels = labels_by_output(lowered)
     scored_shapes(score, {labels[name]: lowered.graph[name].shape for name in chosen})
     spans = site_spans(sites, shape[0])
     request = Request(
@@ -266,7 +266,7 @@ def _assembled(
     plan = program.plan
     assert plan is not None  # noqa: S101  (schedule is the last pass)
     source = render(plan)
-    labels = dict(zip(model.graph.outputs, output_labels(model), strict=True))
+    labels = labels_by_output(model)
     return program, CompiledProgram(
         plan=plan,
         source=source,

@@ -89,7 +89,7 @@ class Record:
             for band in self.plan["bands"]
         )
         data["offsets"] = {key: _tuples(value) for key, value in self.plan["offsets"].items()}
-        data["target"] = Target(**self.plan.get("target", {}))  # before 0.2 there was one
+        data["target"] = Target(**self.plan.get("target", {}))  # older artifacts have none
         plan = Plan(**data, **dict.fromkeys(OMITTED, ()))
         plan.__dict__["digest"] = self.digest
         return plan

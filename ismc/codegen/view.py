@@ -9,7 +9,18 @@ from math import inf, isinf
 
 from ismc._version import __version__
 from ismc.codegen.layout import statement
-from ismc.plan.plan import Apply, Name, Offset, Plan, Size, Step, Table, Term, Weights
+from ismc.plan.plan import (
+    Apply,
+    Name,
+    Offset,
+    Plan,
+    Size,
+    Step,
+    Table,
+    Term,
+    Weights,
+    sizes_in,
+)
 from ismc.strategies import FUNCTIONS
 
 OPERATORS = ("+", "-")
@@ -94,22 +105,13 @@ def view(plan: Plan) -> View:
 
 def _tiling(plan: Plan) -> tuple[str, ...]:
     """What the tile reads of the number of tiles, which follows from the call."""
-    sizes = {size for step in plan.tile for size in _sizes(step.term)}
+    sizes = {size for step in plan.tile for size in sizes_in(step.term)}
     lines = []
     if {"one_tile", "step"} & sizes or _groups(plan):
         lines.append("one_tile = tile_ids.shape[0] == 1  # XLA fuses more without a loop")
     if "step" in sizes:
         lines.append("step = 1 if one_tile else letters  # mutants that share one look-up")
     return (*_indented(lines, 8), "") if lines else ()
-
-
-def _sizes(term: Term) -> set[str]:
-    if isinstance(term, Size):
-        return {term.key}
-    if not isinstance(term, Apply):
-        return set()
-    parts = (*term.args, *(value for _, value in term.kwargs))
-    return set().union(*(_sizes(part) for part in parts))
 
 
 def _imports(functions: set[str]) -> tuple[Import, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -51,6 +50,11 @@ def choose_sequence(model: Model, chosen: int | str) -> tuple[str, tuple[int, in
 
 def _channels_first(layer: Layer) -> bool:
     return layer.config.get("data_format") == "channels_first"
+
+
+def labels_by_output(model: Model) -> dict[str, str]:
+    """The label of each output, by its name in the graph."""
+    return dict(zip(model.graph.outputs, output_labels(model), strict=True))
 
 
 def output_labels(model: Model) -> list[str]:
@@ -132,9 +136,7 @@ def choose_threads(threads: int | None) -> int:
 
 def choose_target() -> Target:
     """The target of plans: a CPU, or a GPU if TensorFlow has one."""
-    if not tf.config.list_physical_devices("GPU"):
-        return Target.cpu()
-    return replace(Target.cpu(), name="gpu", kind="gpu", seconds_per_branch=1e-5)
+    return Target.gpu() if tf.config.list_physical_devices("GPU") else Target.cpu()
 
 
 def choose_stops(graph: Graph, names: Any) -> tuple[str, ...]:

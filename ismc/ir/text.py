@@ -66,9 +66,7 @@ def kind_text(kind: str) -> str:
 
 def kind_from_text(text: str) -> str:
     """The kind that `kind_text` wrote without quotes."""
-    if text.startswith("ops."):
-        return f"keras.{text}"
-    return text if "." in text else f"keras.{text}"
+    return text if "." in text and not text.startswith("ops.") else f"keras.{text}"
 
 
 def shape_text(shape: tuple[int, ...], dtype: str) -> str:

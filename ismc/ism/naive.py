@@ -14,7 +14,7 @@ from ismc.errors import InputError
 from ismc.execution.inputs import Sites, named_inputs, replacement, site_spans
 from ismc.execution.mutants import scan_mutants
 from ismc.frontend.read import read
-from ismc.frontend.request import choose_outputs, choose_sequence, output_labels
+from ismc.frontend.request import choose_outputs, choose_sequence, labels_by_output
 from ismc.ism.checking.statistics import Mode
 from ismc.plan.plan import Signature
 from ismc.scores import Score, resolved
@@ -61,7 +61,7 @@ class NaiveISM:
         self.sequence, shape = choose_sequence(lowered, sequence_input)
         self.sites = tuple((s.start, s.stop) for s in site_spans(sites, shape[0]))
         self.chosen, self.structure = choose_outputs(lowered, outputs)
-        self._labels = dict(zip(lowered.graph.outputs, output_labels(lowered), strict=True))
+        self._labels = labels_by_output(lowered)
         self._order = [lowered.graph.outputs.index(name) for name in self.chosen]
         self.batch_size, self.score, self.model = batch_size, resolved(score), lowered.model
         self.form = form

@@ -96,10 +96,10 @@ class OpenISM:
     def output_names(self) -> list[str]:
         """The names of the outputs, in the order of a flat result."""
         from ismc.frontend.read import read
-        from ismc.frontend.request import choose_outputs, output_labels
+        from ismc.frontend.request import choose_outputs, labels_by_output
 
         lowered = read(at_shapes(self.model, self._shapes_at(ANY_LENGTH)))
-        labels = dict(zip(lowered.graph.outputs, output_labels(lowered), strict=True))
+        labels = labels_by_output(lowered)
         return [labels[name] for name in choose_outputs(lowered, self.outputs)[0]]
 
     @property

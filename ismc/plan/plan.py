@@ -72,6 +72,11 @@ def offsets_in(term: Term) -> set[str]:
     return {part.key for part in _parts(term) if isinstance(part, Offset)}
 
 
+def sizes_in(term: Term) -> set[str]:
+    """The keys of the sizes that a term reads."""
+    return {part.key for part in _parts(term) if isinstance(part, Size)}
+
+
 def _parts(term: Term) -> Iterator[Term]:
     if isinstance(term, Apply):
         for part in (*term.args, *(value for _, value in term.kwargs)):

@@ -52,6 +52,11 @@ class Target:
         """
         return cls()
 
+    @classmethod
+    def gpu(cls) -> Target:
+        """A GPU of unknown speed: priced as a small CPU, but no branch is worth its wait."""
+        return cls(name="gpu", kind="gpu", seconds_per_branch=1e-5)
+
     def speed(self, name: str) -> float:
         """Operations per second of products that run in this way; see `ismc.rules.Products`.
 

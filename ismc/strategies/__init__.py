@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import isfunction
 from pkgutil import iter_modules
 
 from ismc.plan.cost import Cost
@@ -22,7 +23,7 @@ FUNCTIONS: dict[str, str] = {
     name: module.__name__
     for module in _MODULES
     for name, value in vars(module).items()
-    if callable(value) and value.__module__ == module.__name__ and not name.startswith("_")
+    if isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
 }
 """The module of each array function, by its name."""
 

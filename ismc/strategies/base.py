@@ -58,9 +58,10 @@ class Convolution:
         return 4 * self.out * self.filters
 
     @property
-    def dilated(self) -> dict[str, int]:
-        """The dilation as an argument, unless it is 1."""
-        return {} if self.dilation == 1 else {"dilation": self.dilation}
+    def options(self) -> dict[str, int]:
+        """The stride and the dilation as arguments, each unless it is 1."""
+        options = {"strides": self.stride, "dilation": self.dilation}
+        return {name: value for name, value in options.items() if value > 1}
 
 
 class Strategy(ABC):

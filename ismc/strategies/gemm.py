@@ -39,7 +39,7 @@ class Gemm(Strategy):
         return Expr("gemm_kernel", kwargs={"products": conv.precision} if conv.rounded else {})
 
     def apply(self, conv: Convolution) -> Expr:
-        return Expr("conv1d_gemm", kwargs=conv.dilated)
+        return Expr("conv1d_gemm", kwargs=conv.options)
 
 
 def has_short_rows(conv: Convolution) -> bool:

@@ -32,8 +32,7 @@ class Im2col(Strategy):
         return product_cost(target, operations, windows + conv.written, conv.weights)
 
     def apply(self, conv: Convolution) -> Expr:
-        strides = {} if conv.stride == 1 else {"strides": conv.stride}
-        return Expr("conv1d_im2col", kwargs=strides | conv.dilated)
+        return Expr("conv1d_im2col", kwargs=conv.options)
 
 
 def conv1d_im2col(d: Tensor, w: Weights, *, strides: int = 1, dilation: int = 1) -> Tensor:

@@ -30,8 +30,7 @@ class Library(Strategy):
         return product_cost(target, operations, conv.written, conv.weights, target.convolution)
 
     def apply(self, conv: Convolution) -> Expr:
-        strides = {} if conv.stride == 1 else {"strides": conv.stride}
-        return Expr("conv1d_library", kwargs=strides | conv.dilated)
+        return Expr("conv1d_library", kwargs=conv.options)
 
 
 def conv1d_library(d: Tensor, w: Weights, *, strides: int = 1, dilation: int = 1) -> Tensor:

@@ -58,7 +58,7 @@ class Pairs(Strategy):
         return Expr("pairs_kernel")
 
     def apply(self, conv: Convolution) -> Expr:
-        return Expr("conv1d_pairs", kwargs=conv.dilated)
+        return Expr("conv1d_pairs", kwargs=conv.options)
 
 
 def pairs_kernel(w: Weights) -> Weights:

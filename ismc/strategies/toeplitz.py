@@ -31,7 +31,7 @@ class Toeplitz(Strategy):
         return product_cost(target, operations, 4 * numbers, weights, target.gemm / 2)
 
     def apply(self, conv: Convolution) -> Expr:
-        return Expr("conv1d_toeplitz", kwargs=conv.dilated)
+        return Expr("conv1d_toeplitz", kwargs=conv.options)
 
 
 def conv1d_toeplitz(d: Tensor, w: Weights, *, dilation: int = 1) -> Tensor:

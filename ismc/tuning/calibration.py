@@ -42,7 +42,7 @@ def calibrate(cached: bool = True) -> Target:
     """
     key = machine()
     rates = cache.recall("rates", key) if cached else None
-    if not isinstance(rates, dict) or not _plausible(rates):
+    if rates is None or not _plausible(rates):
         rates = measure_rates()
         cache.remember("rates", key, rates)
     return replace(choose_target(), name="this machine, measured", **rates)

@@ -23,10 +23,7 @@ from ismc.plan.target import Target
 from ismc.rules import Expr
 from ismc.strategies import FUNCTIONS, STRATEGIES, Convolution, Strategy, costs
 
-TARGETS = {
-    "cpu": Target.cpu(),
-    "gpu": replace(Target.cpu(), name="gpu", kind="gpu", seconds_per_branch=1e-5),
-}
+TARGETS = {"cpu": Target.cpu(), "gpu": Target.gpu()}
 BATCH = 3
 CASES = [
     pytest.param(strategy, conv, id=f"{name}-{i}")
